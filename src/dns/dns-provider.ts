@@ -1,0 +1,90 @@
+/** What every DNS provider is to the rest: publish TXT values, remove them, list zones. */
+
+import type { Clock } from '../core/clock.ts'
+import type { HttpClient } from '../core/http-client.ts'
+import type { Result } from '../core/result.ts'
+import type { TcpConnect } from '../core/tcp.ts'
+
+/** One TXT value. `name` is absolute, in lower case, without the trailing dot, and already behind any CNAME delegation. */
+export interface TxtRecord {
+  readonly name: string
+  readonly value: string
+  readonly ttlSeconds: number
+}
+
+/**
+ * Why a provider did not do it. `message` starts with the provider's code and says what it answered
+ * (`cloudflare: create TXT: 403 …`), without credentials.
+ */
+export interface DnsProviderError {
+  readonly kind:
+    | 'unauthorized' // the credentials are refused: trying again does not help
+    | 'no_zone' // no zone of these credentials holds the name
+    | 'rate_limited'
+    | 'unavailable' // did not answer, or 5xx: worth another try
+    | 'refused' // understood and refused
+  readonly message: string
+  readonly retryAfterSeconds: number | null
+}
+
+/**
+ * A configured provider. Every method MUST honour the AbortSignal, MUST NOT wait for propagation and MUST keep
+ * other people's values at the same name.
+ */
+export interface DnsProvider {
+  /** The zones that the credentials can change: absolute names, lower case, no trailing dot. Reads every page. */
+  listZones(signal: AbortSignal): Promise<Result<readonly string[], DnsProviderError>>
+  /**
+   * The zone that serves `name`: the longest suffix that the credentials know. `no_zone` where there is none.
+   * MUST NOT read every zone where the provider can be asked by name.
+   */
+  findZone(name: string, signal: AbortSignal): Promise<Result<string, DnsProviderError>>
+  /**
+   * Publishes the values, all of them names in `zone`, in as few calls as the provider allows.
+   * MUST be idempotent: a value that is there already is success and stays single.
+   */
+  present(zone: string, records: readonly TxtRecord[], signal: AbortSignal): Promise<Result<void, DnsProviderError>>
+  /**
+   * Removes exactly these values, found by name and value without any memory of having made them.
+   * MUST succeed where they are gone already.
+   */
+  cleanUp(zone: string, records: readonly TxtRecord[], signal: AbortSignal): Promise<Result<void, DnsProviderError>>
+}
+
+/** What a provider gets from outside: data and effects, never the environment. */
+export interface DnsProviderContext {
+  readonly http: HttpClient
+  readonly connect: TcpConnect
+  readonly now: Clock
+  /** Private and loopback targets allowed? For providers that open sockets; `http` checks by itself. */
+  readonly allowPrivateTargets: boolean
+}
+
+/** One setting of a provider, as its form shows it. */
+export interface DnsProviderSetting {
+  readonly name: string
+  readonly description: string
+  readonly required: boolean
+  /** Sealed, never shown again, and may be given as `…_path`. */
+  readonly secret: boolean
+}
+
+/** A kind of provider: what it is called, what it needs, how to build one. */
+export interface DnsProviderDescriptor {
+  /** The API's type: `cloudflare`. */
+  readonly code: string
+  /** Other names for the same type: `route53` for `aws_route53`. */
+  readonly aliases: readonly string[]
+  readonly name: string
+  /** The provider's API reference. */
+  readonly docs: string
+  readonly settings: readonly DnsProviderSetting[]
+  /** How long to wait for propagation at most, and how often to look, unless the settings say otherwise. */
+  readonly propagation: { readonly timeoutSeconds: number; readonly intervalSeconds: number }
+  readonly defaultTtlSeconds: number
+  /**
+   * Values (secrets already looked up) → provider. The error names the setting and says what is wrong with it,
+   * never its value.
+   */
+  create(settings: Readonly<Record<string, string>>, context: DnsProviderContext): Result<DnsProvider, string>
+}
