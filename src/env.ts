@@ -1,0 +1,70 @@
+/** Unchecked bindings → checked bindings, once per isolate, with a message that says how to set what is missing. */
+import type { AcmeAccount } from '../durable-objects/acme-account.ts'
+import type { AcmeOrder } from '../durable-objects/acme-order.ts'
+import type { DnsZone } from '../durable-objects/dns-zone.ts'
+import type { TenantLedger } from '../durable-objects/tenant-ledger.ts'
+import { type KeyRing, parseKeyRing } from './store/key-ring.ts'
+
+/** What wrangler.toml and the Worker's secrets provide; nothing is believed before `checkEnv`. */
+export interface Env {
+  readonly DB: D1Database
+  readonly TENANT_LEDGER: DurableObjectNamespace<TenantLedger>
+  readonly ACME_ACCOUNT: DurableObjectNamespace<AcmeAccount>
+  readonly ACME_ORDER: DurableObjectNamespace<AcmeOrder>
+  readonly DNS_ZONE: DurableObjectNamespace<DnsZone>
+  readonly KEY_RING?: string
+  readonly ADMIN_TOKEN?: string
+  readonly PUBLIC_URL?: string
+  readonly ALLOW_PRIVATE_TARGETS?: string
+  readonly DNS_RESOLVERS?: string
+}
+
+export interface Settings {
+  readonly ring: KeyRing
+  /** The first admin's token; null where the deployment no longer sets one. */
+  readonly adminToken: string | null
+  /** Without a trailing slash. */
+  readonly publicUrl: string
+  readonly allowPrivateTargets: boolean
+  /** DNS-over-HTTPS addresses (RFC 8484). */
+  readonly dnsResolvers: readonly string[]
+}
+
+/** The shortest admin token: 256 bits of base64url are 43 characters, 32 are 192 bits. */
+const MIN_ADMIN_TOKEN_CHARS = 32
+
+/** Throws an Error whose message says which setting is wrong and how to set it. Holds no secret. */
+export async function checkEnv(env: Env): Promise<Settings> {
+  if (!env.KEY_RING)
+    throw new Error('KEY_RING is not set: npm run keyring:new prints one for `wrangler secret put KEY_RING`')
+  const ring = await parseKeyRing(env.KEY_RING)
+  if (!ring.ok) throw new Error(ring.error)
+  if (env.ADMIN_TOKEN && env.ADMIN_TOKEN.length < MIN_ADMIN_TOKEN_CHARS) {
+    throw new Error(`ADMIN_TOKEN is shorter than ${MIN_ADMIN_TOKEN_CHARS} characters`)
+  }
+  const publicUrl = (env.PUBLIC_URL ?? '').replace(/\/+$/, '')
+  if (!URL.canParse(publicUrl)) throw new Error('PUBLIC_URL is not an address: set it in wrangler.toml')
+  return {
+    ring: ring.value,
+    adminToken: env.ADMIN_TOKEN || null,
+    publicUrl,
+    allowPrivateTargets: checkBoolean('ALLOW_PRIVATE_TARGETS', env.ALLOW_PRIVATE_TARGETS),
+    dnsResolvers: checkResolvers(env.DNS_RESOLVERS ?? ''),
+  }
+}
+
+function checkBoolean(name: string, value: string | undefined): boolean {
+  if (value === undefined || value === '' || value === 'false') return false
+  if (value === 'true') return true
+  throw new Error(`${name} is "true" or "false"`)
+}
+
+function checkResolvers(list: string): readonly string[] {
+  const resolvers = list
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '')
+  const wrong = resolvers.find((each) => !URL.canParse(each))
+  if (wrong !== undefined) throw new Error(`DNS_RESOLVERS: ${wrong} is not an address`)
+  return resolvers
+}

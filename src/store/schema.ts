@@ -1,0 +1,266 @@
+/**
+ * The tables. Every row belongs to a tenant and every primary key starts with it, so that a query cannot forget it.
+ * Tables are STRICT and WITHOUT ROWID (the generator adds that, drizzle cannot say it): the primary key is the table
+ * itself, which halves the rows written. Times are epoch milliseconds, serial numbers lower-case hex, JSON is text.
+ */
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+
+export const tenants = sqliteTable('tenants', {
+  id: text().primaryKey().notNull(),
+  name: text().notNull(),
+  plan: text().notNull(),
+  createdAtMs: integer('created_at_ms').notNull(),
+})
+
+export const tokens = sqliteTable(
+  'tokens',
+  {
+    tenantId: text('tenant_id').notNull(),
+    id: text().notNull(),
+    name: text().notNull(),
+    /** SHA-256 of the token, hex: the token itself is 256 random bits and is stored nowhere. */
+    tokenHash: text('token_hash').notNull(),
+    scopes: text({ mode: 'json' }).$type<readonly string[]>().notNull(),
+    paths: text({ mode: 'json' }).$type<readonly string[]>(),
+    expiresAtMs: integer('expires_at_ms'),
+    createdBy: text('created_by').notNull(),
+    createdAtMs: integer('created_at_ms').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.id] }), uniqueIndex('tokens_by_hash').on(table.tokenHash)],
+)
+
+export const secrets = sqliteTable(
+  'secrets',
+  {
+    tenantId: text('tenant_id').notNull(),
+    path: text().notNull(),
+    secretType: text('secret_type').notNull(),
+    version: integer().notNull(),
+    createdAtMs: integer('created_at_ms').notNull(),
+    updatedAtMs: integer('updated_at_ms').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.path] })],
+)
+
+export const secretVersions = sqliteTable(
+  'secret_versions',
+  {
+    tenantId: text('tenant_id').notNull(),
+    path: text().notNull(),
+    version: integer().notNull(),
+    sealedData: text('sealed_data').notNull(),
+    createdAtMs: integer('created_at_ms').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.path, table.version] })],
+)
+
+export const dnsProviders = sqliteTable(
+  'dns_providers',
+  {
+    tenantId: text('tenant_id').notNull(),
+    id: text().notNull(),
+    name: text().notNull(),
+    type: text().notNull(),
+    /** Settings that are no secrets, and `…_path` references to secrets. */
+    settings: text({ mode: 'json' }).$type<Readonly<Record<string, string>>>().notNull(),
+    /** Secret settings given inline: a sealed JSON object. */
+    sealedCredentials: text('sealed_credentials'),
+    managedZones: text('managed_zones', { mode: 'json' }).$type<readonly string[]>(),
+    createdAtMs: integer('created_at_ms').notNull(),
+    updatedAtMs: integer('updated_at_ms').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.id] }),
+    uniqueIndex('dns_providers_by_name').on(table.tenantId, table.name),
+  ],
+)
+
+export const acmeAccounts = sqliteTable(
+  'acme_accounts',
+  {
+    tenantId: text('tenant_id').notNull(),
+    id: text().notNull(),
+    name: text().notNull(),
+    provider: text().notNull(),
+    environment: text().notNull(),
+    email: text(),
+    directoryUrl: text('directory_url').notNull(),
+    /** The CA's address of the account, verbatim; null until the CA has answered. */
+    accountUrl: text('account_url'),
+    /** registering, active, deactivated */
+    status: text().notNull(),
+    keyType: text('key_type').notNull(),
+    keySize: integer('key_size').notNull(),
+    /** PKCS#8, sealed. */
+    sealedKey: text('sealed_key').notNull(),
+    /** RFC 7638 thumbprint of the account key, base64url. */
+    thumbprint: text().notNull(),
+    preferredChain: text('preferred_chain'),
+    profile: text(),
+    createdAtMs: integer('created_at_ms').notNull(),
+    updatedAtMs: integer('updated_at_ms').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.id] }),
+    uniqueIndex('acme_accounts_by_name').on(table.tenantId, table.name),
+  ],
+)
+
+/** The copy of what the order objects hold: for lists and for reading after they have cleared themselves. */
+export const acmeOrders = sqliteTable(
+  'acme_orders',
+  {
+    tenantId: text('tenant_id').notNull(),
+    id: text().notNull(),
+    accountId: text('account_id').notNull(),
+    certificateId: text('certificate_id').notNull(),
+    /** issue, renewal or forced: why it was started. */
+    purpose: text().notNull(),
+    status: text().notNull(),
+    step: text().notNull(),
+    domains: text({ mode: 'json' }).$type<readonly string[]>().notNull(),
+    /** What was asked for: see orders/order-request.ts. */
+    request: text({ mode: 'json' }).$type<unknown>().notNull(),
+    /** What the object last reported: challenges, log, error; see orders/order-view.ts. */
+    report: text({ mode: 'json' }).$type<unknown>().notNull(),
+    notAfterMs: integer('not_after_ms'),
+    nextAttemptAtMs: integer('next_attempt_at_ms'),
+    createdAtMs: integer('created_at_ms').notNull(),
+    updatedAtMs: integer('updated_at_ms').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.id] }),
+    index('acme_orders_by_status').on(table.tenantId, table.status, table.id),
+    index('acme_orders_by_account').on(table.tenantId, table.accountId, table.id),
+  ],
+)
+
+/** A managed certificate with its current version. Earlier versions are in `certificate_versions`. */
+export const certificates = sqliteTable(
+  'certificates',
+  {
+    tenantId: text('tenant_id').notNull(),
+    id: text().notNull(),
+    /** internal, acme or imported */
+    source: text().notNull(),
+    /** pending (no version yet), active, revoked */
+    status: text().notNull(),
+    version: integer().notNull(),
+    issuerCaId: text('issuer_ca_id'),
+    acmeAccountId: text('acme_account_id'),
+    commonName: text('common_name'),
+    displayName: text('display_name').notNull(),
+    names: text({ mode: 'json' }).$type<CertificateNames>().notNull(),
+    serialNumber: text('serial_number'),
+    notBeforeMs: integer('not_before_ms'),
+    notAfterMs: integer('not_after_ms'),
+    keyType: text('key_type'),
+    keySize: integer('key_size'),
+    leafPem: text('leaf_pem'),
+    chainPem: text('chain_pem'),
+    /** PKCS#8, sealed; null where the key is kept elsewhere or nowhere. */
+    sealedPrivateKey: text('sealed_private_key'),
+    tags: text({ mode: 'json' }).$type<readonly string[]>().notNull(),
+    description: text(),
+    autoRenew: integer('auto_renew', { mode: 'boolean' }).notNull(),
+    nextRenewalAtMs: integer('next_renewal_at_ms'),
+    /** ari, lifetime or forced: where `next_renewal_at_ms` comes from. */
+    renewalReason: text('renewal_reason'),
+    /** What a renewal asks for again: see orders/order-request.ts. Null for certificates that did not come by ACME. */
+    renewalRequest: text('renewal_request', { mode: 'json' }).$type<unknown>(),
+    /** The order that is making the next version; at most one at a time. */
+    openOrderId: text('open_order_id'),
+    revokedAtMs: integer('revoked_at_ms'),
+    revocationReason: text('revocation_reason'),
+    createdAtMs: integer('created_at_ms').notNull(),
+    updatedAtMs: integer('updated_at_ms').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.id] }),
+    index('certificates_by_serial').on(table.tenantId, table.serialNumber),
+    index('certificates_by_expiry').on(table.tenantId, table.notAfterMs, table.id),
+    index('certificates_by_issuer').on(table.tenantId, table.issuerCaId, table.id),
+  ],
+)
+
+/** Versions that a newer one has replaced. */
+export const certificateVersions = sqliteTable(
+  'certificate_versions',
+  {
+    tenantId: text('tenant_id').notNull(),
+    certificateId: text('certificate_id').notNull(),
+    version: integer().notNull(),
+    serialNumber: text('serial_number').notNull(),
+    notBeforeMs: integer('not_before_ms').notNull(),
+    notAfterMs: integer('not_after_ms').notNull(),
+    keyType: text('key_type').notNull(),
+    keySize: integer('key_size').notNull(),
+    leafPem: text('leaf_pem').notNull(),
+    chainPem: text('chain_pem').notNull(),
+    sealedPrivateKey: text('sealed_private_key'),
+    revokedAtMs: integer('revoked_at_ms'),
+    revocationReason: text('revocation_reason'),
+    replacedAtMs: integer('replaced_at_ms').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.certificateId, table.version] }),
+    index('certificate_versions_by_serial').on(table.tenantId, table.serialNumber),
+  ],
+)
+
+/**
+ * What happened, one row each: the event that subscribers get and the link of the audit chain are the same row.
+ * Append-only; `hash` covers the row and `prev_hash`, see store/journal.ts.
+ */
+export const journal = sqliteTable(
+  'journal',
+  {
+    tenantId: text('tenant_id').notNull(),
+    seq: integer().notNull(),
+    id: text().notNull(),
+    event: text().notNull(),
+    actor: text().notNull(),
+    resource: text().notNull(),
+    detail: text().notNull(),
+    requestId: text('request_id'),
+    atMs: integer('at_ms').notNull(),
+    prevHash: text('prev_hash').notNull(),
+    hash: text().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.seq] }),
+    index('journal_by_resource').on(table.tenantId, table.resource, table.seq),
+  ],
+)
+
+export const idempotencyKeys = sqliteTable(
+  'idempotency_keys',
+  {
+    tenantId: text('tenant_id').notNull(),
+    tokenId: text('token_id').notNull(),
+    key: text().notNull(),
+    /** SHA-256 of method, path and body, hex. */
+    requestHash: text('request_hash').notNull(),
+    /** Null while the first request is still at work. */
+    sealedAnswer: text('sealed_answer'),
+    expiresAtMs: integer('expires_at_ms').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.tokenId, table.key] }),
+    index('idempotency_keys_by_expiry').on(table.expiresAtMs),
+  ],
+)
+
+/** When each cron job last ran to its end, for `/readyz`. */
+export const cronRuns = sqliteTable('cron_runs', {
+  job: text().primaryKey().notNull(),
+  finishedAtMs: integer('finished_at_ms').notNull(),
+})
+
+/** The subject alternative names by type, each in its canonical text form. */
+export interface CertificateNames {
+  readonly dns: readonly string[]
+  readonly ip: readonly string[]
+  readonly email: readonly string[]
+  readonly uri: readonly string[]
+}

@@ -1,0 +1,56 @@
+/**
+ * A change and its journal entries, to be written together or not at all. D1's `batch` is the only transaction there
+ * is, so whatever must not happen twice is a statement that demands the old state: changing nothing undoes the batch.
+ */
+import type { JournalEntry } from './journal.ts'
+
+/** SQL with its bound parameters; crosses RPC as plain data. */
+export interface Statement {
+  readonly sql: string
+  readonly params: readonly (string | number | null)[]
+  /** True: changing no row is a conflict, and nothing of the work is written. */
+  readonly mustChange: boolean
+}
+
+export interface Work {
+  readonly tenantId: string
+  readonly statements: readonly Statement[]
+  readonly entries: readonly JournalEntry[]
+}
+
+/** What became of a work. */
+export type CommitOutcome =
+  | { readonly kind: 'committed' }
+  /** A statement that had to change a row changed none: somebody else was first. */
+  | { readonly kind: 'conflict' }
+  /** A unique index has that value already: `dns_providers.tenant_id, dns_providers.name`. */
+  | { readonly kind: 'exists'; readonly columns: string }
+
+/** Writes works, in order, each whole or not at all. */
+export type Commit = (work: Work) => Promise<CommitOutcome>
+
+/** Anything of drizzle's that can say its SQL. */
+interface Query {
+  toSQL(): { sql: string; params: unknown[] }
+}
+
+/** A statement of a query. */
+export function statement(query: Query): Statement {
+  return { ...sqlOf(query), mustChange: false }
+}
+
+/** A statement that must change at least one row. */
+export function mustChange(query: Query): Statement {
+  return { ...sqlOf(query), mustChange: true }
+}
+
+function sqlOf(query: Query): Pick<Statement, 'sql' | 'params'> {
+  const { sql, params } = query.toSQL()
+  return { sql, params: params.map(bindable) }
+}
+
+function bindable(value: unknown): string | number | null {
+  if (typeof value === 'boolean') return value ? 1 : 0
+  if (value === null || typeof value === 'string' || typeof value === 'number') return value
+  throw new TypeError(`cannot bind a ${typeof value}`)
+}
