@@ -1,0 +1,147 @@
+/**
+ * When an order does what: a table and a pure function over it. Knows nothing of ACME, storage or the clock.
+ * Errors are counted, waits are timed, the graph has no cycle but the bounded `restart`, every failure after `present`
+ * goes through `clean-up`, and a failed clean-up never un-issues a certificate.
+ */
+
+/** Where an order stands. Persisted; see docs/order-states.md. */
+export type Phase = ActivePhase | 'issued' | 'failed'
+
+export type ActivePhase =
+  | 'new-order'
+  | 'present'
+  | 'propagate'
+  | 'respond'
+  | 'authorize'
+  | 'finalize'
+  | 'download'
+  | 'clean-up'
+
+/** What one step reports. A step never decides when to run again; the table does. */
+export type Outcome =
+  | { readonly kind: 'advance'; readonly to: ActivePhase | 'settled' }
+  /** Nothing is wrong, it takes its time: look again at `untilMs` (epoch). */
+  | { readonly kind: 'wait'; readonly untilMs: number }
+  /** It broke and may work next time; not before `notBeforeMs` (epoch) where the peer said so. */
+  | { readonly kind: 'retry'; readonly reason: string; readonly notBeforeMs?: number }
+  /** Another order at the CA is needed, since this one turned out to belong to somebody else's key. */
+  | { readonly kind: 'restart'; readonly reason: string }
+  /** It broke and will not work. */
+  | { readonly kind: 'fail'; readonly failure: OrderFailure }
+
+/** Why an order failed, as its owner reads it. */
+export interface OrderFailure {
+  readonly code: string
+  readonly message: string
+}
+
+interface Row {
+  readonly to: readonly (ActivePhase | 'settled')[]
+  readonly maxErrors: number
+  readonly timeoutMs: number
+  readonly onFail: 'clean-up' | 'settled'
+}
+
+const MINUTE_MS = 60_000
+
+const row = (to: Row['to'], maxErrors: number, minutes: number, onFail: Row['onFail']): Row => ({
+  to,
+  maxErrors,
+  timeoutMs: minutes * MINUTE_MS,
+  onFail,
+})
+
+export const ORDER_MACHINE: Readonly<Record<ActivePhase, Row>> = {
+  //                 may move to                        errors minutes on failure     RFC 8555
+  'new-order': row(['present', 'finalize', 'download'], 20, 120, 'clean-up'), //      §7.4
+  present: row(['propagate', 'respond'], 12, 60, 'clean-up'), //                      §8.4
+  propagate: row(['respond'], 60, 120, 'clean-up'),
+  // Orders solved by hand wait here for their owner: for as long as CAs keep a pending order (7 days at most).
+  respond: row(['authorize'], 20, 7 * 1440, 'clean-up'), //                           §7.5.1
+  authorize: row(['finalize'], 30, 120, 'clean-up'), //                               §7.1.6
+  finalize: row(['download'], 30, 240, 'clean-up'), //                                §7.4
+  download: row(['clean-up'], 60, 1440, 'clean-up'), //                               §7.4.2
+  'clean-up': row(['settled'], 40, 2880, 'settled'),
+}
+
+/** How often an order may start again with a new order at the CA. */
+export const MAX_RESTARTS = 3
+
+export interface Job {
+  readonly phase: Phase
+  readonly enteredAtMs: number
+  /** Errors in this phase. */
+  readonly errors: number
+  readonly restarts: number
+  /** The next alarm, epoch milliseconds; null once the job is final. */
+  readonly wakeAtMs: number | null
+  /** The first failure. A later one, in clean-up, is a warning and never replaces it. */
+  readonly failure: OrderFailure | null
+  readonly warnings: readonly string[]
+}
+
+const BACKOFF_MS = [1_000, 5_000, 15_000, MINUTE_MS, 5 * MINUTE_MS] as const
+const MAX_BACKOFF_MS = 5 * MINUTE_MS
+
+/** A job at its beginning. */
+export function newJob(nowMs: number): Job {
+  return {
+    phase: 'new-order',
+    enteredAtMs: nowMs,
+    errors: 0,
+    restarts: 0,
+    wakeAtMs: nowMs,
+    failure: null,
+    warnings: [],
+  }
+}
+
+/** Pure: job, outcome and clock in; job out. Throws where a step names a move that the table forbids. */
+export function transition(job: Job, outcome: Outcome, nowMs: number): Job {
+  if (job.phase === 'issued' || job.phase === 'failed') return job
+  const rules = ORDER_MACHINE[job.phase]
+  switch (outcome.kind) {
+    case 'advance':
+      if (!rules.to.includes(outcome.to)) throw new TypeError(`${job.phase} may not move to ${outcome.to}`)
+      return enter(job, outcome.to, nowMs)
+    case 'wait':
+      if (nowMs - job.enteredAtMs >= rules.timeoutMs) {
+        return fail(job, rules, { code: 'timeout', message: `nothing came of ${job.phase} in time` }, nowMs)
+      }
+      // Not past the phase's end, so that a peer which says "in a week" is still looked at before giving up.
+      return { ...job, wakeAtMs: Math.min(Math.max(outcome.untilMs, nowMs), job.enteredAtMs + rules.timeoutMs) }
+    case 'retry': {
+      const errors = job.errors + 1
+      const late = nowMs - job.enteredAtMs >= rules.timeoutMs
+      if (errors >= rules.maxErrors || late) {
+        return fail(job, rules, { code: 'too_many_errors', message: outcome.reason }, nowMs)
+      }
+      const backoffMs = BACKOFF_MS[errors - 1] ?? MAX_BACKOFF_MS
+      return { ...job, errors, wakeAtMs: Math.max(nowMs + backoffMs, outcome.notBeforeMs ?? 0) }
+    }
+    case 'restart':
+      if (job.restarts >= MAX_RESTARTS || job.phase === 'clean-up') {
+        return fail(job, rules, { code: 'conflict', message: outcome.reason }, nowMs)
+      }
+      return { ...enter(job, 'new-order', nowMs), restarts: job.restarts + 1 }
+    case 'fail':
+      return fail(job, rules, outcome.failure, nowMs)
+  }
+}
+
+function fail(job: Job, rules: Row, failure: OrderFailure, nowMs: number): Job {
+  // In clean-up the verdict is already in: a certificate that we hold is issued, leftovers or not.
+  const failed =
+    job.phase === 'clean-up'
+      ? { ...job, warnings: [...job.warnings, `${failure.code}: ${failure.message}`] }
+      : { ...job, failure: job.failure ?? failure }
+  return enter(failed, rules.onFail, nowMs)
+}
+
+function enter(job: Job, to: ActivePhase | 'settled', nowMs: number): Job {
+  if (to === 'settled') {
+    const phase = job.failure === null ? 'issued' : 'failed'
+    return { ...job, phase, enteredAtMs: nowMs, errors: 0, wakeAtMs: null }
+  }
+  return { ...job, phase: to, enteredAtMs: nowMs, errors: 0, wakeAtMs: nowMs }
+}

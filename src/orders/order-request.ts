@@ -1,0 +1,28 @@
+/** What an order asks for, after every check: stored with the order, and with the certificate for its renewals. */
+
+export const CHALLENGE_TYPES = ['http-01', 'dns-01', 'tls-alpn-01'] as const
+export type ChallengeType = (typeof CHALLENGE_TYPES)[number]
+
+export interface OrderRequest {
+  readonly accountId: string
+  /** A-labels in lower case, wildcards as `*.`; unique, in the order given. */
+  readonly domains: readonly string[]
+  readonly challengeType: ChallengeType
+  readonly autoRenew: boolean
+  /** The key that the product makes; both null where a CSR was given. */
+  readonly keyType: 'ec' | 'rsa' | null
+  readonly keySize: number | null
+  /** A CSR of the caller's own, DER as base64: its key never reaches us. */
+  readonly csrBase64: string | null
+  /** Serves every name, instead of the provider whose zones match best. */
+  readonly dnsProviderId: string | null
+  readonly preferredChain: string | null
+  readonly profile: string | null
+  /** Asked of the CA in the order (RFC 8555 §7.4); epoch milliseconds. */
+  readonly notAfterMs: number | null
+  /** manual: the order shows what to publish and waits for `complete`. */
+  readonly solver: 'auto' | 'manual'
+}
+
+/** Why an order was started. */
+export type OrderPurpose = 'issue' | 'renewal' | 'forced'

@@ -1,0 +1,98 @@
+/**
+ * What an order object stores, under the single key `order`. The truth of an order while it runs: D1 has a copy.
+ * Version 1. A change of the shape gets a new version and a reader for the old one; orders in flight survive a deploy.
+ */
+import type { Job } from './order-machine.ts'
+import type { OrderPurpose, OrderRequest } from './order-request.ts'
+
+export interface OrderState {
+  readonly version: 1
+  readonly tenantId: string
+  readonly orderId: string
+  readonly certificateId: string
+  readonly purpose: OrderPurpose
+  /** The token that asked for it; `system` for renewals. */
+  readonly requestedBy: string
+  readonly request: OrderRequest
+  readonly createdAtMs: number
+  readonly job: Job
+  /** The CA's addresses, verbatim; saved before anything is done for the order (RFC 8555 §7.4). */
+  readonly ca: { readonly orderUrl: string; readonly finalizeUrl: string } | null
+  readonly authorizations: readonly AuthorizationState[]
+  /** The private key, PKCS#8, sealed for the certificate's row; null before finalize and with a CSR of the caller's. */
+  readonly sealedKey: string | null
+  /** What finalize sends, DER as base64; saved with its key before it is sent. */
+  readonly csrBase64: string | null
+  /** True from the moment at which finalize may have reached the CA. */
+  readonly finalizeSent: boolean
+  readonly notAfterMs: number | null
+  readonly cancelled: boolean
+  /** How often the present phase was polled in vain, for the growing interval. */
+  readonly polls: number
+  readonly log: readonly LogLine[]
+}
+
+export interface LogLine {
+  readonly atMs: number
+  readonly message: string
+}
+
+/** One authorization of the order (RFC 8555 §7.1.4). */
+export interface AuthorizationState {
+  readonly url: string
+  /** The identifier, without `*.`. */
+  readonly domain: string
+  readonly wildcard: boolean
+  readonly status: 'pending' | 'valid' | 'invalid' | 'deactivated' | 'expired' | 'revoked'
+  /** The one challenge that is answered; null where the authorization was valid from the start. */
+  readonly challenge: ChallengeState | null
+  /** Where the TXT value goes; saved before it is written, kept until it is gone. */
+  readonly record: RecordState | null
+}
+
+export interface ChallengeState {
+  readonly id: string
+  readonly type: string
+  readonly url: string
+  readonly token: string
+  readonly keyAuthorization: string
+  readonly status: 'pending' | 'processing' | 'valid' | 'invalid'
+  /** What the CA said was wrong. */
+  readonly error: string | null
+  /** RFC 8555 §7.5.1: saved before the answer is sent, so that it is sent once. */
+  readonly answered: boolean
+}
+
+export interface RecordState {
+  readonly providerId: string
+  readonly zone: string
+  /** Absolute, behind any CNAME. */
+  readonly name: string
+  readonly value: string
+  readonly ttlSeconds: number
+  /** From the moment at which it may be in the zone. */
+  readonly written: boolean
+}
+
+/** Lines kept of an order's log: the first ones and the last ones tell most. */
+const MAX_LOG_LINES = 200
+
+/** Adds a line; a repeated last line is not written again. */
+export function logged(state: OrderState, atMs: number, message: string): OrderState {
+  if (state.log.at(-1)?.message === message) return state
+  const log = [...state.log, { atMs, message }]
+  return {
+    ...state,
+    log: log.length > MAX_LOG_LINES ? [...log.slice(0, 50), ...log.slice(-(MAX_LOG_LINES - 50))] : log,
+  }
+}
+
+/** The DNS name that carries a domain's dns-01 value, before any CNAME (RFC 8555 §8.4). */
+export function challengeRecordName(domain: string): string {
+  return `_acme-challenge.${domain.replace(/^\*\./, '')}`
+}
+
+/** The name as the order has it: with `*.` for a wildcard. */
+export function orderedName(authorization: Pick<AuthorizationState, 'domain' | 'wildcard'>): string {
+  return authorization.wildcard ? `*.${authorization.domain}` : authorization.domain
+}

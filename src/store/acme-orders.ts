@@ -1,0 +1,81 @@
+/** The database's copy of ACME orders. The truth of a running order is its object. */
+import { and, desc, eq, inArray, lt } from 'drizzle-orm'
+import { AFTER_EVERY_ID, type Page } from './page.ts'
+import { acmeOrders, tenants } from './schema.ts'
+import type { Store } from './store.ts'
+import { mustChange, type Statement } from './work.ts'
+
+export type AcmeOrderRow = typeof acmeOrders.$inferSelect
+
+/** The states of an order that is not at its end. */
+export const OPEN_STATUSES = ['pending', 'processing'] as const
+
+export async function findAcmeOrder(store: Store, tenantId: string, id: string): Promise<AcmeOrderRow | null> {
+  const row = await store.db
+    .select()
+    .from(acmeOrders)
+    .where(and(eq(acmeOrders.tenantId, tenantId), eq(acmeOrders.id, id)))
+    .get()
+  return row ?? null
+}
+
+export function listAcmeOrders(
+  store: Store,
+  tenantId: string,
+  filter: { readonly status: string | null; readonly accountId: string | null },
+  page: Page,
+): Promise<AcmeOrderRow[]> {
+  return store.db
+    .select()
+    .from(acmeOrders)
+    .where(
+      and(
+        eq(acmeOrders.tenantId, tenantId),
+        filter.status === null ? undefined : eq(acmeOrders.status, filter.status),
+        filter.accountId === null ? undefined : eq(acmeOrders.accountId, filter.accountId),
+        lt(acmeOrders.id, page.before ?? AFTER_EVERY_ID),
+      ),
+    )
+    .orderBy(desc(acmeOrders.id))
+    .limit(page.limit)
+    .all()
+}
+
+export function insertAcmeOrder(store: Store, row: AcmeOrderRow): Statement {
+  return mustChange(store.db.insert(acmeOrders).values(row))
+}
+
+/** What an order object reports. Idempotent: the object is the truth, so the last report wins. */
+export function reportAcmeOrder(
+  store: Store,
+  order: Pick<AcmeOrderRow, 'tenantId' | 'id'>,
+  report: Pick<AcmeOrderRow, 'status' | 'step' | 'report' | 'notAfterMs' | 'nextAttemptAtMs' | 'updatedAtMs'>,
+): Statement {
+  return mustChange(
+    store.db
+      .update(acmeOrders)
+      .set(report)
+      .where(and(eq(acmeOrders.tenantId, order.tenantId), eq(acmeOrders.id, order.id))),
+  )
+}
+
+/** Orders of every tenant that are open and were last heard of before `beforeMs`: their objects are asked what is up. */
+export function staleOpenOrders(
+  store: Store,
+  beforeMs: number,
+  limit: number,
+): Promise<Pick<AcmeOrderRow, 'tenantId' | 'id'>[]> {
+  return store.db
+    .select({ tenantId: acmeOrders.tenantId, id: acmeOrders.id })
+    .from(acmeOrders)
+    .where(
+      and(
+        // By way of the tenants, so that the index on (tenant, status) serves instead of a scan.
+        inArray(acmeOrders.tenantId, store.db.select({ id: tenants.id }).from(tenants)),
+        inArray(acmeOrders.status, [...OPEN_STATUSES]),
+        lt(acmeOrders.updatedAtMs, beforeMs),
+      ),
+    )
+    .limit(limit)
+    .all()
+}

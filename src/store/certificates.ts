@@ -1,0 +1,201 @@
+/** Managed certificates and their versions: one model for internal, ACME and imported certificates. */
+import { and, desc, eq, gt, isNull, lt, lte, sql } from 'drizzle-orm'
+import type { Bytes } from '../core/bytes.ts'
+import type { SealPlace } from './key-ring.ts'
+import { AFTER_EVERY_ID, type Page } from './page.ts'
+import { certificates, certificateVersions } from './schema.ts'
+import type { Store } from './store.ts'
+import { mustChange, type Statement } from './work.ts'
+
+export type CertificateRow = typeof certificates.$inferSelect
+export type CertificateVersionRow = typeof certificateVersions.$inferSelect
+
+/** What a new version brings. */
+export type NewVersion = Pick<
+  CertificateRow,
+  | 'commonName'
+  | 'displayName'
+  | 'names'
+  | 'serialNumber'
+  | 'notBeforeMs'
+  | 'notAfterMs'
+  | 'keyType'
+  | 'keySize'
+  | 'leafPem'
+  | 'chainPem'
+  | 'sealedPrivateKey'
+>
+
+export interface CertificateFilter {
+  readonly issuerCaId: string | null
+  readonly source: string | null
+  readonly status: string | null
+  readonly includeRevoked: boolean
+  /** Expires after `nowMs` and not later than this. */
+  readonly expiresByMs: number | null
+  readonly nowMs: number
+}
+
+export async function findCertificate(store: Store, tenantId: string, id: string): Promise<CertificateRow | null> {
+  const row = await store.db
+    .select()
+    .from(certificates)
+    .where(and(eq(certificates.tenantId, tenantId), eq(certificates.id, id)))
+    .get()
+  return row ?? null
+}
+
+export function listCertificates(
+  store: Store,
+  tenantId: string,
+  filter: CertificateFilter,
+  page: Page,
+): Promise<CertificateRow[]> {
+  return store.db
+    .select()
+    .from(certificates)
+    .where(
+      and(
+        eq(certificates.tenantId, tenantId),
+        filter.issuerCaId === null ? undefined : eq(certificates.issuerCaId, filter.issuerCaId),
+        filter.source === null ? undefined : eq(certificates.source, filter.source),
+        filter.status === null ? undefined : eq(certificates.status, filter.status),
+        filter.includeRevoked || filter.status === 'revoked' ? undefined : isNull(certificates.revokedAtMs),
+        filter.expiresByMs === null
+          ? undefined
+          : and(gt(certificates.notAfterMs, filter.nowMs), lte(certificates.notAfterMs, filter.expiresByMs)),
+        lt(certificates.id, page.before ?? AFTER_EVERY_ID),
+      ),
+    )
+    .orderBy(desc(certificates.id))
+    .limit(page.limit)
+    .all()
+}
+
+/** Earlier versions, newest first. The current one is in the certificate's own row. */
+export function listEarlierVersions(
+  store: Store,
+  tenantId: string,
+  certificateId: string,
+  limit: number,
+): Promise<CertificateVersionRow[]> {
+  return store.db
+    .select()
+    .from(certificateVersions)
+    .where(and(eq(certificateVersions.tenantId, tenantId), eq(certificateVersions.certificateId, certificateId)))
+    .orderBy(desc(certificateVersions.version))
+    .limit(limit)
+    .all()
+}
+
+export function insertCertificate(store: Store, row: CertificateRow): Statement {
+  return mustChange(store.db.insert(certificates).values(row))
+}
+
+/**
+ * Puts a new version in the place of `current`, which moves to the versions. The second of two writers changes nothing:
+ * both statements demand that `current` is still the current version.
+ */
+export function replaceVersion(
+  store: Store,
+  current: Pick<CertificateRow, 'tenantId' | 'id' | 'version'>,
+  next: NewVersion & Partial<CertificateRow>,
+  nowMs: number,
+): readonly Statement[] {
+  const isCurrent = and(
+    eq(certificates.tenantId, current.tenantId),
+    eq(certificates.id, current.id),
+    eq(certificates.version, current.version),
+  )
+  const copy = store.db.insert(certificateVersions).select(
+    store.db
+      .select({
+        tenantId: certificates.tenantId,
+        certificateId: sql<string>`${certificates.id}`.as('certificate_id'),
+        version: certificates.version,
+        serialNumber: sql<string>`${certificates.serialNumber}`.as('serial_number'),
+        notBeforeMs: sql<number>`${certificates.notBeforeMs}`.as('not_before_ms'),
+        notAfterMs: sql<number>`${certificates.notAfterMs}`.as('not_after_ms'),
+        keyType: sql<string>`${certificates.keyType}`.as('key_type'),
+        keySize: sql<number>`${certificates.keySize}`.as('key_size'),
+        leafPem: sql<string>`${certificates.leafPem}`.as('leaf_pem'),
+        chainPem: sql<string>`${certificates.chainPem}`.as('chain_pem'),
+        sealedPrivateKey: certificates.sealedPrivateKey,
+        revokedAtMs: certificates.revokedAtMs,
+        revocationReason: certificates.revocationReason,
+        replacedAtMs: sql<number>`${nowMs}`.as('replaced_at_ms'),
+      })
+      .from(certificates)
+      .where(isCurrent),
+  )
+  const update = store.db
+    .update(certificates)
+    .set({
+      ...next,
+      version: current.version + 1,
+      revokedAtMs: null,
+      revocationReason: null,
+      updatedAtMs: nowMs,
+    })
+    .where(isCurrent)
+  return [mustChange(copy), mustChange(update)]
+}
+
+/** Changes what is not of a version: tags, description, auto_renew, the open order. Demands `when` besides the id. */
+export function updateCertificate(
+  store: Store,
+  certificate: Pick<CertificateRow, 'tenantId' | 'id'>,
+  change: Partial<Omit<CertificateRow, 'tenantId' | 'id'>>,
+  when: { readonly openOrderId?: string | null } = {},
+): Statement {
+  return mustChange(
+    store.db
+      .update(certificates)
+      .set(change)
+      .where(
+        and(
+          eq(certificates.tenantId, certificate.tenantId),
+          eq(certificates.id, certificate.id),
+          when.openOrderId === undefined
+            ? undefined
+            : when.openOrderId === null
+              ? isNull(certificates.openOrderId)
+              : eq(certificates.openOrderId, when.openOrderId),
+        ),
+      ),
+  )
+}
+
+/**
+ * Private keys are sealed for the certificate and the serial number of their version, so that they stay readable when
+ * a version moves from the current row to the earlier ones.
+ */
+export function sealPrivateKey(
+  store: Store,
+  version: { readonly tenantId: string; readonly certificateId: string; readonly serialNumber: string },
+  pkcs8: Bytes,
+): Promise<string> {
+  return store.ring.seal(privateKeyPlace(version), pkcs8)
+}
+
+/** The private key of a version, PKCS#8 DER. */
+export function openPrivateKey(
+  store: Store,
+  version: { readonly tenantId: string; readonly certificateId: string; readonly serialNumber: string },
+  sealed: string,
+): Promise<Bytes> {
+  return store.ring.open(privateKeyPlace(version), sealed)
+}
+
+/** One place for both tables. */
+export function privateKeyPlace(version: {
+  readonly tenantId: string
+  readonly certificateId: string
+  readonly serialNumber: string
+}): SealPlace {
+  return {
+    tenantId: version.tenantId,
+    column: 'certificates.sealed_private_key',
+    row: `${version.certificateId}/${version.serialNumber}`,
+  }
+}
