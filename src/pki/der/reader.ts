@@ -27,6 +27,12 @@ export interface BitString {
   readonly bytes: Bytes
 }
 
+export interface DerTime {
+  readonly epochMs: number
+  /** False for a GeneralizedTime before 2050. A root that the browsers trust has one, so reading it is not refused. */
+  readonly formConforms: boolean
+}
+
 export interface DerReaderOptions {
   /** Elements that may be read; shared by everything that is read from here. */
   readonly budget?: DerBudget
@@ -87,6 +93,11 @@ export class DerReader {
       raw: this.#bytes.subarray(start, this.#contentEnd),
       content: this.#bytes.subarray(this.#contentStart, this.#contentEnd),
     }
+  }
+
+  /** The bytes from an earlier `offset` to here: a value that was entered, as it was written. */
+  since(offset: number): Bytes {
+    return this.#bytes.subarray(offset, this.#position)
   }
 
   /** The next value from tag to end, without looking inside. */
@@ -197,12 +208,13 @@ export class DerReader {
     if (this.content(TAG.null).length !== 0) this.#refuse('a null has content')
   }
 
-  /** Epoch milliseconds of a Time by the rule of 2050 (RFC 5280 §4.1.2.5). */
-  time(): number {
-    if (this.peekTag() === TAG.utcTime) return decodeUtcTime(this.content(TAG.utcTime), this.#contentStart)
+  /** A Time (RFC 5280 §4.1.2.5), and whether its form follows the rule of 2050. */
+  time(): DerTime {
+    if (this.peekTag() === TAG.utcTime) {
+      return { epochMs: decodeUtcTime(this.content(TAG.utcTime), this.#contentStart), formConforms: true }
+    }
     const epochMs = this.generalizedTime()
-    if (epochMs < FIRST_GENERALIZED_TIME_MS) this.#refuse('a time before 2050 must be a UTCTime')
-    return epochMs
+    return { epochMs, formConforms: epochMs >= FIRST_GENERALIZED_TIME_MS }
   }
 
   generalizedTime(tag: number = TAG.generalizedTime): number {
