@@ -26,6 +26,7 @@ CREATE TABLE `acme_orders` (
 	`account_id` text NOT NULL,
 	`certificate_id` text NOT NULL,
 	`purpose` text NOT NULL,
+	`requested_by` text NOT NULL,
 	`status` text NOT NULL,
 	`step` text NOT NULL,
 	`domains` text NOT NULL,

@@ -17,8 +17,14 @@ export interface OrderState {
   readonly createdAtMs: number
   readonly job: Job
   /** The CA's addresses, verbatim; saved before anything is done for the order (RFC 8555 §7.4). */
-  readonly ca: { readonly orderUrl: string; readonly finalizeUrl: string } | null
+  readonly ca: {
+    readonly orderUrl: string
+    readonly finalizeUrl: string
+    readonly certificateUrl: string | null
+  } | null
   readonly authorizations: readonly AuthorizationState[]
+  /** Records of an order at the CA that was given up for another: still to be removed. */
+  readonly leftovers: readonly RecordState[]
   /** The private key, PKCS#8, sealed for the certificate's row; null before finalize and with a CSR of the caller's. */
   readonly sealedKey: string | null
   /** What finalize sends, DER as base64; saved with its key before it is sent. */
@@ -26,7 +32,6 @@ export interface OrderState {
   /** True from the moment at which finalize may have reached the CA. */
   readonly finalizeSent: boolean
   readonly notAfterMs: number | null
-  readonly cancelled: boolean
   /** How often the present phase was polled in vain, for the growing interval. */
   readonly polls: number
   readonly log: readonly LogLine[]
@@ -56,6 +61,8 @@ export interface ChallengeState {
   readonly url: string
   readonly token: string
   readonly keyAuthorization: string
+  /** The TXT value of dns-01. */
+  readonly recordValue: string
   readonly status: 'pending' | 'processing' | 'valid' | 'invalid'
   /** What the CA said was wrong. */
   readonly error: string | null

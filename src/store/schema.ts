@@ -116,6 +116,8 @@ export const acmeOrders = sqliteTable(
     certificateId: text('certificate_id').notNull(),
     /** issue, renewal or forced: why it was started. */
     purpose: text().notNull(),
+    /** The token that asked for it; `system` for renewals. */
+    requestedBy: text('requested_by').notNull(),
     status: text().notNull(),
     step: text().notNull(),
     domains: text({ mode: 'json' }).$type<readonly string[]>().notNull(),

@@ -1,0 +1,20 @@
+/** The single writer of a tenant's changes. Stores nothing of its own: the journal in D1 is its memory. */
+import { DurableObject } from 'cloudflare:workers'
+import { systemClock } from '../src/core/clock.ts'
+import type { Env } from '../src/env.ts'
+import { Ledger } from '../src/store/ledger.ts'
+import type { CommitOutcome, Work } from '../src/store/work.ts'
+
+export class TenantLedger extends DurableObject<Env> {
+  readonly #ledger: Ledger
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env)
+    this.#ledger = new Ledger(env.DB, systemClock)
+  }
+
+  /** Writes a work whole or not at all; see store/work.ts. */
+  commit(work: Work): Promise<CommitOutcome> {
+    return this.#ledger.commit(work)
+  }
+}

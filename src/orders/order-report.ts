@@ -1,0 +1,101 @@
+/** What an order shows of itself: made from its state while it runs, kept in D1 when its object has cleared itself. */
+import { formatTime } from '../core/clock.ts'
+import type { AcmeOrderRow } from '../store/acme-orders.ts'
+import type { OrderFailure, Phase } from './order-machine.ts'
+import { challengeRecordName, type OrderState, orderedName } from './order-state.ts'
+
+export interface ChallengeReport {
+  readonly id: string
+  readonly domain: string
+  readonly type: string
+  readonly status: string
+  readonly token: string
+  readonly key_authorization: string
+  /** Where the TXT value goes; null for other challenges than dns-01. */
+  readonly record_name: string | null
+  readonly record_value: string | null
+  /** What the CA said was wrong. */
+  readonly error: string | null
+}
+
+export interface OrderReport {
+  readonly challenges: readonly ChallengeReport[]
+  readonly log: readonly { readonly at: string; readonly message: string }[]
+  readonly error: OrderFailure | null
+  readonly warnings: readonly string[]
+}
+
+/** The report of an order that has not begun. */
+export const EMPTY_REPORT: OrderReport = { challenges: [], log: [], error: null, warnings: [] }
+
+/** The columns of the D1 copy that an order's object decides. */
+export type OrderProgress = Pick<
+  AcmeOrderRow,
+  'status' | 'step' | 'report' | 'notAfterMs' | 'nextAttemptAtMs' | 'updatedAtMs'
+>
+
+export function progressOf(state: OrderState, nowMs: number): OrderProgress {
+  return {
+    status: statusOf(state),
+    step: state.job.phase,
+    report: reportOf(state),
+    notAfterMs: state.notAfterMs,
+    nextAttemptAtMs: state.job.wakeAtMs,
+    updatedAtMs: nowMs,
+  }
+}
+
+/** The API's states: pending until the CA is asked to validate, processing until all is done, then the verdict. */
+export function statusOf({ job }: Pick<OrderState, 'job'>): string {
+  switch (job.phase) {
+    case 'issued':
+      return 'valid'
+    case 'failed':
+      return 'invalid'
+    case 'clean-up':
+      // The verdict is in. It waits for a clean zone, but not for a provider that is down.
+      if (job.errors === 0) return 'processing'
+      return job.failure === null ? 'valid' : 'invalid'
+    case 'new-order':
+    case 'present':
+    case 'propagate':
+    case 'respond':
+      return 'pending'
+    case 'authorize':
+    case 'finalize':
+    case 'download':
+      return 'processing'
+  }
+}
+
+/** Is the order at its end, apart from what may be left in DNS? */
+export function isFinal(phase: Phase): boolean {
+  return phase === 'issued' || phase === 'failed'
+}
+
+function reportOf(state: OrderState): OrderReport {
+  return {
+    challenges: state.authorizations.flatMap((authorization) => {
+      const { challenge } = authorization
+      if (challenge === null) return []
+      const byDns = challenge.type === 'dns-01'
+      return [
+        {
+          id: challenge.id,
+          domain: orderedName(authorization),
+          type: challenge.type,
+          // RFC 8555 §7.1.6: an authorization that is valid is so by its challenge.
+          status: authorization.status === 'valid' ? 'valid' : challenge.status,
+          token: challenge.token,
+          key_authorization: challenge.keyAuthorization,
+          record_name: byDns ? (authorization.record?.name ?? challengeRecordName(authorization.domain)) : null,
+          record_value: byDns ? challenge.recordValue : null,
+          error: challenge.error,
+        },
+      ]
+    }),
+    log: state.log.map(({ atMs, message }) => ({ at: formatTime(atMs), message })),
+    error: state.job.failure,
+    warnings: state.job.warnings,
+  }
+}

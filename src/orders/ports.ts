@@ -1,0 +1,117 @@
+/**
+ * What the steps of an order need from outside: the CA by way of the account's object, and DNS by way of the zones'
+ * objects. Everything crosses RPC as plain data; failures say what is to be done about them, not how they came about.
+ */
+import type { Bytes } from '../core/bytes.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Result } from '../core/result.ts'
+import type { JournalEntry } from '../store/journal.ts'
+import type { Store } from '../store/store.ts'
+import type { Outcome } from './order-machine.ts'
+import type { OrderState, RecordState } from './order-state.ts'
+
+/** A failure of the CA or of DNS, sorted by what to do next. */
+export interface PeerFailure {
+  /** A code of the API's error table, or one of the order machine. */
+  readonly code: string
+  /** One plain sentence that says what the peer answered, without secrets. */
+  readonly message: string
+  /** Worth another try without changing anything? */
+  readonly transient: boolean
+  /** Epoch milliseconds before which there is no point in trying. */
+  readonly retryAtMs: number | null
+  /** RFC 8555 §6.7: the last part of the problem's type, where the CA sent one: `orderNotReady`. */
+  readonly problemType: string | null
+}
+
+export interface CaOrder {
+  readonly status: 'pending' | 'ready' | 'processing' | 'valid' | 'invalid'
+  readonly authorizationUrls: readonly string[]
+  readonly finalizeUrl: string
+  readonly certificateUrl: string | null
+  /** What went wrong, as one sentence. */
+  readonly error: string | null
+  /** RFC 8555 §7.4: Retry-After, epoch milliseconds. */
+  readonly retryAtMs: number | null
+}
+
+export interface CaAuthorization {
+  readonly domain: string
+  readonly wildcard: boolean
+  readonly status: 'pending' | 'valid' | 'invalid' | 'deactivated' | 'expired' | 'revoked'
+  readonly challenges: readonly CaChallenge[]
+  readonly retryAtMs: number | null
+}
+
+export interface CaChallenge {
+  readonly type: string
+  readonly url: string
+  readonly status: 'pending' | 'processing' | 'valid' | 'invalid'
+  readonly token: string | null
+  readonly keyAuthorization: string | null
+  readonly error: string | null
+}
+
+export interface IssuedChain {
+  /** Leaf first, each a certificate in DER. */
+  readonly chain: readonly Bytes[]
+  /** Addresses of other chains for the same leaf (RFC 8555 §7.4.2). */
+  readonly alternates: readonly string[]
+}
+
+/** The CA, as one account sees it. */
+export interface AcmePort {
+  newOrder(order: {
+    readonly domains: readonly string[]
+    readonly profile: string | null
+    readonly notAfterMs: number | null
+  }): Promise<Result<{ readonly orderUrl: string; readonly order: CaOrder }, PeerFailure>>
+  order(orderUrl: string): Promise<Result<CaOrder, PeerFailure>>
+  authorization(url: string): Promise<Result<CaAuthorization, PeerFailure>>
+  respond(challengeUrl: string): Promise<Result<void, PeerFailure>>
+  finalize(finalizeUrl: string, csrDer: Bytes): Promise<Result<CaOrder, PeerFailure>>
+  certificate(url: string): Promise<Result<IssuedChain, PeerFailure>>
+  deactivateAuthorization(url: string): Promise<Result<void, PeerFailure>>
+}
+
+export type Placement = Pick<RecordState, 'providerId' | 'zone' | 'name' | 'ttlSeconds'>
+
+/** What one look at the name servers showed. */
+export interface PropagationLook {
+  readonly complete: boolean
+  /** What each server said, for the order's log. */
+  readonly lines: readonly string[]
+  /** How long this provider's changes may take, and how often to look. */
+  readonly timeoutMs: number
+  readonly intervalMs: number
+}
+
+/** DNS, by way of the tenant's providers. */
+export interface DnsPort {
+  /** Follows CNAMEs from `_acme-challenge.<domain>` and finds the provider and zone that serve where they lead. */
+  place(domain: string, providerId: string | null): Promise<Result<Placement, PeerFailure>>
+  present(records: readonly RecordState[]): Promise<Result<void, PeerFailure>>
+  look(records: readonly RecordState[]): Promise<PropagationLook>
+  cleanUp(records: readonly RecordState[]): Promise<Result<void, PeerFailure>>
+}
+
+export interface StepContext {
+  readonly now: Clock
+  readonly store: Store
+  readonly acme: AcmePort
+  readonly dns: DnsPort
+  /** Challenge ids that their owner has said are ready (`solver: manual`). */
+  readonly released: ReadonlySet<string>
+  /** Writes the intent down before the act. */
+  save(state: OrderState): Promise<void>
+}
+
+export interface StepResult {
+  readonly state: OrderState
+  readonly outcome: Outcome
+  /** What was done outside, for the journal. */
+  readonly entries: readonly JournalEntry[]
+}
+
+/** One phase's work. MUST be idempotent: an alarm runs at least once, so a step may run again after it succeeded. */
+export type Step = (context: StepContext, state: OrderState) => Promise<StepResult>

@@ -1,0 +1,48 @@
+/** Writes what an order has to say into D1: its status, what it did outside, and its end. */
+import { type AcmeOrderRow, reportAcmeOrder } from '../store/acme-orders.ts'
+import { updateCertificate } from '../store/certificates.ts'
+import type { JournalEntry } from '../store/journal.ts'
+import type { Store } from '../store/store.ts'
+import type { Statement } from '../store/work.ts'
+import { progressOf } from './order-report.ts'
+import type { OrderState } from './order-state.ts'
+
+/** What was done outside, and the order's row where its status has changed. */
+export async function reportOrder(
+  store: Store,
+  state: OrderState,
+  entries: readonly JournalEntry[],
+  statusChanged: boolean,
+  nowMs: number,
+): Promise<void> {
+  const statements = statusChanged ? [reportAcmeOrder(store, orderKey(state), progressOf(state, nowMs))] : []
+  await store.commit({ tenantId: state.tenantId, statements, entries })
+}
+
+/**
+ * The order's last report. A failed one frees its certificate for the next order. May be written twice: the row then
+ * says the same again, and the journal has the event once more.
+ */
+export async function closeOrder(store: Store, state: OrderState, nowMs: number): Promise<void> {
+  const statements: Statement[] = [reportAcmeOrder(store, orderKey(state), progressOf(state, nowMs))]
+  const entries: JournalEntry[] = []
+  const { failure } = state.job
+  if (failure !== null) {
+    const certificate = { tenantId: state.tenantId, id: state.certificateId }
+    const freed = updateCertificate(store, certificate, { openOrderId: null }, { openOrderId: state.orderId })
+    // A first order has no certificate yet.
+    statements.push({ ...freed, mustChange: false })
+    entries.push({
+      event: 'order.invalid',
+      actor: state.requestedBy,
+      resource: `pki/acme/orders/${state.orderId}`,
+      detail: { order_id: state.orderId, domains: state.request.domains, code: failure.code, message: failure.message },
+      requestId: null,
+    })
+  }
+  await store.commit({ tenantId: state.tenantId, statements, entries })
+}
+
+function orderKey(state: OrderState): Pick<AcmeOrderRow, 'tenantId' | 'id'> {
+  return { tenantId: state.tenantId, id: state.orderId }
+}

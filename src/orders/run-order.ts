@@ -1,0 +1,80 @@
+/** Runs one phase of an order and decides what comes next. Storage and alarms are its object's. */
+import type { JournalEntry } from '../store/journal.ts'
+import { type ActivePhase, transition } from './order-machine.ts'
+import { logged, type OrderState } from './order-state.ts'
+import type { Step, StepContext, StepResult } from './ports.ts'
+import { authorize } from './steps/authorize.ts'
+import { cleanUp } from './steps/clean-up.ts'
+import { download } from './steps/download.ts'
+import { finalize } from './steps/finalize.ts'
+import { newOrder } from './steps/new-order.ts'
+import { present } from './steps/present.ts'
+import { propagate } from './steps/propagate.ts'
+import { respond } from './steps/respond.ts'
+
+const STEPS: Readonly<Record<ActivePhase, Step>> = {
+  'new-order': newOrder,
+  present,
+  propagate,
+  respond,
+  authorize,
+  finalize,
+  download,
+  'clean-up': cleanUp,
+}
+
+/** Phases in which an order can still be called off: after them the CA may have issued. */
+const CANCELLABLE: ReadonlySet<string> = new Set<ActivePhase>([
+  'new-order',
+  'present',
+  'propagate',
+  'respond',
+  'authorize',
+])
+
+export function isCancellable(state: OrderState): boolean {
+  return CANCELLABLE.has(state.job.phase)
+}
+
+/** What a phase came to. */
+export interface RunResult {
+  readonly state: OrderState
+  readonly entries: readonly JournalEntry[]
+  /** An exception, which is a bug or a fault of the platform: for the log, never for the caller. */
+  readonly fault: unknown
+}
+
+/** Runs the phase that the order is in. Never throws: a fault counts as an error of the phase. */
+export async function runPhase(context: StepContext, state: OrderState, cancelled: boolean): Promise<RunResult> {
+  const phase = state.job.phase
+  if (phase === 'issued' || phase === 'failed') return { state, entries: [], fault: null }
+  let latest = state
+  const remembering: StepContext = {
+    ...context,
+    save: async (intent) => {
+      latest = intent
+      await context.save(intent)
+    },
+  }
+  try {
+    const result = cancelled && isCancellable(state) ? callOff(context, state) : await STEPS[phase](remembering, state)
+    return { state: settle(result, context.now()), entries: result.entries, fault: null }
+  } catch (fault) {
+    // The platform retries a throwing alarm a few times and then stops for good: the table decides instead.
+    const outcome = { kind: 'retry', reason: `an internal error in ${phase}` } as const
+    const noted = logged(latest, context.now(), outcome.reason)
+    return { state: settle({ state: noted, outcome, entries: [] }, context.now()), entries: [], fault }
+  }
+}
+
+function callOff(context: StepContext, state: OrderState): StepResult {
+  return {
+    state: logged(state, context.now(), 'cancelled'),
+    outcome: { kind: 'fail', failure: { code: 'cancelled', message: 'the order was cancelled' } },
+    entries: [],
+  }
+}
+
+function settle({ state, outcome }: StepResult, nowMs: number): OrderState {
+  return { ...state, job: transition(state.job, outcome, nowMs) }
+}

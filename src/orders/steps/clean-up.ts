@@ -1,0 +1,38 @@
+/** Removes what the order left outside: TXT values, and authorizations that nobody will complete any more. */
+import { logged, type OrderState } from '../order-state.ts'
+import type { Step, StepContext } from '../ports.ts'
+import { recordsOf } from './present.ts'
+import { advance, afterFailure, effect, forEach } from './step.ts'
+
+export const cleanUp: Step = async (context, state) => {
+  const records = recordsOf(state)
+  if (records.length === 0) return advance(await giveUpAuthorizations(context, state), 'settled')
+  const removed = await context.dns.cleanUp(records)
+  if (!removed.ok) {
+    // Whatever the reason, a record that is left is tried again: a rotated secret or a mended provider may do it.
+    return afterFailure(context, state, { ...removed.error, transient: true })
+  }
+  const names = [...new Set(records.map(({ name }) => name))]
+  const clean: OrderState = {
+    ...state,
+    authorizations: state.authorizations.map((each) => ({ ...each, record: null })),
+    leftovers: [],
+  }
+  const entry = effect(state, 'dns_record_delete', {
+    records: records.map(({ name, zone, providerId }) => ({ name, zone, dns_provider_id: providerId })),
+  })
+  const noted = logged(clean, context.now(), `TXT records removed: ${names.join(', ')}`)
+  return advance(await giveUpAuthorizations(context, noted), 'settled', [entry])
+}
+
+/**
+ * RFC 8555 §7.5.2: a pending authorization that will not be answered is deactivated, so that it does not count against
+ * the account's limit of pending ones. A failure here changes nothing: such authorizations expire by themselves.
+ */
+async function giveUpAuthorizations(context: StepContext, state: OrderState): Promise<OrderState> {
+  if (state.job.failure === null) return state
+  const pending = state.authorizations.filter(({ status }) => status === 'pending')
+  const given = await forEach(pending, ({ url }) => context.acme.deactivateAuthorization(url))
+  if (given.ok || pending.length === 0) return state
+  return logged(state, context.now(), `pending authorizations were left to expire: ${given.error.message}`)
+}

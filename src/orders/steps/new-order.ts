@@ -1,0 +1,139 @@
+/** Opens the order at the CA and reads its authorizations (RFC 8555 §7.4, §7.5). Changes nothing in DNS. */
+import { sha256, toBase64Url, utf8 } from '../../core/bytes.ts'
+import { err, ok, type Result } from '../../core/result.ts'
+import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
+import type { CaAuthorization, CaOrder, PeerFailure, Step, StepContext } from '../ports.ts'
+import { advance, afterFailure, fail, forEach } from './step.ts'
+
+export const newOrder: Step = async (context, state) => {
+  const opened = await openOrder(context, state)
+  if (!opened.ok) return afterFailure(context, state, opened.error)
+  const { order, state: current } = opened.value
+  switch (order.status) {
+    case 'invalid':
+      return fail(context, current, 'backend_error', order.error ?? 'the CA declared the order invalid')
+    case 'processing':
+    case 'valid': {
+      // RFC 8555 §7.4 lets a CA answer with an order that is under way already: finalized with another key.
+      const reason = 'the CA answered with an order that was finalized before'
+      return { state: forgetOrder(current), outcome: { kind: 'restart', reason }, entries: [] }
+    }
+    case 'ready':
+    case 'pending':
+      break
+  }
+  const authorizations = await readAuthorizations(context, current, order)
+  if (!authorizations.ok) return afterFailure(context, current, authorizations.error)
+  const known = { ...current, authorizations: authorizations.value }
+  // RFC 8555 §7.1.3: "authorizations" may hold ones that were completed before.
+  if (known.authorizations.every(({ status }) => status === 'valid')) {
+    return advance(logged(known, context.now(), 'every name was authorized before'), 'finalize')
+  }
+  return advance(known, 'present')
+}
+
+/** Opens the order, or finds the one opened before a crash. */
+async function openOrder(
+  context: StepContext,
+  state: OrderState,
+): Promise<Result<{ order: CaOrder; state: OrderState }, PeerFailure>> {
+  if (state.ca !== null) {
+    const found = await context.acme.order(state.ca.orderUrl)
+    return found.ok ? ok({ order: found.value, state }) : err(found.error)
+  }
+  const { domains, profile, notAfterMs } = state.request
+  const made = await context.acme.newOrder({ domains, profile, notAfterMs })
+  if (!made.ok) return err(made.error)
+  const { orderUrl, order } = made.value
+  const ca = { orderUrl, finalizeUrl: order.finalizeUrl, certificateUrl: null }
+  const opened = logged({ ...state, ca }, context.now(), `order opened at the CA: ${orderUrl}`)
+  await context.save(opened)
+  return ok({ order, state: opened })
+}
+
+/** A new order at the CA; what may still be in DNS for the old one stays known. */
+export function forgetOrder(state: OrderState): OrderState {
+  const left = state.authorizations.flatMap(({ record }) => (record?.written ? [record] : []))
+  return {
+    ...state,
+    ca: null,
+    authorizations: [],
+    leftovers: [...state.leftovers, ...left],
+    finalizeSent: false,
+    polls: 0,
+  }
+}
+
+async function readAuthorizations(
+  context: StepContext,
+  state: OrderState,
+  order: CaOrder,
+): Promise<Result<AuthorizationState[], PeerFailure>> {
+  const read = await forEach(order.authorizationUrls, async (url) => {
+    const authorization = await context.acme.authorization(url)
+    return authorization.ok ? ok({ url, authorization: authorization.value }) : authorization
+  })
+  if (!read.ok) return read
+  const states: AuthorizationState[] = []
+  for (const [index, { url, authorization }] of read.value.entries()) {
+    const made = await authorizationState(state, url, index, authorization)
+    if (!made.ok) return made
+    states.push(made.value)
+  }
+  // RFC 8555 §7.1.3: authorizations come in no particular order, and need not be one per identifier: but an order that
+  // asks for a name that was not ordered is not ours.
+  const wanted = new Set(state.request.domains)
+  const foreign = states.find((each) => !wanted.has(orderedName(each)))
+  if (foreign !== undefined) {
+    return err(refusal(`the CA wants ${orderedName(foreign)} authorized, which was not ordered`))
+  }
+  return ok(states)
+}
+
+async function authorizationState(
+  state: OrderState,
+  url: string,
+  index: number,
+  authorization: CaAuthorization,
+): Promise<Result<AuthorizationState, PeerFailure>> {
+  const { domain, wildcard, status } = authorization
+  const base = { url, domain, wildcard, status, record: null }
+  if (status === 'valid') return ok({ ...base, challenge: null })
+  const name = orderedName(base)
+  if (status !== 'pending') return err(refusal(`the CA's authorization for ${name} is ${status} from the start`))
+  const { challengeType } = state.request
+  // RFC 8555 §8: "Clients should not attempt to respond to challenges of types they do not know": the others stay.
+  const offered = authorization.challenges.find(({ type }) => type === challengeType)
+  if (offered === undefined || offered.token === null || offered.keyAuthorization === null) {
+    const types = authorization.challenges.map(({ type }) => type).join(', ') || 'none'
+    return err(refusal(`the CA offers no ${challengeType} challenge for ${name}; it offers ${types}`))
+  }
+  return ok({
+    ...base,
+    challenge: {
+      id: challengeId(state.orderId, index),
+      type: offered.type,
+      url: offered.url,
+      token: offered.token,
+      keyAuthorization: offered.keyAuthorization,
+      recordValue: await dns01Value(offered.keyAuthorization),
+      status: offered.status,
+      error: offered.error,
+      answered: false,
+    },
+  })
+}
+
+/** RFC 8555 §8.4: "the base64url encoding of the SHA-256 digest of the key authorization". */
+async function dns01Value(keyAuthorization: string): Promise<string> {
+  return toBase64Url(await sha256(utf8(keyAuthorization)))
+}
+
+/** A challenge's id names its order, so that no index is needed to find it: `acme_chal_<order>_<number>`. */
+function challengeId(orderId: string, index: number): string {
+  return `acme_chal_${orderId.slice('acme_order_'.length)}_${index}`
+}
+
+function refusal(message: string): PeerFailure {
+  return { code: 'backend_error', message, transient: false, retryAtMs: null, problemType: null }
+}

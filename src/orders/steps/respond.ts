@@ -1,0 +1,58 @@
+/** Tells the CA that the challenges can be validated (RFC 8555 §7.5.1): one per authorization, once. */
+import { ok, type Result } from '../../core/result.ts'
+import { type AuthorizationState, logged, type OrderState } from '../order-state.ts'
+import type { PeerFailure, Step, StepContext } from '../ports.ts'
+import { advance, afterFailure, forEach } from './step.ts'
+
+/** How long an order that is solved by hand sleeps between looks; `complete` wakes it. */
+const MANUAL_WAIT_MS = 6 * 3_600_000
+
+export const respond: Step = async (context, state) => {
+  const open = state.authorizations.filter(({ status }) => status === 'pending')
+  const waiting = open.filter(({ challenge }) => !isReleased(context, state, challenge?.id))
+  const ready = open.filter(({ challenge }) => isReleased(context, state, challenge?.id))
+  // The intent first: whoever runs this again knows that the CA may have heard it, and looks before it repeats.
+  const intent = markAnswered(state, ready)
+  await context.save(intent)
+  const told = await forEach(ready, (authorization) => answer(context, authorization))
+  if (!told.ok) return afterFailure(context, intent, told.error)
+  if (waiting.length > 0) {
+    return { state: intent, outcome: { kind: 'wait', untilMs: context.now() + MANUAL_WAIT_MS }, entries: [] }
+  }
+  return advance(logged(intent, context.now(), 'the CA was told to validate'), 'authorize')
+}
+
+function isReleased(context: StepContext, state: OrderState, challengeId: string | undefined): boolean {
+  return state.request.solver === 'auto' || (challengeId !== undefined && context.released.has(challengeId))
+}
+
+function markAnswered(state: OrderState, ready: readonly AuthorizationState[]): OrderState {
+  const urls = new Set(ready.map(({ url }) => url))
+  return {
+    ...state,
+    authorizations: state.authorizations.map((each) =>
+      urls.has(each.url) && each.challenge !== null
+        ? { ...each, challenge: { ...each.challenge, answered: true } }
+        : each,
+    ),
+  }
+}
+
+async function answer(
+  context: StepContext,
+  { url, challenge }: AuthorizationState,
+): Promise<Result<void, PeerFailure>> {
+  if (challenge === null) return ok(undefined)
+  if (challenge.answered && !(await stillPending(context, url, challenge.url))) return ok(undefined)
+  const told = await context.acme.respond(challenge.url)
+  // Some CAs refuse a second answer (Boulder: "already being validated"): what counts is the authorization's state.
+  if (told.ok || told.error.transient || (await stillPending(context, url, challenge.url))) return told
+  return ok(undefined)
+}
+
+async function stillPending(context: StepContext, authorizationUrl: string, challengeUrl: string): Promise<boolean> {
+  const authorization = await context.acme.authorization(authorizationUrl)
+  if (!authorization.ok) return true
+  const challenge = authorization.value.challenges.find(({ url }) => url === challengeUrl)
+  return authorization.value.status === 'pending' && challenge?.status === 'pending'
+}

@@ -1,0 +1,95 @@
+/** What the steps share: results, failures, waiting, journal entries. */
+import type { Json } from '../../core/canonical-json.ts'
+import { err, ok, type Result } from '../../core/result.ts'
+import type { JournalEntry } from '../../store/journal.ts'
+import type { ActivePhase, Outcome } from '../order-machine.ts'
+import { logged, type OrderState } from '../order-state.ts'
+import type { PeerFailure, StepContext, StepResult } from '../ports.ts'
+
+/** On to the next phase. */
+export function advance(
+  state: OrderState,
+  to: ActivePhase | 'settled',
+  entries: readonly JournalEntry[] = [],
+): StepResult {
+  return { state: { ...state, polls: 0 }, outcome: { kind: 'advance', to }, entries }
+}
+
+/** A failure of a peer: worth another try, or the end of the order. */
+export function afterFailure(
+  context: StepContext,
+  state: OrderState,
+  failure: PeerFailure,
+  entries: readonly JournalEntry[] = [],
+): StepResult {
+  const noted = logged(state, context.now(), failure.message)
+  const outcome: Outcome = failure.transient
+    ? {
+        kind: 'retry',
+        reason: failure.message,
+        ...(failure.retryAtMs === null ? {} : { notBeforeMs: failure.retryAtMs }),
+      }
+    : { kind: 'fail', failure: { code: failure.code, message: failure.message } }
+  return { state: noted, outcome, entries }
+}
+
+/** The end of the order, for a reason of its own. */
+export function fail(
+  context: StepContext,
+  state: OrderState,
+  code: string,
+  message: string,
+  entries: readonly JournalEntry[] = [],
+): StepResult {
+  return {
+    state: logged(state, context.now(), message),
+    outcome: { kind: 'fail', failure: { code, message } },
+    entries,
+  }
+}
+
+/** First look after a tenth of a second, then ever more slowly. */
+const FIRST_POLL_MS = 100
+const SLOWEST_POLL_MS = 15_000
+
+/**
+ * Nothing yet: look again when the peer says (RFC 8555 §7.5.1 and §7.4, Retry-After), else at growing intervals. The
+ * first looks come early whatever it says: most CAs are done long before the interval that they ask others to keep.
+ */
+export function poll(context: StepContext, state: OrderState, retryAtMs: number | null): StepResult {
+  const ownMs = Math.min(FIRST_POLL_MS * 2 ** state.polls, SLOWEST_POLL_MS)
+  const untilMs = state.polls < EARLY_POLLS ? context.now() + ownMs : Math.max(context.now() + ownMs, retryAtMs ?? 0)
+  return { state: { ...state, polls: state.polls + 1 }, outcome: { kind: 'wait', untilMs }, entries: [] }
+}
+
+/** Looks within the first 0.3 seconds, before Retry-After counts. */
+const EARLY_POLLS = 2
+
+/** An effect outside, for the journal. */
+export function effect(state: OrderState, event: string, detail: { readonly [name: string]: Json }): JournalEntry {
+  return {
+    event,
+    actor: state.requestedBy,
+    resource: `pki/acme/orders/${state.orderId}`,
+    detail: { order_id: state.orderId, ...detail },
+    requestId: null,
+  }
+}
+
+/** Calls at once: a Worker has six connections (platform limit), and the CA its own. */
+const CONCURRENCY = 5
+
+/** `call` for every item, a few at a time, results in order; the first failure ends it. */
+export async function forEach<T, R, E>(
+  items: readonly T[],
+  call: (item: T) => Promise<Result<R, E>>,
+): Promise<Result<R[], E>> {
+  const results: R[] = []
+  for (let start = 0; start < items.length; start += CONCURRENCY) {
+    for (const result of await Promise.all(items.slice(start, start + CONCURRENCY).map(call))) {
+      if (!result.ok) return err(result.error)
+      results.push(result.value)
+    }
+  }
+  return ok(results)
+}

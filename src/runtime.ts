@@ -1,0 +1,54 @@
+/** What the composition root and the Durable Objects are built from, once per isolate. */
+import { connect as connectSocket } from 'cloudflare:sockets'
+import { type Clock, systemClock } from './core/clock.ts'
+import { createHttpClient, type HttpClient } from './core/http-client.ts'
+import type { TcpConnect } from './core/tcp.ts'
+import { checkEnv, type Env, type Settings } from './env.ts'
+import { openDatabase, type Store } from './store/store.ts'
+
+export interface Runtime {
+  readonly settings: Settings
+  readonly store: Store
+  readonly now: Clock
+  readonly http: HttpClient
+  readonly connect: TcpConnect
+}
+
+/** RFC 8555 §6.1: clients "MUST send a User-Agent header field". */
+const USER_AGENT = 'certwright/0.1 (+ACME; RFC 8555)'
+
+const runtimes = new WeakMap<Env, Promise<Runtime>>()
+
+/** The runtime of this isolate. Rejects, with a message that says what to set, where the bindings are not complete. */
+export function runtimeOf(env: Env): Promise<Runtime> {
+  const known = runtimes.get(env)
+  if (known !== undefined) return known
+  const building = buildRuntime(env)
+  runtimes.set(env, building)
+  return building
+}
+
+async function buildRuntime(env: Env): Promise<Runtime> {
+  const settings = await checkEnv(env)
+  const store: Store = {
+    db: openDatabase(env.DB),
+    ring: settings.ring,
+    commit: (work) => env.TENANT_LEDGER.getByName(work.tenantId).commit(work),
+  }
+  return {
+    settings,
+    store,
+    now: systemClock,
+    http: createHttpClient({
+      fetch: (input, init) => fetch(input, init),
+      allowPrivateTargets: settings.allowPrivateTargets,
+      userAgent: USER_AGENT,
+    }),
+    connect: (address) => {
+      const socket = connectSocket(address)
+      // A refused connection also rejects `closed`; readers and writers report it.
+      socket.closed.catch(() => undefined)
+      return socket
+    },
+  }
+}
