@@ -118,6 +118,10 @@ export function readAlgorithmIdentifier(reader: DerReader): AlgorithmIdentifier 
   return { oid, parametersDer, der: reader.since(start) }
 }
 
+/** A whole AlgorithmIdentifier in DER, nothing after it. */
+export const parseAlgorithmIdentifier = (der: Bytes): Result<AlgorithmIdentifier, DerError> =>
+  parseWhole(der, readAlgorithmIdentifier)
+
 export function readSubjectPublicKeyInfo(reader: DerReader): SubjectPublicKeyInfo {
   const start = reader.offset
   const sequence = reader.sequence()
@@ -128,12 +132,15 @@ export function readSubjectPublicKeyInfo(reader: DerReader): SubjectPublicKeyInf
 }
 
 /** A whole SubjectPublicKeyInfo in DER, nothing after it. */
-export function parseSubjectPublicKeyInfo(der: Bytes): Result<SubjectPublicKeyInfo, DerError> {
+export const parseSubjectPublicKeyInfo = (der: Bytes): Result<SubjectPublicKeyInfo, DerError> =>
+  parseWhole(der, readSubjectPublicKeyInfo)
+
+function parseWhole<T>(der: Bytes, read: (reader: DerReader) => T): Result<T, DerError> {
   return catchDer(() => {
     const input = DerReader.over(der)
-    const info = readSubjectPublicKeyInfo(input)
+    const value = read(input)
     input.finish()
-    return info
+    return value
   })
 }
 

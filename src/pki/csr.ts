@@ -1,0 +1,110 @@
+/**
+ * Certification requests (RFC 2986): building them for ACME, reading those of callers. Does not decide what of a request is
+ * granted.
+ */
+import type { Bytes } from '../core/bytes.ts'
+import type { Result } from '../core/result.ts'
+import type { AltName } from './alt-name.ts'
+import { subjectAltNameExtension } from './build-extensions.ts'
+import {
+  type AlgorithmIdentifier,
+  readAlgorithmIdentifier,
+  readSubjectPublicKeyInfo,
+  type SubjectPublicKeyInfo,
+} from './certificate.ts'
+import { catchDer, type DerError } from './der/errors.ts'
+import { DerReader } from './der/reader.ts'
+import { contextConstructed } from './der/tags.ts'
+import { derExplicit, derInteger, derOid, derSequence, derSetOf } from './der/writer.ts'
+import { type CertificateExtensions, decodeExtensions, type Extension, readExtensionList } from './extensions.ts'
+import { type DistinguishedName, readName } from './general-name.ts'
+import { EXTENSION_REQUEST } from './oids.ts'
+import { type SignatureError, signWhole, verifySignature } from './signature.ts'
+
+export interface CsrInput {
+  readonly privateKey: CryptoKey
+  readonly spkiDer: Bytes
+  readonly altNames: readonly AltName[]
+  /** From `buildName`; empty where absent, as ACME servers take the names from the extension. */
+  readonly subjectDer?: Bytes
+}
+
+/** A signed request that asks for names and nothing else: some ACME servers refuse requests that ask for key usages. */
+export async function buildCsr({ privateKey, spkiDer, altNames, subjectDer }: CsrInput): Promise<Bytes> {
+  const subject = subjectDer ?? derSequence()
+  const wanted =
+    altNames.length === 0 ? [] : [derSequence(subjectAltNameExtension(altNames, subject.length === EMPTY_NAME_OCTETS))]
+  const attributes = wanted.map((extensions) => derSequence(derOid(EXTENSION_REQUEST), derSetOf(extensions)))
+  const info = derSequence(derInteger(0), subject, spkiDer, derExplicit(0, ...attributes))
+  return signWhole(info, privateKey)
+}
+
+/** `30 00`. */
+const EMPTY_NAME_OCTETS = 2
+
+export interface Csr extends CertificateExtensions {
+  readonly der: Bytes
+  /** What the signature is over. */
+  readonly infoDer: Bytes
+  readonly subject: DistinguishedName
+  readonly subjectPublicKeyInfo: SubjectPublicKeyInfo
+  /** The extensions asked for, the unknown ones too. */
+  readonly extensions: readonly Extension[]
+  readonly signatureAlgorithm: AlgorithmIdentifier
+  readonly signature: Bytes
+}
+
+/** A whole request in DER, nothing after it. Its signature is not checked: see `verifyCsrSignature`. */
+export function parseCsr(der: Bytes): Result<Csr, DerError> {
+  return catchDer(() => {
+    const input = DerReader.over(der)
+    const outer = input.sequence()
+    input.finish()
+    const infoStart = outer.offset
+    const info = outer.sequence()
+    const infoDer = outer.since(infoStart)
+    const signatureAlgorithm = readAlgorithmIdentifier(outer)
+    const signature = outer.bitStringOctets()
+    outer.finish()
+
+    if (info.smallInteger() !== 0) info.fail('there is no such version of certification requests')
+    const subject = readName(info)
+    const subjectPublicKeyInfo = readSubjectPublicKeyInfo(info)
+    // RFC 2986 §4.1 has the attributes always, empty or not; some writers leave the empty set out.
+    const attributes = info.enterOptional(contextConstructed(0))
+    info.finish()
+    const extensions = attributes === null ? [] : readRequestedExtensions(attributes)
+    return {
+      der,
+      infoDer,
+      subject,
+      subjectPublicKeyInfo,
+      extensions,
+      signatureAlgorithm,
+      signature,
+      ...decodeExtensions(extensions),
+    }
+  })
+}
+
+function readRequestedExtensions(attributes: DerReader): Extension[] {
+  let found: Extension[] | null = null
+  while (!attributes.atEnd) {
+    const attribute = attributes.sequence()
+    const oid = attribute.oid()
+    const values = attribute.set()
+    attribute.finish()
+    if (oid !== EXTENSION_REQUEST) continue
+    // RFC 2985 §5.4.2: "SINGLE VALUE TRUE". Two of them could tell two readers two stories.
+    if (found !== null) attributes.fail('a request asks for extensions twice')
+    found = readExtensionList(values)
+    values.finish()
+  }
+  return found ?? []
+}
+
+/** Did the holder of the key sign this request? */
+export function verifyCsrSignature(csr: Csr): Promise<Result<void, SignatureError>> {
+  const { infoDer, signatureAlgorithm, signature, subjectPublicKeyInfo } = csr
+  return verifySignature({ message: infoDer, algorithm: signatureAlgorithm, signature }, subjectPublicKeyInfo)
+}
