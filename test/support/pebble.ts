@@ -3,10 +3,10 @@
  * Names are resolved with the server that the test gives (see bind.ts). Pebble checks no CAA and has no rate limits;
  * see fault-proxy.ts for what it does not do wrong by itself.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
-import { type RequestOptions, request } from 'node:https'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { requireServers } from '../../tools/install-servers.ts'
+import { type HttpsAnswer, requestHttps } from './https-request.ts'
 import { makeServerCertificate } from './openssl.ts'
 import { freePorts } from './ports.ts'
 import { startProcess, waitForPort } from './process.ts'
@@ -126,11 +126,8 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
   await waitForPort(managementPort, server)
 
   const managementUrl = `https://127.0.0.1:${managementPort}`
-  const ca = readFileSync(caFile)
-  const manage = async (path: string, init: { body?: string } = {}): Promise<ManagementAnswer> => {
-    const method = init.body === undefined ? 'GET' : 'POST'
-    return exchange(`${managementUrl}${path}`, { ca, method, headers: { 'user-agent': 'certwright-test' } }, init.body)
-  }
+  const manage = (path: string, body?: string): Promise<HttpsAnswer> =>
+    requestHttps(`${managementUrl}${path}`, body === undefined ? { caFile } : { caFile, method: 'POST', body })
   const pem = async (path: string): Promise<string> => {
     const answer = await manage(path)
     if (answer.status !== 200) throw new Error(`Pebble answered ${answer.status} to ${path}: ${answer.body}`)
@@ -156,7 +153,7 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     },
     async setRenewalInfo(certificatePem, ariResponse) {
       const body = JSON.stringify({ Certificate: certificatePem, ARIResponse: ariResponse })
-      const answer = await manage('/set-renewal-info/', { body })
+      const answer = await manage('/set-renewal-info/', body)
       if (answer.status !== 200) throw new Error(`Pebble answered ${answer.status}: ${answer.body}`)
     },
     log: () => server.output(),
@@ -174,11 +171,6 @@ interface PebbleCertificateStatus {
   readonly Reason?: number
 }
 
-interface ManagementAnswer {
-  readonly status: number
-  readonly body: string
-}
-
 /** Pebble takes a profile's lifetime in seconds and 0 for its own default. */
 function profilesOf(options: PebbleOptions): Record<string, unknown> {
   const profiles = options.profiles ?? {
@@ -190,20 +182,4 @@ function profilesOf(options: PebbleOptions): Record<string, unknown> {
       { description, validityPeriod: validitySeconds ?? 0, promoteCommonName: promoteCommonName ?? false },
     ]),
   )
-}
-
-/** `fetch` cannot be told of a CA of one's own; node:https can. */
-function exchange(url: string, options: RequestOptions, body?: string): Promise<ManagementAnswer> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request(url, { ...options, agent: false }, (incoming) => {
-      let text = ''
-      incoming.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk
-      })
-      incoming.once('end', () => resolve({ status: incoming.statusCode ?? 0, body: text }))
-      incoming.once('error', reject)
-    })
-    outgoing.once('error', reject)
-    outgoing.end(body)
-  })
 }

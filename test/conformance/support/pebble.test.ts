@@ -1,8 +1,8 @@
 /** The Pebble that other tests rely on: its settings take effect. The protocol itself is tested elsewhere. */
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { request } from 'node:https'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { requestHttps } from '../../support/https-request.ts'
 import { type Pebble, startPebble } from '../../support/pebble.ts'
 
 describe('a Pebble for a test', () => {
@@ -19,7 +19,7 @@ describe('a Pebble for a test', () => {
   afterAll(() => pebble.stop())
 
   it('ok: the directory names the profile, the binding and renewal information', async () => {
-    const directory = JSON.parse(await get(pebble.directoryUrl, pebble.caFile)) as Record<string, unknown>
+    const directory = JSON.parse((await requestHttps(pebble.directoryUrl, pebble)).body) as Record<string, unknown>
     expect(directory.meta).toMatchObject({ externalAccountRequired: true, profiles: { classic: 'Ninety days' } })
     expect(directory.renewalInfo).toContain('renewalInfo')
   })
@@ -53,18 +53,3 @@ describe('a Pebble for a test', () => {
     await expect(pebble.setRenewalInfo(readFileSync(pebble.tls.certificateFile, 'utf8'), '{}')).rejects.toThrow('404')
   })
 })
-
-function get(url: string, caFile: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const options = { ca: readFileSync(caFile), agent: false as const, headers: { 'user-agent': 'certwright-test' } }
-    const outgoing = request(url, options, (incoming) => {
-      let text = ''
-      incoming.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk
-      })
-      incoming.once('end', () => resolve(text))
-    })
-    outgoing.once('error', reject)
-    outgoing.end()
-  })
-}
