@@ -1,0 +1,110 @@
+/** Orders (RFC 8555 §7.1.3, §7.4). Does not poll: says when the server wants to be asked again. */
+import { z } from 'zod'
+import { err, ok, type Result, unreachable } from '../core/result.ts'
+import { type Identifier, identifierShape } from './identifier.ts'
+import { MAX_AUTHORIZATIONS, MAX_IDENTIFIERS } from './limits.ts'
+import { type AcmeProblem, parseProblem } from './problem.ts'
+import { checkServerUrls, checkShape, optionalTime, type TargetPolicy, urlText } from './shape.ts'
+
+/** RFC 8555 §7.1.6: the states that an order can be in, as the server sees it. */
+export const ORDER_STATUSES = ['pending', 'ready', 'processing', 'valid', 'invalid'] as const
+export type OrderStatus = (typeof ORDER_STATUSES)[number]
+
+export interface Order {
+  readonly status: OrderStatus
+  /** In the server's order, which is not the one in which they were asked for. */
+  readonly identifiers: readonly Identifier[]
+  /** RFC 8555 §7.1.3: need not be one per identifier, and may be valid already. */
+  readonly authorizationUrls: readonly string[]
+  readonly finalizeUrl: string
+  /** There once the order is valid. */
+  readonly certificateUrl: string | null
+  readonly expiresAtMs: number | null
+  readonly notBeforeMs: number | null
+  readonly notAfterMs: number | null
+  readonly error: AcmeProblem | null
+  readonly profile: string | null
+  /** RFC 9773 §5: the certificate that this order replaces, as the server took it. */
+  readonly replaces: string | null
+  /** Epoch milliseconds: when the server wants to be asked again; capped. */
+  readonly retryAfterMs: number | null
+}
+
+export interface NewOrder {
+  readonly identifiers: readonly Identifier[]
+  /** draft-ietf-acme-profiles-01 §4: one that the directory names. */
+  readonly profile?: string
+  /** RFC 9773 §5: the certID of the certificate that this one replaces. Left out where the CA has no renewalInfo. */
+  readonly replaces?: string
+  readonly notBeforeMs?: number
+  readonly notAfterMs?: number
+}
+
+export interface CreatedOrder {
+  /** The `Location`, verbatim: save it before anything else is done for the order. */
+  readonly orderUrl: string
+  readonly order: Order
+  /** True where the CA refused `replaces` and took the order without it: then no rate limit exempts it. */
+  readonly replacesRefused: boolean
+}
+
+export type NextMove = 'authorize' | 'finalize' | 'wait' | 'download' | 'give-up'
+
+/** RFC 8555 §7.4: "The status of the order will indicate what action the client should take". */
+export function nextMove(status: OrderStatus): NextMove {
+  switch (status) {
+    case 'pending':
+      return 'authorize'
+    case 'ready':
+      return 'finalize'
+    case 'processing':
+      return 'wait'
+    case 'valid':
+      return 'download'
+    case 'invalid':
+      return 'give-up'
+    default:
+      return unreachable(status, 'order status')
+  }
+}
+
+export function parseOrder(value: unknown, retryAfterMs: number | null, policy: TargetPolicy): Result<Order, string> {
+  const shaped = checkShape(orderShape, value, 'order')
+  if (!shaped.ok) return shaped
+  const { status, identifiers, authorizations, finalize, certificate, error, ...rest } = shaped.value
+  // RFC 8555 §7.4.2: the certificate is downloaded from the URL in the order; a valid order without one is of no use.
+  if (status === 'valid' && !certificate) return err('is no ACME order: it is valid and names no certificate')
+  const urls = checkServerUrls(
+    [['finalize', finalize], ['certificate', certificate], ...Object.entries(authorizations)],
+    policy,
+  )
+  if (!urls.ok) return err(`names an address that may not be asked: ${urls.error}`)
+  return ok({
+    status,
+    identifiers,
+    authorizationUrls: [...new Set(authorizations)],
+    finalizeUrl: finalize,
+    certificateUrl: certificate ?? null,
+    expiresAtMs: rest.expires,
+    notBeforeMs: rest.notBefore,
+    notAfterMs: rest.notAfter,
+    error: error === undefined ? null : parseProblem(error),
+    profile: rest.profile ?? null,
+    replaces: rest.replaces ?? null,
+    retryAfterMs,
+  })
+}
+
+const orderShape = z.object({
+  status: z.enum(ORDER_STATUSES),
+  expires: optionalTime,
+  identifiers: z.array(identifierShape).min(1).max(MAX_IDENTIFIERS),
+  notBefore: optionalTime,
+  notAfter: optionalTime,
+  error: z.unknown().optional(),
+  authorizations: z.array(urlText).max(MAX_AUTHORIZATIONS),
+  finalize: urlText,
+  certificate: urlText.nullish(),
+  profile: z.string().max(256).nullish().catch(null),
+  replaces: z.string().max(256).nullish().catch(null),
+})
