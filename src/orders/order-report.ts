@@ -1,8 +1,9 @@
 /** What an order shows of itself: made from its state while it runs, kept in D1 when its object has cleared itself. */
+import { dns01RecordName } from '../acme/challenge.ts'
 import { formatTime } from '../core/clock.ts'
 import type { AcmeOrderRow } from '../store/acme-orders.ts'
 import type { OrderFailure, Phase } from './order-machine.ts'
-import { challengeRecordName, type OrderState, orderedName } from './order-state.ts'
+import { type OrderState, orderedName } from './order-state.ts'
 
 export interface ChallengeReport {
   readonly id: string
@@ -88,7 +89,7 @@ function reportOf(state: OrderState): OrderReport {
           status: authorization.status === 'valid' ? 'valid' : challenge.status,
           token: challenge.token,
           key_authorization: challenge.keyAuthorization,
-          record_name: byDns ? (authorization.record?.name ?? challengeRecordName(authorization.domain)) : null,
+          record_name: byDns ? (authorization.record?.name ?? dns01RecordName(authorization.domain)) : null,
           record_value: byDns ? challenge.recordValue : null,
           error: challenge.error,
         },

@@ -9,9 +9,8 @@ export interface OrderRequest {
   readonly domains: readonly string[]
   readonly challengeType: ChallengeType
   readonly autoRenew: boolean
-  /** The key that the product makes; both null where a CSR was given. */
-  readonly keyType: 'ec' | 'rsa' | null
-  readonly keySize: number | null
+  /** The key that the product makes; null where a CSR was given. */
+  readonly key: CertificateKeySpec | null
   /** A CSR of the caller's own, DER as base64: its key never reaches us. */
   readonly csrBase64: string | null
   /** Serves every name, instead of the provider whose zones match best. */
@@ -26,3 +25,8 @@ export interface OrderRequest {
 
 /** Why an order was started. */
 export type OrderPurpose = 'issue' | 'renewal' | 'forced'
+
+/** Keys that public CAs certify. */
+export type CertificateKeySpec =
+  | { readonly type: 'ec'; readonly size: 256 | 384 }
+  | { readonly type: 'rsa'; readonly size: 2048 | 3072 | 4096 }

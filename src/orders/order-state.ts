@@ -94,11 +94,6 @@ export function logged(state: OrderState, atMs: number, message: string): OrderS
   }
 }
 
-/** The DNS name that carries a domain's dns-01 value, before any CNAME (RFC 8555 §8.4). */
-export function challengeRecordName(domain: string): string {
-  return `_acme-challenge.${domain.replace(/^\*\./, '')}`
-}
-
 /** The name as the order has it: with `*.` for a wildcard. */
 export function orderedName(authorization: Pick<AuthorizationState, 'domain' | 'wildcard'>): string {
   return authorization.wildcard ? `*.${authorization.domain}` : authorization.domain

@@ -29,10 +29,10 @@ export const finalize: Step = async (context, state) => {
 /** The key and the CSR: made once, or the caller's own. */
 async function prepare(context: StepContext, state: OrderState): Promise<OrderState> {
   if (state.csrBase64 !== null) return state
-  const { csrBase64, keyType, keySize, domains } = state.request
-  if (csrBase64 !== null || keyType === null || keySize === null) return { ...state, csrBase64 }
-  const key = await newCertificateKey(keyType, keySize)
-  const csrDer = await requestFor(key, domains)
+  const { csrBase64, key: spec, domains } = state.request
+  if (csrBase64 !== null || spec === null) return { ...state, csrBase64 }
+  const key = await newCertificateKey(spec)
+  const csrDer = await requestFor(key.pair, domains)
   const sealedKey = await context.store.ring.seal(orderKeyPlace(state), key.pkcs8)
   return logged({ ...state, sealedKey, csrBase64: toBase64(csrDer) }, context.now(), 'key and CSR made')
 }

@@ -1,5 +1,5 @@
 /** Opens the order at the CA and reads its authorizations (RFC 8555 §7.4, §7.5). Changes nothing in DNS. */
-import { sha256, toBase64Url, utf8 } from '../../core/bytes.ts'
+import { dns01Value } from '../../acme/challenge.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
 import type { CaAuthorization, CaOrder, PeerFailure, Step, StepContext } from '../ports.ts'
@@ -122,11 +122,6 @@ async function authorizationState(
       answered: false,
     },
   })
-}
-
-/** RFC 8555 §8.4: "the base64url encoding of the SHA-256 digest of the key authorization". */
-async function dns01Value(keyAuthorization: string): Promise<string> {
-  return toBase64Url(await sha256(utf8(keyAuthorization)))
 }
 
 /** A challenge's id names its order, so that no index is needed to find it: `acme_chal_<order>_<number>`. */

@@ -1,0 +1,196 @@
+/** Accounts at CAs: registering, reading, deactivating (RFC 8555 §7.3). */
+import { thumbprintOf } from '../acme/account-key.ts'
+import { certificateAuthority, directoryUrlOf } from '../acme/certificate-authorities.ts'
+import type { Actor } from '../core/actor.ts'
+import type { Clock } from '../core/clock.ts'
+import { AppError, invalidField } from '../core/errors.ts'
+import { checkTarget } from '../core/http-client.ts'
+import { newId } from '../core/ids.ts'
+import { exportPkcs8, generateKeyPair } from '../pki/keys.ts'
+import {
+  type AcmeAccountRow,
+  deleteRegisteringAccount,
+  findAcmeAccount,
+  findAcmeAccountByName,
+  insertAcmeAccount,
+  sealAccountKey,
+  updateAcmeAccount,
+} from '../store/acme-accounts.ts'
+import type { Store } from '../store/store.ts'
+import type { AccountObjects, EabCredentials } from './objects.ts'
+import type { CertificateKeySpec } from './order-request.ts'
+import { acmeAppError } from './peer-failure.ts'
+
+export interface AccountDependencies {
+  readonly store: Store
+  readonly now: Clock
+  readonly accounts: AccountObjects
+  readonly allowPrivateTargets: boolean
+}
+
+export interface AccountInput {
+  readonly name: string
+  readonly provider: string
+  readonly environment: 'production' | 'staging'
+  readonly email: string | null
+  readonly directoryUrl: string | null
+  readonly eab: EabCredentials | null
+  readonly key: CertificateKeySpec
+  readonly preferredChain: string | null
+  readonly profile: string | null
+}
+
+/**
+ * Makes a key, stores it sealed, and registers it with the CA. The key is stored first: after a crash the same request
+ * finds it and registers the same account, since a CA knows an account by its key. Throws AppError.
+ */
+export async function registerAccount(
+  dependencies: AccountDependencies,
+  actor: Actor,
+  input: AccountInput,
+): Promise<AcmeAccountRow> {
+  const directoryUrl = checkDirectory(dependencies, input)
+  const account = await storedAccount(dependencies, actor, input, directoryUrl)
+  const registered = await dependencies.accounts.register(actor.tenantId, account.id, input.eab)
+  if (!registered.ok) {
+    // Nothing came of it: the name is free again. A CA that did take the key keeps an account that nobody uses.
+    await commitRemoval(dependencies, actor, account)
+    throw acmeAppError(registered.error, dependencies.now())
+  }
+  const change = { status: 'active', accountUrl: registered.value, updatedAtMs: dependencies.now() }
+  const outcome = await dependencies.store.commit({
+    tenantId: actor.tenantId,
+    statements: [updateAcmeAccount(dependencies.store, account, change)],
+    entries: [
+      {
+        event: 'acme_account.registered',
+        actor: actor.tokenId,
+        resource: `pki/acme/accounts/${account.id}`,
+        detail: {
+          account_id: account.id,
+          name: account.name,
+          directory_url: directoryUrl,
+          account_url: registered.value,
+        },
+        requestId: actor.requestId,
+      },
+    ],
+  })
+  if (outcome.kind !== 'committed') {
+    throw new AppError('conflict', 'Another request registered this account at the same time: read it')
+  }
+  return { ...account, ...change }
+}
+
+/** Which directory is meant; refuses what is closed, missing or private before anything is stored. */
+function checkDirectory({ allowPrivateTargets }: AccountDependencies, input: AccountInput): string {
+  const authority = certificateAuthority(input.provider)
+  if (authority === null) throw invalidField('provider', 'it is one of the providers of the API reference')
+  if (authority.closed !== null) throw invalidField('provider', authority.closed)
+  const directoryUrl = input.directoryUrl ?? directoryUrlOf(authority, input.environment)
+  if (directoryUrl === null) {
+    const message =
+      authority.code === 'custom'
+        ? 'give the address of the ACME directory of a custom provider'
+        : `${authority.name} has no ${input.environment} environment`
+    throw invalidField(authority.code === 'custom' ? 'directory_url' : 'environment', message)
+  }
+  const target = checkTarget(directoryUrl, allowPrivateTargets)
+  if (!target.ok) throw invalidField('directory_url', target.error)
+  if (authority.externalAccountRequired && input.directoryUrl === null && input.eab === null) {
+    throw invalidField('eab', `${authority.name} wants an external account binding: give eab with kid and hmac_key`)
+  }
+  return directoryUrl
+}
+
+/** The account's row: a new one, or that of an attempt that a crash cut off. */
+async function storedAccount(
+  { store, now }: AccountDependencies,
+  actor: Actor,
+  input: AccountInput,
+  directoryUrl: string,
+): Promise<AcmeAccountRow> {
+  const existing = await findAcmeAccountByName(store, actor.tenantId, input.name)
+  const isUnfinished =
+    existing?.status === 'registering' &&
+    existing.directoryUrl === directoryUrl &&
+    now() - existing.createdAtMs > REGISTRATION_PATIENCE_MS
+  if (existing !== null && isUnfinished) return existing
+  if (existing !== null) throw new AppError('already_exists', `An account named ${input.name} exists: use another name`)
+  const pair = await generateKeyPair(input.key)
+  const id = newId('acmeAccount', now())
+  const pkcs8 = await exportPkcs8(pair.privateKey)
+  const row: AcmeAccountRow = {
+    tenantId: actor.tenantId,
+    id,
+    name: input.name,
+    provider: input.provider,
+    environment: input.environment,
+    email: input.email,
+    directoryUrl,
+    accountUrl: null,
+    status: 'registering',
+    keyType: input.key.type,
+    keySize: input.key.size,
+    sealedKey: await sealAccountKey(store, { tenantId: actor.tenantId, id }, pkcs8),
+    thumbprint: await thumbprintOf(pair.spkiDer),
+    preferredChain: input.preferredChain,
+    profile: input.profile,
+    createdAtMs: now(),
+    updatedAtMs: now(),
+  }
+  const outcome = await store.commit({
+    tenantId: actor.tenantId,
+    statements: [insertAcmeAccount(store, row)],
+    entries: [],
+  })
+  if (outcome.kind === 'committed') return row
+  throw new AppError('already_exists', `An account named ${input.name} exists: use another name`)
+}
+
+/** An attempt that is younger than this may still be under way. */
+const REGISTRATION_PATIENCE_MS = 120_000
+
+async function commitRemoval({ store }: AccountDependencies, actor: Actor, account: AcmeAccountRow): Promise<void> {
+  await store.commit({
+    tenantId: actor.tenantId,
+    statements: [deleteRegisteringAccount(store, actor.tenantId, account.id)],
+    entries: [],
+  })
+}
+
+/** Deactivates the account at the CA, for good (RFC 8555 §7.3.6). Doing so twice is not an error. Throws AppError. */
+export async function deactivateAccount(
+  dependencies: AccountDependencies,
+  actor: Actor,
+  accountId: string,
+): Promise<void> {
+  const account = await requireAccount(dependencies.store, actor.tenantId, accountId)
+  if (account.status === 'deactivated') return
+  if (account.status !== 'active')
+    throw new AppError('conflict', 'The account is still being registered: try again later')
+  const done = await dependencies.accounts.deactivate(actor.tenantId, accountId)
+  if (!done.ok) throw acmeAppError(done.error, dependencies.now())
+  await dependencies.store.commit({
+    tenantId: actor.tenantId,
+    statements: [
+      updateAcmeAccount(dependencies.store, account, { status: 'deactivated', updatedAtMs: dependencies.now() }),
+    ],
+    entries: [
+      {
+        event: 'acme_account.deactivated',
+        actor: actor.tokenId,
+        resource: `pki/acme/accounts/${accountId}`,
+        detail: { account_id: accountId, name: account.name },
+        requestId: actor.requestId,
+      },
+    ],
+  })
+}
+
+/** Throws `not_found`. */
+export async function requireAccount(store: Store, tenantId: string, accountId: string): Promise<AcmeAccountRow> {
+  const account = await findAcmeAccount(store, tenantId, accountId)
+  if (account === null) throw new AppError('not_found', `There is no ACME account ${accountId}`)
+  return account
+}

@@ -1,0 +1,218 @@
+/** Starting orders: for a new certificate, and for the next version of one. Everything is checked before a CA hears of it. */
+import { certificateAuthority } from '../acme/certificate-authorities.ts'
+import type { Actor } from '../core/actor.ts'
+import { toBase64 } from '../core/bytes.ts'
+import type { Clock } from '../core/clock.ts'
+import { AppError, invalidField } from '../core/errors.ts'
+import { newId } from '../core/ids.ts'
+import { type Csr, parseCsr, verifyCsrSignature } from '../pki/csr.ts'
+import { commonNameOf } from '../pki/general-name.ts'
+import { parsePemOf } from '../pki/pem.ts'
+import { describePublicKey } from '../pki/public-key.ts'
+import type { AcmeAccountRow } from '../store/acme-accounts.ts'
+import { type AcmeOrderRow, insertAcmeOrder } from '../store/acme-orders.ts'
+import { type CertificateRow, findCertificate, updateCertificate } from '../store/certificates.ts'
+import type { Store } from '../store/store.ts'
+import type { Statement } from '../store/work.ts'
+import { requireAccount } from './accounts.ts'
+import type { OrderObjects } from './objects.ts'
+import { checkOrderNames } from './order-names.ts'
+import { EMPTY_REPORT } from './order-report.ts'
+import type { CertificateKeySpec, ChallengeType, OrderPurpose, OrderRequest } from './order-request.ts'
+import { checkServed } from './provider-choice.ts'
+import type { ProviderDependencies } from './provider-config.ts'
+
+export interface IssueDependencies extends ProviderDependencies {
+  readonly store: Store
+  readonly now: Clock
+  readonly orders: OrderObjects
+}
+
+/** A request for a certificate, its shape checked and nothing else. */
+export interface IssueInput {
+  readonly accountId: string
+  readonly domains: readonly string[]
+  readonly challengeType: ChallengeType
+  readonly autoRenew: boolean
+  readonly key: CertificateKeySpec
+  readonly csrPem: string | null
+  readonly dnsProviderId: string | null
+  readonly preferredChain: string | null
+  readonly profile: string | null
+  readonly notAfterMs: number | null
+  readonly solver: 'auto' | 'manual'
+}
+
+/** Orders a new certificate. Throws AppError. */
+export async function issueCertificate(
+  dependencies: IssueDependencies,
+  actor: Actor,
+  input: IssueInput,
+): Promise<AcmeOrderRow> {
+  const request = await checkRequest(dependencies, actor, input)
+  return startOrder(dependencies, actor, request, newId('certificate', dependencies.now()), 'issue', [])
+}
+
+/** Orders the next version of an ACME certificate, now. One order at a time: a second is `conflict`. Throws AppError. */
+export async function renewAcmeCertificate(
+  dependencies: IssueDependencies,
+  actor: Actor,
+  certificate: CertificateRow,
+  purpose: Exclude<OrderPurpose, 'issue'>,
+): Promise<AcmeOrderRow> {
+  if (certificate.openOrderId !== null) throw alreadyOrdered(certificate.openOrderId)
+  const stored = certificate.renewalRequest as OrderRequest
+  const account = await activeAccount(dependencies.store, actor.tenantId, stored.accountId)
+  await requireServed(dependencies, actor, stored)
+  const request = { ...stored, profile: stored.profile ?? account.profile }
+  const orderId = newId('acmeOrder', dependencies.now())
+  const claim = updateCertificate(
+    dependencies.store,
+    certificate,
+    { openOrderId: orderId, updatedAtMs: dependencies.now() },
+    { openOrderId: null },
+  )
+  return startOrder(dependencies, actor, request, certificate.id, purpose, [claim], orderId)
+}
+
+/** Everything that can be known to be wrong without asking the CA. */
+export async function checkRequest(
+  dependencies: IssueDependencies,
+  actor: Actor,
+  input: IssueInput,
+): Promise<OrderRequest> {
+  const account = await activeAccount(dependencies.store, actor.tenantId, input.accountId)
+  const domains = checkOrderNames(input.domains, input.challengeType, isPublicCa(account))
+  if (!domains.ok) {
+    const [first] = domains.error
+    throw new AppError('invalid_request', `${first?.path}: ${first?.message}`, { details: domains.error })
+  }
+  if (input.notAfterMs !== null && input.notAfterMs <= dependencies.now()) {
+    throw invalidField('not_after', 'it lies in the past: give a time to come, or leave it out')
+  }
+  const request: OrderRequest = {
+    accountId: account.id,
+    domains: domains.value,
+    challengeType: input.challengeType,
+    autoRenew: input.autoRenew,
+    key: input.csrPem === null ? input.key : null,
+    csrBase64: input.csrPem === null ? null : await checkCsr(input.csrPem, domains.value),
+    dnsProviderId: input.dnsProviderId,
+    preferredChain: input.preferredChain ?? account.preferredChain,
+    profile: input.profile ?? account.profile,
+    notAfterMs: input.notAfterMs,
+    solver: input.solver,
+  }
+  if (request.challengeType === 'tls-alpn-01' && request.solver === 'auto') {
+    const message = 'tls-alpn-01 needs a responder on port 443 of the host: set solver to "manual"'
+    throw invalidField('challenge_type', message)
+  }
+  await requireServed(dependencies, actor, request)
+  return request
+}
+
+/** Does the account belong to a CA of the public web? One at another address is its operator's to know. */
+function isPublicCa(account: AcmeAccountRow): boolean {
+  const authority = certificateAuthority(account.provider)
+  return authority !== null && Object.values(authority.directories).includes(account.directoryUrl)
+}
+
+async function activeAccount(store: Store, tenantId: string, accountId: string): Promise<AcmeAccountRow> {
+  const account = await requireAccount(store, tenantId, accountId)
+  if (account.status === 'active') return account
+  throw new AppError('conflict', `The ACME account ${accountId} is ${account.status}: register another one`)
+}
+
+/** dns-01 by the product itself needs a provider for every name. */
+async function requireServed(dependencies: ProviderDependencies, actor: Actor, request: OrderRequest): Promise<void> {
+  if (request.challengeType !== 'dns-01' || request.solver === 'manual') return
+  const details = await checkServed(dependencies, actor.tenantId, request.domains, request.dnsProviderId)
+  if (details.length === 0) return
+  const [first] = details
+  throw new AppError('invalid_request', `${first?.path}: ${first?.message}`, { details })
+}
+
+/** A CSR of the caller's own: RFC 8555 §7.4 wants exactly the names of the order in it. DER as base64. */
+async function checkCsr(pem: string, domains: readonly string[]): Promise<string> {
+  const blocks = parsePemOf('CERTIFICATE REQUEST', pem)
+  const der = blocks.ok ? blocks.value[0] : undefined
+  if (!blocks.ok || der === undefined || blocks.value.length !== 1) {
+    throw invalidField('csr_pem', 'give one PEM block of the type CERTIFICATE REQUEST')
+  }
+  const csr = parseCsr(der)
+  if (!csr.ok) throw invalidField('csr_pem', `it does not parse: ${csr.error.message}`)
+  const key = describePublicKey(csr.value.subjectPublicKeyInfo)
+  if (!key.ok) throw invalidField('csr_pem', key.error.message)
+  const signature = await verifyCsrSignature(csr.value)
+  if (!signature.ok) throw invalidField('csr_pem', 'its signature does not verify')
+  const names = namesOfCsr(csr.value)
+  const missing = domains.filter((domain) => !names.has(domain))
+  const extra = [...names].filter((name) => !domains.includes(name))
+  if (missing.length > 0) throw invalidField('csr_pem', `it lacks ${missing.join(', ')} of domains`)
+  if (extra.length > 0) throw invalidField('csr_pem', `it also names ${extra.join(', ')}, which domains does not`)
+  return toBase64(der)
+}
+
+function namesOfCsr(csr: Csr): ReadonlySet<string> {
+  const names = new Set<string>()
+  for (const name of csr.subjectAltNames ?? []) {
+    if (name.type !== 'dns') throw invalidField('csr_pem', 'it asks for names that are no DNS names')
+    names.add(name.value.toLowerCase())
+  }
+  const commonName = commonNameOf(csr.subject)
+  if (commonName !== null) names.add(commonName.toLowerCase())
+  return names
+}
+
+async function startOrder(
+  { store, now, orders }: IssueDependencies,
+  actor: Actor,
+  request: OrderRequest,
+  certificateId: string,
+  purpose: OrderPurpose,
+  claims: readonly Statement[],
+  orderId = newId('acmeOrder', now()),
+): Promise<AcmeOrderRow> {
+  const row: AcmeOrderRow = {
+    tenantId: actor.tenantId,
+    id: orderId,
+    accountId: request.accountId,
+    certificateId,
+    purpose,
+    requestedBy: actor.tokenId,
+    status: 'pending',
+    step: 'new-order',
+    domains: request.domains,
+    request,
+    report: EMPTY_REPORT,
+    notAfterMs: null,
+    nextAttemptAtMs: now(),
+    createdAtMs: now(),
+    updatedAtMs: now(),
+  }
+  // The order is written before its object hears of it: whatever happens in between, the cron finds it.
+  const outcome = await store.commit({
+    tenantId: actor.tenantId,
+    statements: [...claims, insertAcmeOrder(store, row)],
+    entries: [
+      {
+        event: 'order.created',
+        actor: actor.tokenId,
+        resource: `pki/acme/orders/${row.id}`,
+        detail: { order_id: row.id, account_id: request.accountId, domains: request.domains, purpose },
+        requestId: actor.requestId,
+      },
+    ],
+  })
+  if (outcome.kind !== 'committed') {
+    const current = await findCertificate(store, actor.tenantId, certificateId)
+    throw alreadyOrdered(current?.openOrderId ?? null)
+  }
+  await orders.start(actor.tenantId, row.id)
+  return row
+}
+
+function alreadyOrdered(orderId: string | null): AppError {
+  const which = orderId === null ? 'another order' : `the order ${orderId}`
+  return new AppError('conflict', `The certificate is being renewed by ${which}: wait for it`)
+}

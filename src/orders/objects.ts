@@ -1,0 +1,31 @@
+/** The Durable Objects, as the use cases see them. */
+import type { AcmeError } from '../acme/acme-error.ts'
+import type { Result } from '../core/result.ts'
+import type { OrderProgress } from './order-report.ts'
+
+/** Running orders. */
+export interface OrderObjects {
+  /** Begins an order that D1 has, or goes on with it. */
+  start(tenantId: string, orderId: string): Promise<void>
+  /** Null where the object has cleared itself: D1 has the last word. */
+  progress(tenantId: string, orderId: string): Promise<OrderProgress | null>
+  refresh(tenantId: string, orderId: string): Promise<OrderProgress | null>
+  /** False where it is too late. */
+  cancel(tenantId: string, orderId: string): Promise<boolean>
+  /** False where the order does not wait for that challenge. */
+  complete(tenantId: string, orderId: string, challengeId: string): Promise<boolean>
+}
+
+/** External account binding (RFC 8555 §7.3.4), as the CA gave it to the user. */
+export interface EabCredentials {
+  readonly kid: string
+  readonly hmacKey: string
+}
+
+/** Accounts at CAs. */
+export interface AccountObjects {
+  /** Registers the account whose key D1 has; the CA's address of it. Idempotent: a key that it knows is the same account. */
+  register(tenantId: string, accountId: string, eab: EabCredentials | null): Promise<Result<string, AcmeError>>
+  /** RFC 8555 §7.3.6. */
+  deactivate(tenantId: string, accountId: string): Promise<Result<void, AcmeError>>
+}

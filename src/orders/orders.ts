@@ -1,0 +1,97 @@
+/** Orders as their owner sees and steers them. */
+import type { Actor } from '../core/actor.ts'
+import { AppError } from '../core/errors.ts'
+import { type AcmeOrderRow, findAcmeOrder, OPEN_STATUSES } from '../store/acme-orders.ts'
+import type { Store } from '../store/store.ts'
+import type { OrderObjects } from './objects.ts'
+import type { OrderProgress } from './order-report.ts'
+
+export interface OrderDependencies {
+  readonly store: Store
+  readonly orders: OrderObjects
+}
+
+/** The order with its object's word for what it is doing. Throws `not_found`. */
+export async function readOrder(dependencies: OrderDependencies, tenantId: string, id: string): Promise<AcmeOrderRow> {
+  const row = await requireOrder(dependencies.store, tenantId, id)
+  if (!isOpen(row)) return row
+  return latest(dependencies, row, await dependencies.orders.progress(tenantId, id))
+}
+
+/** Looks at the CA again now. */
+export async function refreshOrder(
+  dependencies: OrderDependencies,
+  tenantId: string,
+  id: string,
+): Promise<AcmeOrderRow> {
+  const row = await requireOrder(dependencies.store, tenantId, id)
+  if (!isOpen(row)) return row
+  await dependencies.orders.start(tenantId, id)
+  return latest(dependencies, row, await dependencies.orders.refresh(tenantId, id))
+}
+
+/** Throws `conflict` where the order is at its end, or the CA may have issued. */
+export async function cancelOrder(dependencies: OrderDependencies, actor: Actor, id: string): Promise<AcmeOrderRow> {
+  const row = await requireOrder(dependencies.store, actor.tenantId, id)
+  if (!isOpen(row)) throw new AppError('conflict', `The order is ${row.status}: there is nothing to cancel`)
+  await dependencies.orders.start(actor.tenantId, id)
+  if (!(await dependencies.orders.cancel(actor.tenantId, id))) {
+    throw new AppError('conflict', 'It is too late to cancel: the CA may have issued. Revoke the certificate instead')
+  }
+  await dependencies.store.commit({
+    tenantId: actor.tenantId,
+    statements: [],
+    entries: [
+      {
+        event: 'order.cancelled',
+        actor: actor.tokenId,
+        resource: `pki/acme/orders/${id}`,
+        detail: { order_id: id },
+        requestId: actor.requestId,
+      },
+    ],
+  })
+  return readOrder(dependencies, actor.tenantId, id)
+}
+
+/** The order that a challenge's id names, which goes on with it. Throws `not_found` or `conflict`. */
+export async function completeChallenge(
+  dependencies: OrderDependencies,
+  tenantId: string,
+  challengeId: string,
+): Promise<AcmeOrderRow> {
+  const orderId = orderOfChallenge(challengeId)
+  if (orderId === null) throw new AppError('not_found', `There is no challenge ${challengeId}`)
+  const row = await findAcmeOrder(dependencies.store, tenantId, orderId)
+  if (row === null) throw new AppError('not_found', `There is no challenge ${challengeId}`)
+  if (!isOpen(row) || !(await dependencies.orders.complete(tenantId, orderId, challengeId))) {
+    throw new AppError('conflict', 'The order does not wait for this challenge: read the order')
+  }
+  return readOrder(dependencies, tenantId, orderId)
+}
+
+/** `acme_chal_<order>_<number>` */
+export function orderOfChallenge(challengeId: string): string | null {
+  const match = /^acme_chal_([0-9a-hjkmnp-tv-z]{26})_\d{1,3}$/.exec(challengeId)
+  return match === null ? null : `acme_order_${match[1]}`
+}
+
+async function requireOrder(store: Store, tenantId: string, id: string): Promise<AcmeOrderRow> {
+  const row = await findAcmeOrder(store, tenantId, id)
+  if (row === null) throw new AppError('not_found', `There is no order ${id}`)
+  return row
+}
+
+function isOpen({ status }: AcmeOrderRow): boolean {
+  return OPEN_STATUSES.some((open) => open === status)
+}
+
+/** An object that has cleared itself between two looks has left its last word in D1. */
+async function latest(
+  { store }: OrderDependencies,
+  row: AcmeOrderRow,
+  progress: OrderProgress | null,
+): Promise<AcmeOrderRow> {
+  if (progress !== null) return { ...row, ...progress }
+  return (await findAcmeOrder(store, row.tenantId, row.id)) ?? row
+}

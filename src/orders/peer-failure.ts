@@ -1,0 +1,54 @@
+/** What a CA's or a DNS provider's failure means for an order, and for a caller of the API. */
+import { type AcmeError, describeAcmeError, isRateLimited, isTransient, retryAfterOf } from '../acme/acme-error.ts'
+import { problemName } from '../acme/problem.ts'
+import { AppError, type ErrorCode } from '../core/errors.ts'
+import type { DnsProviderError } from '../dns/dns-provider.ts'
+import type { PeerFailure } from './ports.ts'
+
+/** An order tries again what may have been a passing fault: an odd body as well as no body. */
+export function acmeFailure(error: AcmeError): PeerFailure {
+  const passing = error.reason === 'bad_answer' || (error.reason === 'transport' && error.failure === 'too_large')
+  return {
+    code: codeOf(error),
+    message: describeAcmeError(error),
+    transient: passing || isTransient(error),
+    retryAtMs: retryAfterOf(error),
+    problemType: error.reason === 'problem' ? problemName(error) : null,
+  }
+}
+
+/** The same for somebody who waits for the answer. */
+export function acmeAppError(error: AcmeError, nowMs: number): AppError {
+  const retryAtMs = retryAfterOf(error)
+  return new AppError(codeOf(error), describeAcmeError(error), {
+    ...(retryAtMs === null ? {} : { retryAfterSeconds: Math.max(1, Math.ceil((retryAtMs - nowMs) / 1000)) }),
+  })
+}
+
+function codeOf(error: AcmeError): ErrorCode {
+  if (isRateLimited(error)) return 'backend_rate_limited'
+  switch (error.reason) {
+    case 'transport':
+      if (error.failure === 'timeout') return 'backend_timeout'
+      return error.failure === 'blocked_target' ? 'invalid_request' : 'backend_error'
+    case 'invalid_argument':
+    case 'unsupported':
+      return 'invalid_request'
+    case 'problem':
+    case 'bad_answer':
+    case 'bad_nonce':
+      return 'backend_error'
+  }
+}
+
+/** A provider's failure: worth another try unless it was understood and refused. */
+export function providerFailure(error: DnsProviderError, nowMs: number): PeerFailure {
+  const transient = error.kind === 'rate_limited' || error.kind === 'unavailable'
+  return {
+    code: error.kind === 'rate_limited' ? 'backend_rate_limited' : 'backend_error',
+    message: error.message,
+    transient,
+    retryAtMs: error.retryAfterSeconds === null ? null : nowMs + error.retryAfterSeconds * 1000,
+    problemType: null,
+  }
+}

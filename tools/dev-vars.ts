@@ -1,0 +1,38 @@
+/** The local secrets: `.dev.vars`, made with a fresh key ring and admin token where there is none. */
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+
+export const DEV_VARS = '.dev.vars'
+
+/** A new entry of a key ring: an id that sorts by day, and 256 random bits. */
+export function newKeyRingEntry(now: Date): string {
+  const id = `k${now.toISOString().slice(0, 10).replaceAll('-', '')}${randomBytes(3).toString('hex')}`
+  return `${id}:${randomBytes(32).toString('base64url')}`
+}
+
+/** Writes the file where there is none; two starts at once make one. */
+export function ensureDevVars(): void {
+  if (existsSync(DEV_VARS)) return
+  const lines = [
+    '# Local secrets. Keep them: without KEY_RING nothing that is sealed can be opened.',
+    `KEY_RING="${newKeyRingEntry(new Date())}"`,
+    `ADMIN_TOKEN="cw_${randomBytes(32).toString('base64url')}"`,
+    'ALLOW_PRIVATE_TARGETS="true"',
+    '',
+  ]
+  try {
+    writeFileSync(DEV_VARS, lines.join('\n'), { flag: 'wx', mode: 0o600 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
+/** Reads `NAME="value"` lines. */
+export function readDevVars(): Record<string, string> {
+  const vars: Record<string, string> = {}
+  for (const line of readFileSync(DEV_VARS, 'utf8').split('\n')) {
+    const match = /^\s*([A-Z_]+)\s*=\s*"?([^"]*)"?\s*$/.exec(line)
+    if (match?.[1] !== undefined) vars[match[1]] = match[2] ?? ''
+  }
+  return vars
+}

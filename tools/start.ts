@@ -1,0 +1,48 @@
+/** `npm start`: the service on this machine. PORT, STATE_DIR and ADMIN_TOKEN come from the environment. */
+import { watchFile } from 'node:fs'
+import { resolve } from 'node:path'
+import { buildWorker } from './build-worker.ts'
+import { DEV_VARS, ensureDevVars, readDevVars } from './dev-vars.ts'
+import { startLocalService } from './local-service.ts'
+
+const MIN_ADMIN_TOKEN_CHARS = 32
+
+const port = Number(process.env.PORT ?? 8787)
+if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+  console.error('PORT is a number from 1 to 65535')
+  process.exit(2)
+}
+const adminToken = process.env.ADMIN_TOKEN
+if (adminToken !== undefined && adminToken.length < MIN_ADMIN_TOKEN_CHARS) {
+  console.error(`ADMIN_TOKEN is at least ${MIN_ADMIN_TOKEN_CHARS} characters long`)
+  process.exit(2)
+}
+
+const address = `http://127.0.0.1:${port}`
+const vars = () => ({
+  PUBLIC_URL: address,
+  ...readDevVars(),
+  ...(adminToken === undefined ? {} : { ADMIN_TOKEN: adminToken }),
+})
+
+ensureDevVars()
+buildWorker()
+const service = await startLocalService({ port, stateDir: resolve(process.env.STATE_DIR ?? '.state'), vars: vars() })
+watchFile(DEV_VARS, { interval: 500 }, () => {
+  service.update(vars()).then(
+    () => console.info(`${DEV_VARS} was read again`),
+    (error: unknown) => console.error(`${DEV_VARS} could not be applied:`, error),
+  )
+})
+
+console.info(`API reference: ${address}/v1/docs`)
+console.info(
+  adminToken === undefined ? `Admin token: ADMIN_TOKEN in ${resolve(DEV_VARS)}` : 'Admin token: from the environment',
+)
+console.info(`Certwright is ready on ${address}`)
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    service.stop().finally(() => process.exit(0))
+  })
+}
