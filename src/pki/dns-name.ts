@@ -28,6 +28,10 @@ export function parseDnsName(input: string): Result<DnsName, string> {
   return ok({ name, isWildcard, wasConverted: ascii.value !== base.toLowerCase() })
 }
 
+/** A U-label that stands before every name: beside ASCII labels alone, some platforms do not check what xn-- labels hold. */
+const WITNESS = '\u00fc'
+const WITNESS_ASCII = 'xn--tda'
+
 /** Lower-case A-labels of a name without wildcard. */
 function toAscii(base: string): Result<string, string> {
   const lower = base.toLowerCase()
@@ -39,9 +43,10 @@ function toAscii(base: string): Result<string, string> {
   }
   // The platform's URL parser applies UTS 46. Of ASCII, only what names are made of may reach it: it must see a host alone.
   if (/[^A-Za-z0-9.\u{80}-\u{10ffff}-]/u.test(base)) return err('a DNS name holds a character that names do not have')
-  if (!URL.canParse(`http://${base}/`)) return err('a DNS name is not a valid internationalized name')
-  const ascii = new URL(`http://${base}/`).hostname
-  // An A-label that is not the encoding of its own U-label comes back different, or not at all (RFC 5890 §2.3.2.1).
+  const url = `http://${WITNESS}.${base}/`
+  if (!URL.canParse(url)) return err('a DNS name is not a valid internationalized name')
+  const ascii = new URL(url).hostname.slice(WITNESS_ASCII.length + 1)
+  // An A-label that is not the encoding of its own U-label comes back different, or is refused (RFC 5890 §2.3.2.1).
   if (isPrintableAscii && ascii !== lower) return err('a DNS name has an xn-- label that is not valid')
   const checked = checkLabels(ascii)
   return checked.ok ? ok(ascii) : checked

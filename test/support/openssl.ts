@@ -1,49 +1,61 @@
-/** What the tests ask of the `openssl` program: an implementation of X.509 that is not the product's. */
-import { writeFileSync } from 'node:fs'
+/** Runs openssl on files of a directory of its own, which goes away afterwards. */
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { runSuccessfully } from './process.ts'
+import { promisify } from 'node:util'
 
-/** Runs `openssl`; standard output, or a rejection with what it said. */
-export function openssl(args: readonly string[], stdin?: string): Promise<string> {
-  return runSuccessfully('openssl', args, stdin === undefined ? {} : { stdin })
+const execFileAsync = promisify(execFile)
+
+export interface OpensslRun {
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
 }
 
-export interface ServerCertificate {
-  /** PEM file of the CA that clients must trust. */
-  readonly caFile: string
-  readonly certificateFile: string
-  readonly keyFile: string
+/** What a test gives to openssl, by file name. */
+export type OpensslFiles = Readonly<Record<string, string | Uint8Array>>
+
+/** Runs `openssl <args>` in a directory that holds the files. A failing run is an answer, not an exception. */
+export async function openssl(args: readonly string[], files: OpensslFiles = {}): Promise<OpensslRun> {
+  return runIn('openssl', args, files)
 }
 
-/** A fresh CA and a certificate of it for TLS servers on loopback: `localhost`, `127.0.0.1` and `::1`. */
-export async function makeServerCertificate(folder: string): Promise<ServerCertificate> {
-  const caFile = join(folder, 'tls-ca.pem')
-  const caKeyFile = join(folder, 'tls-ca-key.pem')
-  const certificateFile = join(folder, 'tls.pem')
-  const keyFile = join(folder, 'tls-key.pem')
-  // The system's openssl.cnf would add extensions of its own to every certificate.
-  const configurationFile = join(folder, 'openssl.cnf')
-  writeFileSync(configurationFile, '[req]\ndistinguished_name = dn\n[dn]\n')
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc', '-days', '2']
-  const request = ['req', '-x509', '-config', configurationFile, ...newKey]
-  await openssl([
-    ...[...request, '-subj', '/CN=Certwright test TLS CA', '-keyout', caKeyFile, '-out', caFile],
-    ...['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign'],
-  ])
-  await openssl([
-    ...[...request, '-subj', '/CN=localhost', '-keyout', keyFile, '-out', certificateFile],
-    ...['-CA', caFile, '-CAkey', caKeyFile, '-addext', 'basicConstraints=critical,CA:FALSE'],
-    ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1', '-addext', 'extendedKeyUsage=serverAuth'],
-  ])
-  return { caFile, certificateFile, keyFile }
+/** As `openssl`, with another program. A program that is missing is an exception. */
+export async function runIn(program: string, args: readonly string[], files: OpensslFiles): Promise<OpensslRun> {
+  return withFiles(files, (directory) => runAt(program, args, directory))
 }
 
-/** RFC 5280 §6.1 as openssl does it: rejects where the chain does not lead from the leaf to the root. */
-export async function verifyChain(files: {
-  readonly rootFile: string
-  readonly chainFile: string
-  readonly hostname?: string
-}): Promise<void> {
-  const host = files.hostname === undefined ? [] : ['-verify_hostname', files.hostname]
-  await openssl(['verify', '-CAfile', files.rootFile, '-untrusted', files.chainFile, ...host, files.chainFile])
+/** Runs openssl and returns a file that it wrote. */
+export async function opensslFile(
+  args: readonly string[],
+  file: string,
+  files: OpensslFiles = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  return withFiles(files, async (directory) => {
+    const run = await runAt('openssl', args, directory)
+    if (run.exitCode !== 0) throw new Error(`openssl ${args[0]}: ${run.stderr}`)
+    return new Uint8Array(await readFile(join(directory, file)))
+  })
+}
+
+async function withFiles<T>(files: OpensslFiles, use: (directory: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'certwright-'))
+  try {
+    for (const [name, content] of Object.entries(files)) await writeFile(join(directory, name), content)
+    return await use(directory)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+async function runAt(program: string, args: readonly string[], directory: string): Promise<OpensslRun> {
+  try {
+    const { stdout, stderr } = await execFileAsync(program, args, { cwd: directory, maxBuffer: 256 * 1024 * 1024 })
+    return { exitCode: 0, stdout, stderr }
+  } catch (error) {
+    const failed = error as { code?: unknown; stdout?: string; stderr?: string }
+    if (typeof failed.code !== 'number') throw error
+    return { exitCode: failed.code, stdout: failed.stdout ?? '', stderr: failed.stderr ?? '' }
+  }
 }
