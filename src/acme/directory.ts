@@ -13,7 +13,7 @@ export interface Directory {
   readonly revokeCert: string
   /** RFC 8555 §7.3.5; some CAs have none (ZeroSSL, SSL.com). */
   readonly keyChange: string | null
-  /** RFC 8555 §7.4.1: "If a server … does not support pre-authorization it MUST omit" it. */
+  /** RFC 8555 §7.4.1; a CA that does not implement pre-authorization leaves it out. */
   readonly newAuthz: string | null
   /** RFC 9773 §3. */
   readonly renewalInfo: string | null

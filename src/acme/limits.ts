@@ -60,13 +60,16 @@ export const MAX_REDIRECTS = 3
 /** A directory is read again after this age: Let's Encrypt moved its renewalInfo in July 2025. */
 export const MAX_DIRECTORY_AGE_MS = 24 * 3_600_000
 
+/** After a 404 the directory is read again, but not where it was read just now: a 404 may be honest. */
+export const MIN_DIRECTORY_AGE_MS = 60_000
+
 /** ZeroSSL has sent `Retry-After: 86400` for orders that were ready in seconds. */
 export const MAX_POLL_RETRY_AFTER_MS = 5 * 60_000
 
 /** No rate limit of a CA is longer than a week; a longer wait is a mistake that somebody corrects meanwhile. */
 export const MAX_ERROR_RETRY_AFTER_MS = 7 * 24 * 3_600_000
 
-/** RFC 9773 §4.3.1: "clients SHOULD set reasonable limits on their checking interval", and names one minute and one day. */
+/** RFC 9773 §4.3.2: a client sets limits to how often it checks, and its examples are one minute and one day. */
 export const MIN_RENEWAL_INFO_RETRY_AFTER_MS = 60_000
 export const MAX_RENEWAL_INFO_RETRY_AFTER_MS = 24 * 3_600_000
 

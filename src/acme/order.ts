@@ -1,6 +1,8 @@
 /** Orders (RFC 8555 §7.1.3, §7.4). Does not poll: says when the server wants to be asked again. */
 import { z } from 'zod'
+import { formatTime } from '../core/clock.ts'
 import { err, ok, type Result, unreachable } from '../core/result.ts'
+import { type AcmeError, isProblem, isTransient } from './acme-error.ts'
 import { type Identifier, identifierShape } from './identifier.ts'
 import { MAX_AUTHORIZATIONS, MAX_IDENTIFIERS } from './limits.ts'
 import { type AcmeProblem, parseProblem } from './problem.ts'
@@ -66,6 +68,28 @@ export function nextMove(status: OrderStatus): NextMove {
     default:
       return unreachable(status, 'order status')
   }
+}
+
+/** The newOrder payload. */
+export function buildNewOrder(order: NewOrder, replaces: string | null): string {
+  const { identifiers, profile, notBeforeMs, notAfterMs } = order
+  return JSON.stringify({
+    identifiers,
+    profile,
+    notBefore: notBeforeMs === undefined ? undefined : formatTime(notBeforeMs),
+    notAfter: notAfterMs === undefined ? undefined : formatTime(notAfterMs),
+    replaces: replaces ?? undefined,
+  })
+}
+
+/**
+ * Is it the `replaces` that the CA did not like? RFC 9773 §5 has `alreadyReplaced`; CAs also answer `malformed`,
+ * `conflict`, `notFound` or `unauthorized` about a certificate that they do not know, or whose account or names differ.
+ */
+export function refusesReplacement(error: AcmeError): boolean {
+  if (isProblem(error, 'alreadyReplaced')) return true
+  if (error.reason !== 'problem' || isTransient(error)) return false
+  return /replac|renewal ?info|\bARI\b|cert ?id/i.test(`${error.title ?? ''} ${error.detail ?? ''}`)
 }
 
 export function parseOrder(value: unknown, retryAfterMs: number | null, policy: TargetPolicy): Result<Order, string> {

@@ -45,7 +45,7 @@ export function checkServerUrls(
   return ok(undefined)
 }
 
-/** RFC 8555 §6.1: "All … URLs MUST be absolute https"; here for the one in a header. */
+/** The same for one address, as a header carries it. RFC 8555 §6.1: "Use of HTTPS is REQUIRED". */
 export function checkServerUrl(url: string, policy: TargetPolicy): Result<string, string> {
   if (!urlText.safeParse(url).success) return err('is not an address')
   const allowed = checkTarget(url, policy.allowPrivateTargets)
