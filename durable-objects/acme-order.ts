@@ -4,7 +4,7 @@
  */
 import { DurableObject } from 'cloudflare:workers'
 import { systemClock } from '../src/core/clock.ts'
-import { logFault } from '../src/core/log.ts'
+import { consoleLog, errorFields } from '../src/core/log.ts'
 import type { Env } from '../src/env.ts'
 import { challengeDns } from '../src/orders/challenge-dns.ts'
 import { newJob } from '../src/orders/order-machine.ts'
@@ -118,7 +118,7 @@ export class AcmeOrder extends DurableObject<Env> {
       await this.#run()
     } catch (fault) {
       // Nothing may leave this handler: the platform drops an alarm that keeps throwing.
-      logFault('acme-order', fault)
+      consoleLog.error('order_fault', errorFields(fault))
       await this.ctx.storage.setAlarm(systemClock() + REPORT_RETRY_MS)
     } finally {
       this.#wakeStarters()
@@ -149,7 +149,7 @@ export class AcmeOrder extends DurableObject<Env> {
   async #runPhase(context: StepContext, before: OrderState): Promise<OrderState> {
     const wishes = this.#wishes()
     const result = await runPhase({ ...context, released: new Set(wishes.released) }, before, wishes.cancelled)
-    if (result.fault !== null) logFault(`acme-order ${before.orderId} ${before.job.phase}`, result.fault)
+    if (result.fault !== null) consoleLog.error('step_fault', { order: before.orderId, phase: before.job.phase, ...errorFields(result.fault) })
     const changed = statusOf(result.state) !== statusOf(before) && !isFinal(result.state.job.phase)
     if (result.entries.length > 0 || changed) {
       await reportOrder(context.store, result.state, result.entries, changed, systemClock())

@@ -1,6 +1,6 @@
 /** Accounts at CAs: registering, reading, deactivating (RFC 8555 §7.3). */
-import { thumbprintOf } from '../acme/account-key.ts'
 import { certificateAuthority, directoryUrlOf } from '../acme/certificate-authorities.ts'
+import { importSigningKey } from '../acme/signing-key.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
@@ -120,6 +120,8 @@ async function storedAccount(
   const pair = await generateKeyPair(input.key)
   const id = newId('acmeAccount', now())
   const pkcs8 = await exportPkcs8(pair.privateKey)
+  const key = await importSigningKey(pkcs8)
+  if (!key.ok) throw invalidField('key_type', key.error)
   const row: AcmeAccountRow = {
     tenantId: actor.tenantId,
     id,
@@ -133,7 +135,7 @@ async function storedAccount(
     keyType: input.key.type,
     keySize: input.key.size,
     sealedKey: await sealAccountKey(store, { tenantId: actor.tenantId, id }, pkcs8),
-    thumbprint: await thumbprintOf(pair.spkiDer),
+    thumbprint: key.value.thumbprint,
     preferredChain: input.preferredChain,
     profile: input.profile,
     createdAtMs: now(),

@@ -1,0 +1,16 @@
+/** The way to the orders' objects. */
+import type { Env } from '../src/env.ts'
+import type { OrderObjects } from '../src/orders/objects.ts'
+import type { AcmeOrder } from './acme-order.ts'
+
+export function orderObjects(env: Env): OrderObjects {
+  const stubOf = (tenantId: string, orderId: string): DurableObjectStub<AcmeOrder> =>
+    env.ACME_ORDER.getByName(`${tenantId}/${orderId}`)
+  return {
+    start: (tenantId, orderId) => stubOf(tenantId, orderId).start(tenantId, orderId),
+    progress: async (tenantId, orderId) => stubOf(tenantId, orderId).progress(),
+    refresh: (tenantId, orderId) => stubOf(tenantId, orderId).refresh(),
+    cancel: (tenantId, orderId) => stubOf(tenantId, orderId).cancel(),
+    complete: (tenantId, orderId, challengeId) => stubOf(tenantId, orderId).complete(challengeId),
+  }
+}

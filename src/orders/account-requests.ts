@@ -1,0 +1,71 @@
+/** What orders ask of a CA, by an account's client: its answers as plain data that crosses RPC. */
+import type { AcmeError } from '../acme/acme-error.ts'
+import type { Authorization } from '../acme/authorization.ts'
+import type { Challenge } from '../acme/challenge.ts'
+import type { AcmeClient } from '../acme/client.ts'
+import type { Order } from '../acme/order.ts'
+import { describeProblem } from '../acme/problem.ts'
+import { err, ok, type Result } from '../core/result.ts'
+import { acmeFailure } from './peer-failure.ts'
+import type { AcmePort, CaAuthorization, CaChallenge, CaOrder, PeerFailure } from './ports.ts'
+
+/** The port of one account. */
+export function acmePort(client: AcmeClient): AcmePort {
+  return {
+    async newOrder({ domains, profile, notAfterMs }) {
+      const made = await client.newOrder({
+        identifiers: domains.map((value) => ({ type: 'dns' as const, value })),
+        ...(profile === null ? {} : { profile }),
+        ...(notAfterMs === null ? {} : { notAfterMs }),
+      })
+      return map(made, ({ orderUrl, order }) => ({ orderUrl, order: caOrder(order) }))
+    },
+    order: async (url) => map(await client.order(url), caOrder),
+    authorization: async (url) => map(await client.authorization(url), (each) => caAuthorization(client, each)),
+    respond: async (url) => map(await client.respond(url), () => undefined),
+    finalize: async (url, csrDer) => map(await client.finalize(url, csrDer), caOrder),
+    certificate: async (url) =>
+      map(await client.certificate(url), ({ certificatesDer, alternateUrls }) => ({
+        chain: certificatesDer,
+        alternates: alternateUrls,
+      })),
+    deactivateAuthorization: async (url) => map(await client.deactivateAuthorization(url), () => undefined),
+  }
+}
+
+function map<T, R>(result: Result<T, AcmeError>, convert: (value: T) => R): Result<R, PeerFailure> {
+  return result.ok ? ok(convert(result.value)) : err(acmeFailure(result.error))
+}
+
+function caOrder(order: Order): CaOrder {
+  return {
+    status: order.status,
+    authorizationUrls: order.authorizationUrls,
+    finalizeUrl: order.finalizeUrl,
+    certificateUrl: order.certificateUrl,
+    error: order.error === null ? null : describeProblem(order.error),
+    retryAtMs: order.retryAfterMs,
+  }
+}
+
+function caAuthorization(client: AcmeClient, authorization: Authorization): CaAuthorization {
+  return {
+    domain: authorization.identifier.value,
+    wildcard: authorization.wildcard,
+    status: authorization.status,
+    challenges: authorization.challenges.map((each) => caChallenge(client, each)),
+    retryAtMs: authorization.retryAfterMs,
+  }
+}
+
+function caChallenge(client: AcmeClient, challenge: Challenge): CaChallenge {
+  const token = 'token' in challenge ? challenge.token : null
+  return {
+    type: challenge.type,
+    url: challenge.url,
+    status: challenge.status,
+    token,
+    keyAuthorization: token === null ? null : client.keyAuthorization(token),
+    error: challenge.error === null ? null : describeProblem(challenge.error),
+  }
+}
