@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest'
+import {
+  type ActivePhase,
+  type Job,
+  MAX_RESTARTS,
+  newJob,
+  ORDER_MACHINE,
+  type Outcome,
+  type Phase,
+  transition,
+} from '../../../src/orders/order-machine.ts'
+
+const NOW = 1_000_000
+const PHASES = Object.keys(ORDER_MACHINE) as ActivePhase[]
+const TARGETS: readonly (ActivePhase | 'settled')[] = [...PHASES, 'settled']
+
+const at = (phase: Phase, change: Partial<Job> = {}): Job => ({ ...newJob(NOW), phase, ...change })
+const isFinal = (job: Job) => job.phase === 'issued' || job.phase === 'failed'
+
+/** Repeats an outcome, with the clock at each wake, until the job leaves the phase. */
+function repeat(start: Job, outcome: (job: Job) => Outcome): { job: Job; steps: number } {
+  let job = start
+  let now = NOW
+  for (let steps = 1; ; steps += 1) {
+    job = transition(job, outcome(job), now)
+    if (job.phase !== start.phase || steps > 100_000) return { job, steps }
+    now = job.wakeAtMs ?? now
+  }
+}
+
+describe('order machine', () => {
+  it.each(PHASES)('ok: every listed move of %s works, every other throws', (phase) => {
+    const { to } = ORDER_MACHINE[phase]
+    const move = (target: ActivePhase | 'settled') => transition(at(phase), { kind: 'advance', to: target }, NOW)
+    expect(to.map((target) => move(target).phase)).toEqual(to.map((each) => (each === 'settled' ? 'issued' : each)))
+    for (const target of TARGETS.filter((each) => !to.includes(each))) {
+      expect(() => move(target)).toThrow(`${phase} may not move to ${target}`)
+    }
+  })
+
+  it('ok: every phase can be reached and none twice without a restart', () => {
+    const seen = new Set<string>()
+    const visit = (phase: ActivePhase, path: readonly string[]): void => {
+      expect(path).not.toContain(phase)
+      seen.add(phase)
+      for (const next of ORDER_MACHINE[phase].to) if (next !== 'settled') visit(next, [...path, phase])
+    }
+    visit('new-order', [])
+    expect([...seen].sort()).toEqual([...PHASES].sort())
+  })
+
+  it.each(PHASES)('ok: endless errors in %s end', (phase) => {
+    const { job, steps } = repeat(at(phase), () => ({ kind: 'retry', reason: 'still broken' }))
+    expect(steps).toBeLessThanOrEqual(ORDER_MACHINE[phase].maxErrors)
+    expect(job.phase).toBe(phase === 'clean-up' ? 'issued' : 'clean-up')
+  })
+
+  it.each(PHASES)('ok: endless waiting in %s ends', (phase) => {
+    const { job } = repeat(at(phase), () => ({ kind: 'wait', untilMs: NOW + 10 ** 12 }))
+    expect(job.phase).toBe(phase === 'clean-up' ? 'issued' : 'clean-up')
+    expect(job.warnings.length + (job.failure === null ? 0 : 1)).toBe(1)
+  })
+
+  it.each(PHASES)('ok: endless errors that say "in a year" end in %s too', (phase) => {
+    const { job } = repeat(at(phase), () => ({ kind: 'retry', reason: 'later', notBeforeMs: NOW + 10 ** 12 }))
+    expect(job.phase).not.toBe(phase)
+  })
+
+  it('ok: a failed clean-up keeps the certificate issued, with a warning', () => {
+    const failed = transition(at('clean-up'), { kind: 'fail', failure: { code: 'x', message: 'y' } }, NOW)
+    expect(failed).toMatchObject({ phase: 'issued', failure: null, warnings: ['x: y'], wakeAtMs: null })
+  })
+
+  it('ok: the first failure is kept when clean-up fails too', () => {
+    const first = transition(at('authorize'), { kind: 'fail', failure: { code: 'ca', message: 'no' } }, NOW)
+    expect(first.phase).toBe('clean-up')
+    const last = transition(first, { kind: 'fail', failure: { code: 'dns', message: 'down' } }, NOW)
+    expect(last).toMatchObject({ phase: 'failed', failure: { code: 'ca', message: 'no' }, warnings: ['dns: down'] })
+  })
+
+  it('ok: restarts are bounded', () => {
+    let job = at('download')
+    for (let restart = 1; restart <= MAX_RESTARTS; restart += 1) {
+      job = transition(job, { kind: 'restart', reason: 'not ours' }, NOW)
+      expect(job).toMatchObject({ phase: 'new-order', restarts: restart, errors: 0 })
+      job = { ...job, phase: 'download' }
+    }
+    const last = transition(job, { kind: 'restart', reason: 'not ours' }, NOW)
+    expect(last).toMatchObject({ phase: 'clean-up', failure: { code: 'conflict', message: 'not ours' } })
+  })
+
+  it('ok: a retry waits at least as long as the peer asked', () => {
+    const job = transition(at('finalize'), { kind: 'retry', reason: '429', notBeforeMs: NOW + 3_600_000 }, NOW)
+    expect(job.wakeAtMs).toBe(NOW + 3_600_000)
+    const soon = transition(at('finalize'), { kind: 'retry', reason: '500', notBeforeMs: NOW - 5 }, NOW)
+    expect(soon.wakeAtMs).toBe(NOW + 1_000)
+  })
+
+  it('ok: a job at its end stays there', () => {
+    for (const phase of ['issued', 'failed'] as const) {
+      const job = at(phase, { wakeAtMs: null })
+      expect(isFinal(transition(job, { kind: 'retry', reason: 'x' }, NOW))).toBe(true)
+      expect(transition(job, { kind: 'advance', to: 'present' }, NOW)).toBe(job)
+    }
+  })
+})
