@@ -20,6 +20,7 @@ import { type CertificateExtensions, decodeExtensions, type Extension, readExten
 import { type DistinguishedName, readName } from './general-name.ts'
 import { EXTENSION_REQUEST } from './oids.ts'
 import { type SignatureError, signWhole, verifySignature } from './signature.ts'
+import type { CryptoKey } from './web-crypto.ts'
 
 export interface CsrInput {
   readonly privateKey: CryptoKey

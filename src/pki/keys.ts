@@ -17,6 +17,7 @@ import { MIN_RSA_BITS } from './limits.ts'
 import { formatPem, parsePem } from './pem.ts'
 import { curveOfSize, describePublicKeyDer, type EcSize, type PublicKeyKind } from './public-key.ts'
 import { sign, signatureAlgorithmDerOf, verifySignature } from './signature.ts'
+import type { CryptoKey, CurveJwk } from './web-crypto.ts'
 
 /** Keys that can be made here. */
 export type KeySpec =
@@ -138,9 +139,9 @@ function importAlgorithm(plain: PlainPrivateKey) {
 /** The public half of an EC or Ed25519 key, as the platform computes it. */
 async function computeSpki(pkcs8: Bytes, algorithm: { name: string; namedCurve?: string }): Promise<Bytes> {
   const extractable = await crypto.subtle.importKey('pkcs8', pkcs8, algorithm, true, ['sign'])
-  const { kty, crv, x, y } = (await crypto.subtle.exportKey('jwk', extractable)) as JsonWebKey
-  const publicJwk = y === undefined ? { kty, crv, x } : { kty, crv, x, y }
-  const publicKey = await crypto.subtle.importKey('jwk', publicJwk as JsonWebKey, algorithm, true, ['verify'])
+  const { kty, crv, x, y } = (await crypto.subtle.exportKey('jwk', extractable)) as unknown as CurveJwk
+  const publicJwk: CurveJwk = y === undefined ? { kty, crv, x } : { kty, crv, x, y }
+  const publicKey = await crypto.subtle.importKey('jwk', publicJwk, algorithm, true, ['verify'])
   return new Uint8Array((await crypto.subtle.exportKey('spki', publicKey)) as ArrayBuffer)
 }
 

@@ -11,6 +11,7 @@ import { contextConstructed } from './der/tags.ts'
 import { derBitString, derNull, derOid, derSequence, derUnsigned } from './der/writer.ts'
 import { SIGNATURE_ALGORITHM } from './oids.ts'
 import { curveOfSize, describePublicKey, type PublicKeyKind } from './public-key.ts'
+import type { CryptoKey } from './web-crypto.ts'
 
 export type Hash = 'SHA-256' | 'SHA-384' | 'SHA-512'
 
