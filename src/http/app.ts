@@ -1,0 +1,108 @@
+/**
+ * The application: routes that were declared, one error handler, one answer for what does not exist. Deny by default:
+ * a handler that came to the router in another way than by a declaration is not reached.
+ */
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { matchedRoutes } from 'hono/route'
+import type { Clock } from '../core/clock.ts'
+import { AppError, ERRORS } from '../core/errors.ts'
+import { newId } from '../core/ids.ts'
+import { errorFields, type Log } from '../core/log.ts'
+import { type Answer, toResponse } from './answer.ts'
+import type { Route } from './define-route.ts'
+import type { AppDependencies } from './dependencies.ts'
+import { errorAnswer } from './error-envelope.ts'
+import { ROUTES } from './routes.ts'
+import { serve } from './serve.ts'
+
+export interface AppOptions<Bindings> {
+  /** What routes need, of an isolate's bindings. SHOULD be quick after the first time. */
+  readonly dependenciesOf: (env: Bindings) => Promise<AppDependencies>
+  readonly now: Clock
+  readonly log: Log
+  /** The declared routes; all of them, unless a test says otherwise. */
+  readonly routes?: readonly Route[]
+}
+
+interface AppEnv<Bindings> {
+  Bindings: Bindings & object
+  Variables: { requestId: string }
+}
+
+export type App<Bindings> = OpenAPIHono<AppEnv<Bindings>>
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+
+/** Builds the application. */
+export function createApp<Bindings>(options: AppOptions<Bindings>): App<Bindings> {
+  const { dependenciesOf, now, log, routes = ROUTES } = options
+  // A trailing slash is the same path.
+  const app: App<Bindings> = new OpenAPIHono<AppEnv<Bindings>>({ strict: false })
+  const declared = new WeakSet<object>()
+
+  app.openAPIRegistry.registerComponent('securitySchemes', 'token', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'A token, as POST /v1/tokens makes it: cw_…',
+  })
+
+  app.use('*', async function guard(context, next) {
+    context.set('requestId', newId('request', now()))
+    const strangers = matchedRoutes(context).filter(({ handler }) => handler !== guard && !declared.has(handler))
+    if (strangers.length > 0) throw new AppError('not_found', ERRORS.not_found.title)
+    await next()
+  })
+
+  for (const route of routes) {
+    const handler = async (context: Context<AppEnv<Bindings>>): Promise<Response> => {
+      const { raw } = context.req
+      const facts = { id: context.get('requestId'), method: raw.method, url: new URL(raw.url), headers: raw.headers }
+      const deps = await dependenciesOf(context.env as Bindings)
+      const params = context.req.param() as Record<string, string>
+      const answer = await serve({ route, deps, request: raw, facts, params })
+      return respond(answer, facts.id, raw)
+    }
+    declared.add(handler)
+    app.openAPIRegistry.registerPath(route.openapi)
+    app.on(route.method.toUpperCase(), route.pattern, handler)
+  }
+
+  app.onError((thrown, context) => {
+    const requestId = context.get('requestId')
+    const answer = errorAnswer(thrown, requestId)
+    report(log, thrown, answer.status, requestId, context.req.raw.method, context.req.path)
+    return respond(answer, requestId, context.req.raw)
+  })
+
+  app.notFound((context) => {
+    const { raw, path } = context.req
+    const others = METHODS.filter((method) =>
+      app.router.match(method, path)[0].some(([[handler]]) => declared.has(handler as object)),
+    )
+    const requestId = context.get('requestId')
+    if (others.length === 0) {
+      return respond(errorAnswer(new AppError('not_found', 'There is no such path here'), requestId), requestId, raw)
+    }
+    const answer = errorAnswer(new AppError('method_not_allowed', `Here there is ${others.join(', ')}`), requestId)
+    // RFC 9110 §15.5.6: a 405 MUST say which methods there are.
+    return respond({ ...answer, headers: { ...answer.headers, allow: allowOf(others) } }, requestId, raw)
+  })
+
+  return app
+}
+
+function respond(answer: Answer, requestId: string, request: Request): Response {
+  return toResponse(answer, requestId, new URL(request.url).protocol === 'https:')
+}
+
+function allowOf(methods: readonly string[]): string {
+  return methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ')
+}
+
+/** Callers' mistakes are their business; what is ours, or a peer's, is in the log with the request's id. */
+function report(log: Log, thrown: unknown, status: number, requestId: string, method: string, path: string): void {
+  const fields = { request_id: requestId, method, path, status, ...errorFields(thrown) }
+  if (status >= 500) log.error('request.failed', fields)
+  else if (status === 401) log.warn('request.unauthorized', fields)
+}

@@ -1,0 +1,61 @@
+/** May this principal call that route, for that resource? Refusals of a valid token are journaled. */
+import type { Actor } from '../core/actor.ts'
+import { AppError } from '../core/errors.ts'
+import { coversResource, hasScope, type Principal, type Scope } from '../core/principal.ts'
+import type { Access, Route } from './define-route.ts'
+import type { AppDependencies } from './dependencies.ts'
+import { missing } from './error-envelope.ts'
+
+export type TokenAccess = Access<unknown, unknown, unknown>
+
+/** Throws `forbidden` where the principal has none of the scopes. */
+export async function checkScope(
+  deps: AppDependencies,
+  route: Route,
+  access: TokenAccess,
+  principal: Principal,
+  actor: Actor,
+): Promise<void> {
+  if (access.scope === 'any-token') return
+  const scopes: readonly Scope[] = typeof access.scope === 'string' ? [access.scope] : access.scope
+  if (scopes.some((scope) => hasScope(principal, scope))) return
+  await journalRefusal(deps, route, actor, route.path.slice(1), 'scope')
+  throw new AppError('forbidden', `This needs a token with the scope ${scopes.join(' or ')}`)
+}
+
+/** Throws where the token's paths do not cover the resource: `not_found` for an item, `forbidden` for an area. */
+export async function checkResource(
+  deps: AppDependencies,
+  route: Route,
+  principal: Principal,
+  actor: Actor,
+  resource: string,
+  isItem: boolean,
+): Promise<void> {
+  if (coversResource(principal, resource)) return
+  await journalRefusal(deps, route, actor, resource, 'path')
+  throw isItem ? missing(resource) : new AppError('forbidden', "That is outside of this token's paths")
+}
+
+/** `authorization.failed`: who was refused what. */
+async function journalRefusal(
+  deps: AppDependencies,
+  route: Route,
+  actor: Actor,
+  resource: string,
+  reason: 'scope' | 'path',
+): Promise<void> {
+  await deps.store.commit({
+    tenantId: actor.tenantId,
+    statements: [],
+    entries: [
+      {
+        event: 'authorization.failed',
+        actor: actor.tokenId,
+        resource,
+        detail: { reason, method: route.method.toUpperCase(), route: route.path },
+        requestId: actor.requestId,
+      },
+    ],
+  })
+}

@@ -1,0 +1,14 @@
+/** What routes are given beside the request: built once per isolate by the composition root. */
+import type { Clock } from '../core/clock.ts'
+import type { HttpClient } from '../core/http-client.ts'
+import type { TcpConnect } from '../core/tcp.ts'
+import type { Settings } from '../env.ts'
+import type { Store } from '../store/store.ts'
+
+export interface AppDependencies {
+  readonly settings: Settings
+  readonly store: Store
+  readonly now: Clock
+  readonly http: HttpClient
+  readonly connect: TcpConnect
+}

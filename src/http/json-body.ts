@@ -1,0 +1,75 @@
+/**
+ * Reads a request's body: size, then media type, then shape. Does not know schemas: see `validation.ts`.
+ * What gets through is JSON that everything behind can work with: of bounded depth, well-formed text, no `__proto__`.
+ */
+import { fromUtf8 } from '../core/bytes.ts'
+import type { Json } from '../core/canonical-json.ts'
+import { AppError } from '../core/errors.ts'
+import { mediaTypeOf, readBody } from '../core/http-client.ts'
+
+/** Certificates with chains are tens of kilobytes; a mebibyte is generous. */
+export const MAX_BODY_BYTES = 1_048_576
+/** No request of ours nests deeper than a handful; what recurses over a body relies on this. */
+export const MAX_JSON_DEPTH = 32
+
+/** The body as JSON; an empty one is `{}`, whatever its media type, for POSTs that need no fields. */
+export async function readJsonBody(request: Request): Promise<Json> {
+  const bytes = await readBody(request, MAX_BODY_BYTES)
+  if (bytes === null) throw new AppError('payload_too_large', `A body has at most ${MAX_BODY_BYTES} bytes`)
+  if (bytes.length === 0) return {}
+  const mediaType = mediaTypeOf(request.headers)
+  if (mediaType !== 'application/json') {
+    const got = mediaType === '' ? 'no media type' : JSON.stringify(mediaType.slice(0, 80))
+    throw new AppError('unsupported_media_type', `Send the body as "Content-Type: application/json", not ${got}`)
+  }
+  const text = fromUtf8(bytes)
+  if (text === null) throw new AppError('invalid_request', 'The body is not UTF-8')
+  if (nestsDeeper(text, MAX_JSON_DEPTH)) {
+    throw new AppError('invalid_request', `The body nests deeper than ${MAX_JSON_DEPTH} levels`)
+  }
+  const value = parse(text)
+  checkTexts(value)
+  return value
+}
+
+function parse(text: string): Json {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    // What the parser says quotes the body, which may hold a secret.
+    throw new AppError('invalid_request', 'The body is not JSON')
+  }
+}
+
+/** Counts brackets outside of strings, before anything recurses over them. */
+function nestsDeeper(text: string, limit: number): boolean {
+  let depth = 0
+  let inString = false
+  for (let i = 0; i < text.length; i += 1) {
+    const char = text[i]
+    if (inString) {
+      if (char === '\\') i += 1
+      else if (char === '"') inString = false
+    } else if (char === '"') inString = true
+    else if (char === '[' || char === '{') {
+      depth += 1
+      if (depth > limit) return true
+    } else if (char === ']' || char === '}') depth -= 1
+  }
+  return false
+}
+
+/** RFC 8259 §8.2: unpaired surrogates lead to unpredictable behaviour; they are refused instead. */
+function checkTexts(value: Json): void {
+  if (typeof value === 'string') checkText(value)
+  if (typeof value !== 'object' || value === null) return
+  for (const [name, member] of Object.entries(value)) {
+    checkText(name)
+    if (name === '__proto__') throw new AppError('invalid_request', 'A field cannot be called __proto__')
+    checkTexts(member as Json)
+  }
+}
+
+function checkText(text: string): void {
+  if (!text.isWellFormed()) throw new AppError('invalid_request', 'The body holds half a surrogate pair')
+}

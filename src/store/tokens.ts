@@ -1,0 +1,56 @@
+/** API tokens. What is stored is the hash; the token itself is shown once and kept nowhere. */
+import { and, desc, eq, lt } from 'drizzle-orm'
+import { randomBytes, sha256, timingSafeEqual, toBase64Url, toHex, utf8 } from '../core/bytes.ts'
+import { AFTER_EVERY_ID, type Page } from './page.ts'
+import { tokens } from './schema.ts'
+import type { Store } from './store.ts'
+import { mustChange, type Statement } from './work.ts'
+
+export type TokenRow = typeof tokens.$inferSelect
+
+const TOKEN_PREFIX = 'cw_'
+const TOKEN_BYTES = 32
+
+/** A new token: 256 random bits. */
+export function newToken(): string {
+  return TOKEN_PREFIX + toBase64Url(randomBytes(TOKEN_BYTES))
+}
+
+/** SHA-256 in hex. A token has 256 random bits, so there is nothing to guess and nothing to slow down. */
+export async function hashToken(token: string): Promise<string> {
+  return toHex(await sha256(utf8(token)))
+}
+
+/** The token with that hash, in whatever tenant. Does not look at its expiry. */
+export async function findTokenByHash(store: Store, tokenHash: string): Promise<TokenRow | null> {
+  const row = await store.db.select().from(tokens).where(eq(tokens.tokenHash, tokenHash)).get()
+  return row !== undefined && timingSafeEqual(utf8(row.tokenHash), utf8(tokenHash)) ? row : null
+}
+
+export async function findToken(store: Store, tenantId: string, id: string): Promise<TokenRow | null> {
+  const row = await store.db
+    .select()
+    .from(tokens)
+    .where(and(eq(tokens.tenantId, tenantId), eq(tokens.id, id)))
+    .get()
+  return row ?? null
+}
+
+export function listTokens(store: Store, tenantId: string, page: Page): Promise<TokenRow[]> {
+  return store.db
+    .select()
+    .from(tokens)
+    .where(and(eq(tokens.tenantId, tenantId), lt(tokens.id, page.before ?? AFTER_EVERY_ID)))
+    .orderBy(desc(tokens.id))
+    .limit(page.limit)
+    .all()
+}
+
+export function insertToken(store: Store, row: TokenRow): Statement {
+  return mustChange(store.db.insert(tokens).values(row))
+}
+
+/** Two that delete at once: one of them changes nothing, which is a conflict. */
+export function deleteToken(store: Store, tenantId: string, id: string): Statement {
+  return mustChange(store.db.delete(tokens).where(and(eq(tokens.tenantId, tenantId), eq(tokens.id, id))))
+}

@@ -1,0 +1,115 @@
+/** The application over the real database, with a clock that tests turn and a log that they can read. */
+import { toBase64Url, utf8 } from '../../../src/core/bytes.ts'
+import type { Clock } from '../../../src/core/clock.ts'
+import { createLog } from '../../../src/core/log.ts'
+import type { Settings } from '../../../src/env.ts'
+import { createApp } from '../../../src/http/app.ts'
+import type { Route } from '../../../src/http/define-route.ts'
+import type { AppDependencies } from '../../../src/http/dependencies.ts'
+import { parseKeyRing } from '../../../src/store/key-ring.ts'
+import { openDatabase, type Store } from '../../../src/store/store.ts'
+import { bindings } from './bindings.ts'
+
+export const ADMIN_TOKEN = 'cw_the-admin-token-of-the-tests-0123456789'
+
+/** A key of the ring, the same for the same id in every test. */
+export const ringEntry = (id: string): string => `${id}:${toBase64Url(utf8(id.padEnd(32, '.')))}`
+
+export interface TestApp {
+  readonly deps: AppDependencies
+  readonly store: Store
+  /** What was logged, one line each. */
+  readonly logLines: string[]
+  /** Epoch milliseconds that the app believes it is. */
+  nowMs: number
+  request(method: string, path: string, options?: RequestOptions): Promise<TestAnswer>
+}
+
+export interface RequestOptions {
+  /** Default: the admin's. Null sends none. */
+  readonly token?: string | null
+  /** Sent as JSON. */
+  readonly body?: unknown
+  /** Sent as it is, with the headers that are given. */
+  readonly rawBody?: BodyInit
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface TestAnswer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  // biome-ignore lint/suspicious/noExplicitAny: tests read answers of every shape and compare what they find.
+  readonly json: any
+}
+
+export interface TestAppOptions {
+  readonly ring?: string
+  readonly routes?: readonly Route[]
+  readonly adminToken?: string | null
+  /** Put between the app and its store, to see or to break what passes. */
+  readonly wrapStore?: (store: Store) => Store
+}
+
+/** Builds an app; several may share the database, as isolates do. */
+export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const ring = await parseKeyRing(options.ring ?? ringEntry('k1'))
+  if (!ring.ok) throw new Error(ring.error)
+  const logLines: string[] = []
+  const log = createLog((_level, line) => logLines.push(line))
+  const realStore: Store = {
+    db: openDatabase(bindings.DB),
+    ring: ring.value,
+    commit: (work) => bindings.TENANT_LEDGER.getByName(work.tenantId).commit(work),
+  }
+  const store = options.wrapStore?.(realStore) ?? realStore
+  const settings: Settings = {
+    ring: ring.value,
+    adminToken: options.adminToken === undefined ? ADMIN_TOKEN : options.adminToken,
+    publicUrl: 'https://certwright.example',
+    allowPrivateTargets: true,
+    dnsResolvers: [],
+  }
+  const now: Clock = () => test.nowMs
+  const deps: AppDependencies = {
+    settings,
+    store,
+    now,
+    http: () => Promise.reject(new Error('these tests have no network')),
+    connect: () => {
+      throw new Error('these tests have no network')
+    },
+  }
+  const app = createApp<object>({
+    dependenciesOf: async () => deps,
+    now,
+    log,
+    ...(options.routes === undefined ? {} : { routes: options.routes }),
+  })
+  const test: TestApp = {
+    deps,
+    store,
+    logLines,
+    nowMs: Date.parse('2026-11-20T12:00:00Z'),
+    async request(method, path, { token = ADMIN_TOKEN, body, rawBody, headers = {} } = {}) {
+      const response = await app.request(
+        `https://certwright.example${path}`,
+        {
+          method,
+          headers: {
+            ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...headers,
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          ...(rawBody === undefined ? {} : { body: rawBody }),
+        },
+        {},
+      )
+      const text = await response.text()
+      const isJson = response.headers.get('content-type') === 'application/json'
+      return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : null }
+    },
+  }
+  return test
+}
