@@ -32,7 +32,10 @@ export interface DnsProviderError {
  * other people's values at the same name.
  */
 export interface DnsProvider {
-  /** The zones that the credentials can change: absolute names, lower case, no trailing dot. Reads every page. */
+  /**
+   * The zones that the credentials can change: absolute names, lower case, no trailing dot. Reads every page.
+   * Empty, without asking anybody, where the descriptor says `listsZones: false`: then see `checkZone`.
+   */
   listZones(signal: AbortSignal): Promise<Result<readonly string[], DnsProviderError>>
   /**
    * The zone that serves `name`: the longest suffix that the credentials know. `no_zone` where there is none.
@@ -49,6 +52,11 @@ export interface DnsProvider {
    * MUST succeed where they are gone already.
    */
   cleanUp(zone: string, records: readonly TxtRecord[], signal: AbortSignal): Promise<Result<void, DnsProviderError>>
+  /**
+   * Optional, and there where zones cannot be listed: would these credentials be let into this zone? MUST NOT change
+   * anything. `no_zone` where the provider does not serve the zone.
+   */
+  checkZone?(zone: string, signal: AbortSignal): Promise<Result<void, DnsProviderError>>
 }
 
 /** What a provider gets from outside: data and effects, never the environment. */
@@ -82,6 +90,8 @@ export interface DnsProviderDescriptor {
   /** How long to wait for propagation at most, and how often to look, unless the settings say otherwise. */
   readonly propagation: { readonly timeoutSeconds: number; readonly intervalSeconds: number }
   readonly defaultTtlSeconds: number
+  /** False for providers that have no list of zones to ask for; their zones are proved one by one with `checkZone`. */
+  readonly listsZones: boolean
   /**
    * Values (secrets already looked up) → provider. The error names the setting and says what is wrong with it,
    * never its value.
