@@ -40,7 +40,6 @@ export async function storeIssued(
     openOrderId: null,
     nextRenewalAtMs: autoRenew ? nextRenewalMs(issued.notBeforeMs, issued.notAfterMs) : null,
     renewalReason: 'lifetime',
-    status: 'active',
   }
   const statements =
     existing === null
@@ -104,7 +103,7 @@ async function keyForCertificate(store: Store, state: OrderState, serialNumber: 
 function newRow(
   state: OrderState,
   version: NewVersion,
-  renewal: Pick<CertificateRow, 'renewalRequest' | 'openOrderId' | 'nextRenewalAtMs' | 'renewalReason' | 'status'>,
+  renewal: Pick<CertificateRow, 'renewalRequest' | 'openOrderId' | 'nextRenewalAtMs' | 'renewalReason'>,
   nowMs: number,
 ): CertificateRow {
   return {

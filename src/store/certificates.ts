@@ -1,5 +1,5 @@
 /** Managed certificates and their versions: one model for internal, ACME and imported certificates. */
-import { and, desc, eq, gt, isNull, lt, lte, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, isNotNull, isNull, lt, lte, sql } from 'drizzle-orm'
 import type { Bytes } from '../core/bytes.ts'
 import type { SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
@@ -29,8 +29,7 @@ export type NewVersion = Pick<
 export interface CertificateFilter {
   readonly issuerCaId: string | null
   readonly source: string | null
-  readonly status: string | null
-  readonly includeRevoked: boolean
+  readonly revoked: 'without' | 'with' | 'only'
   /** Expires after `nowMs` and not later than this. */
   readonly expiresByMs: number | null
   readonly nowMs: number
@@ -59,8 +58,7 @@ export function listCertificates(
         eq(certificates.tenantId, tenantId),
         filter.issuerCaId === null ? undefined : eq(certificates.issuerCaId, filter.issuerCaId),
         filter.source === null ? undefined : eq(certificates.source, filter.source),
-        filter.status === null ? undefined : eq(certificates.status, filter.status),
-        filter.includeRevoked || filter.status === 'revoked' ? undefined : isNull(certificates.revokedAtMs),
+        revocationFilter(filter),
         filter.expiresByMs === null
           ? undefined
           : and(gt(certificates.notAfterMs, filter.nowMs), lte(certificates.notAfterMs, filter.expiresByMs)),
@@ -70,6 +68,11 @@ export function listCertificates(
     .orderBy(desc(certificates.id))
     .limit(page.limit)
     .all()
+}
+
+function revocationFilter({ revoked }: CertificateFilter) {
+  if (revoked === 'with') return undefined
+  return revoked === 'only' ? isNotNull(certificates.revokedAtMs) : isNull(certificates.revokedAtMs)
 }
 
 /** Earlier versions, newest first. The current one is in the certificate's own row. */
@@ -113,13 +116,13 @@ export function replaceVersion(
         tenantId: certificates.tenantId,
         certificateId: sql<string>`${certificates.id}`.as('certificate_id'),
         version: certificates.version,
-        serialNumber: sql<string>`${certificates.serialNumber}`.as('serial_number'),
-        notBeforeMs: sql<number>`${certificates.notBeforeMs}`.as('not_before_ms'),
-        notAfterMs: sql<number>`${certificates.notAfterMs}`.as('not_after_ms'),
-        keyType: sql<string>`${certificates.keyType}`.as('key_type'),
-        keySize: sql<number>`${certificates.keySize}`.as('key_size'),
-        leafPem: sql<string>`${certificates.leafPem}`.as('leaf_pem'),
-        chainPem: sql<string>`${certificates.chainPem}`.as('chain_pem'),
+        serialNumber: certificates.serialNumber,
+        notBeforeMs: certificates.notBeforeMs,
+        notAfterMs: certificates.notAfterMs,
+        keyType: certificates.keyType,
+        keySize: certificates.keySize,
+        leafPem: certificates.leafPem,
+        chainPem: certificates.chainPem,
         sealedPrivateKey: certificates.sealedPrivateKey,
         revokedAtMs: certificates.revokedAtMs,
         revocationReason: certificates.revocationReason,
