@@ -1,5 +1,5 @@
 /** Keys that sign ACME requests: account keys, and certificate keys for revoking. Stores none. */
-import { calculateJwkThumbprint } from 'jose'
+import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose'
 import type { Bytes } from '../core/bytes.ts'
 import { err, ok, type Result } from '../core/result.ts'
 
@@ -27,26 +27,24 @@ export interface NewSigningKey {
   readonly pkcs8: Bytes
 }
 
-/** What WebCrypto wants to hear, for importing and for generating alike. */
+/** What WebCrypto wants to hear about each algorithm. */
 const PARAMETERS = {
   ES256: { name: 'ECDSA', namedCurve: 'P-256' },
   ES384: { name: 'ECDSA', namedCurve: 'P-384' },
   ES512: { name: 'ECDSA', namedCurve: 'P-521' },
-  RS256: {
-    name: 'RSASSA-PKCS1-v1_5',
-    hash: 'SHA-256',
-    modulusLength: 2048,
-    publicExponent: new Uint8Array([1, 0, 1]),
-  },
+  RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
 } as const
+
+/** Every CA takes it; longer ones sign more slowly. */
+const RSA_MODULUS_BITS = 2048
 
 /** RFC 7518 §3.3: "A key of size 2048 bits or larger MUST be used". 256 bytes are 342 characters of base64url. */
 const MIN_RSA_MODULUS_CHARS = 342
 
 /** A new key and its stored form. */
 export async function createSigningKey(algorithm: SignatureAlgorithm = 'ES256'): Promise<NewSigningKey> {
-  const pair = (await crypto.subtle.generateKey(PARAMETERS[algorithm], true, ['sign', 'verify'])) as CryptoKeyPair
-  const pkcs8 = new Uint8Array((await crypto.subtle.exportKey('pkcs8', pair.privateKey)) as ArrayBuffer)
+  const { privateKey } = await generateKeyPair(algorithm, { extractable: true, modulusLength: RSA_MODULUS_BITS })
+  const pkcs8 = new Uint8Array((await crypto.subtle.exportKey('pkcs8', privateKey)) as ArrayBuffer)
   const key = await importSigningKey(pkcs8)
   if (!key.ok) throw new TypeError(`a fresh ${algorithm} key does not import: ${key.error}`)
   return { key: key.value, pkcs8 }
@@ -58,8 +56,7 @@ export async function importSigningKey(pkcs8: Bytes): Promise<Result<SigningKey,
     const parameters = PARAMETERS[algorithm]
     const extractable = await tryImport(pkcs8, parameters)
     if (extractable === null) continue
-    const jwk = (await crypto.subtle.exportKey('jwk', extractable)) as JsonWebKey
-    const publicJwk = publicPartOf(jwk)
+    const publicJwk = publicPartOf(await exportJWK(extractable))
     if (publicJwk === null) return err('the key has no public part')
     if (publicJwk.kty === 'RSA' && publicJwk.n.length < MIN_RSA_MODULUS_CHARS) {
       return err('an RSA key that signs ACME requests has at least 2048 bits')
@@ -79,7 +76,7 @@ async function tryImport(pkcs8: Bytes, parameters: (typeof PARAMETERS)[Signature
   }
 }
 
-function publicPartOf({ kty, crv, x, y, n, e }: JsonWebKey): PublicJwk | null {
+function publicPartOf({ kty, crv, x, y, n, e }: JWK): PublicJwk | null {
   if (kty === 'EC' && crv !== undefined && x !== undefined && y !== undefined) return { kty, crv, x, y }
   if (kty === 'RSA' && n !== undefined && e !== undefined) return { kty, n, e }
   return null
