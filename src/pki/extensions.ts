@@ -96,16 +96,23 @@ export function readExtensionList(reader: DerReader): Extension[] {
   return found
 }
 
+/** The value of one extension, or null where it is absent. Throws DerError where it is malformed. */
+export function decodeExtension<T>(
+  extensions: readonly Extension[],
+  oid: string,
+  read: (reader: DerReader) => T,
+): T | null {
+  const extension = extensions.find((one) => one.oid === oid)
+  if (extension === undefined) return null
+  const reader = DerReader.over(extension.valueDer)
+  const value = read(reader)
+  reader.finish()
+  return value
+}
+
 /** Decodes the extensions that this product looks at. Throws DerError where one is malformed. */
 export function decodeExtensions(extensions: readonly Extension[]): CertificateExtensions {
-  const decode = <T>(oid: string, read: (reader: DerReader) => T): T | null => {
-    const extension = extensions.find((one) => one.oid === oid)
-    if (extension === undefined) return null
-    const reader = DerReader.over(extension.valueDer)
-    const value = read(reader)
-    reader.finish()
-    return value
-  }
+  const decode = <T>(oid: string, read: (reader: DerReader) => T): T | null => decodeExtension(extensions, oid, read)
   return {
     subjectAltNames: decode(EXTENSION.subjectAltName, (reader) => readGeneralNames(reader.sequence(), 'address')),
     basicConstraints: decode(EXTENSION.basicConstraints, readBasicConstraints),

@@ -62,6 +62,9 @@ const FALSE = derValue(TAG.boolean, new Uint8Array([0]))
 
 export const derBoolean = (value: boolean): Bytes => (value ? TRUE : FALSE)
 
+/** TRUE under an IMPLICIT tag. FALSE is the default wherever that occurs, and so is never written. */
+export const derTrue = (tag: number): Bytes => derValue(tag, new Uint8Array([0xff]))
+
 export const derNull = (): Bytes => derValue(TAG.null)
 
 /** An INTEGER of at most 2^53 - 1, not negative. */
