@@ -77,7 +77,7 @@ async function tryImport(pkcs8: Bytes, parameters: (typeof PARAMETERS)[Signature
 }
 
 function publicPartOf({ kty, crv, x, y, n, e }: JWK): PublicJwk | null {
-  if (kty === 'EC' && crv !== undefined && x !== undefined && y !== undefined) return { kty, crv, x, y }
-  if (kty === 'RSA' && n !== undefined && e !== undefined) return { kty, n, e }
+  if (kty === 'EC' && crv !== undefined && x !== undefined && y !== undefined) return { kty: 'EC', crv, x, y }
+  if (kty === 'RSA' && n !== undefined && e !== undefined) return { kty: 'RSA', n, e }
   return null
 }
