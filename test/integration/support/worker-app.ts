@@ -79,6 +79,8 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     connect: () => {
       throw new Error('these tests have no network')
     },
+    orders: absent('orders'),
+    accounts: absent('accounts'),
   }
   const app = createApp<object>({
     dependenciesOf: async () => deps,
@@ -108,8 +110,59 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
       )
       const text = await response.text()
       const isJson = response.headers.get('content-type') === 'application/json'
-      return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : null }
+      return {
+        status: response.status,
+        headers: response.headers,
+        text,
+        json: isJson && text !== '' ? JSON.parse(text) : null,
+      }
     },
   }
   return test
+}
+
+/** A dependency that these tests do without: using it fails the test. */
+function absent<T extends object>(name: string): T {
+  return new Proxy({} as T, {
+    get: () => {
+      throw new Error(`these tests have no ${name}`)
+    },
+  })
+}
+
+let tenants = 0
+
+/** Another tenant, straight into the database. */
+export async function newTenant(name = 'another'): Promise<string> {
+  tenants += 1
+  const id = `ten_${String(tenants).padStart(26, '0')}`
+  await bindings.DB.prepare('INSERT INTO tenants (id, name, plan, created_at_ms) VALUES (?, ?, ?, 0)')
+    .bind(id, name, 'unlimited')
+    .run()
+  return id
+}
+
+export interface TokenOptions {
+  readonly paths?: readonly string[]
+  readonly tenantId?: string
+  readonly ttl?: string
+}
+
+/** A token with those scopes, made by the admin. */
+export async function newTestToken(
+  app: TestApp,
+  scopes: readonly string[],
+  options: TokenOptions = {},
+): Promise<string> {
+  const { paths, tenantId, ttl } = options
+  const body = {
+    name: 'test',
+    scopes,
+    ...(paths === undefined ? {} : { paths }),
+    ...(tenantId === undefined ? {} : { tenant_id: tenantId }),
+    ...(ttl === undefined ? {} : { ttl }),
+  }
+  const answer = await app.request('POST', '/v1/tokens', { body })
+  if (answer.status !== 201) throw new Error(answer.text)
+  return answer.json.token as string
 }

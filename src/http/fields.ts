@@ -1,0 +1,10 @@
+/** Fields that many bodies have. */
+import { z } from '@hono/zod-openapi'
+
+/** A name that people give: 1–100 characters on one line. */
+export const nameField = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .regex(/^\P{Cc}*$/u, 'must be one line of text without control characters')

@@ -1,0 +1,163 @@
+/** `/v1/secrets`: small sealed objects by path, such as the credentials of DNS providers. */
+import { z } from '@hono/zod-openapi'
+import { formatTime } from '../../core/clock.ts'
+import { decodeCursor, toListPage } from '../../core/cursor.ts'
+import { AppError, invalidField } from '../../core/errors.ts'
+import {
+  deleteSecret,
+  findSecret,
+  isSecretPath,
+  listSecrets,
+  MAX_SECRET_PATH_CHARS,
+  readSecret,
+  type SecretData,
+  type SecretRow,
+  secretResource,
+  writeSecret,
+} from '../../store/secrets.ts'
+import { empty, json } from '../answer.ts'
+import { defineRoute, type Route } from '../define-route.ts'
+import { missing } from '../error-envelope.ts'
+import { listOf, listQuery } from '../list.ts'
+
+const PATH_RULE = `must be 1 to ${MAX_SECRET_PATH_CHARS} characters of a-zA-Z0-9._-/ without empty, "." or ".." segments`
+
+const pathParams = z.object({ path: z.string().refine(isSecretPath, PATH_RULE) })
+
+const secretFields = {
+  path: z.string(),
+  secret_type: z.string(),
+  version: z.number().int(),
+  created_at: z.string(),
+  updated_at: z.string(),
+}
+const secretView = z.strictObject(secretFields).openapi('Secret')
+const secretDataView = z
+  .strictObject({
+    ...secretFields,
+    data: z.record(z.string(), z.unknown()),
+    current_version: z.number().int(),
+  })
+  .openapi('SecretData')
+
+const putSecret = defineRoute({
+  method: 'put',
+  path: '/v1/secrets/{path*}',
+  tag: 'Secrets',
+  summary: 'Write a secret',
+  description: 'Each write is a new version; the last ten are kept. Of two writers at once, one gets `conflict`.',
+  access: { scope: 'secrets:write', resource: ({ path }) => secretResource(path) },
+  params: pathParams,
+  body: z
+    .strictObject({
+      data: z
+        .record(z.string().min(1).max(200), z.unknown())
+        .refine((data) => Object.keys(data).length > 0, 'must have a field'),
+      secret_type: z
+        .string()
+        .regex(/^[a-z0-9_-]{1,50}$/, 'must be 1 to 50 characters of a-z0-9_-')
+        .default('json'),
+    })
+    .openapi('SecretRequest'),
+  responses: {
+    200: { description: 'A new version', schema: secretView },
+    201: { description: 'A new secret', schema: secretView },
+  },
+  async handler({ params, body, actor, deps }) {
+    const before = await findSecret(deps.store, actor.tenantId, params.path)
+    const secret = { path: params.path, secretType: body.secret_type, data: body.data as SecretData }
+    const { outcome, row } = await writeSecret(deps.store, actor, secret, before, deps.now())
+    // Also where a new one exists by now: somebody else wrote the first version.
+    if (outcome.kind !== 'committed') {
+      throw new AppError('conflict', 'The secret was changed at the same time: read it and decide again')
+    }
+    return before === null ? json(201, viewOf(row)) : json(200, viewOf(row))
+  },
+})
+
+const getSecret = defineRoute({
+  method: 'get',
+  path: '/v1/secrets/{path*}',
+  tag: 'Secrets',
+  summary: 'Read a secret',
+  access: { scope: 'secrets:read', resource: ({ path }) => secretResource(path) },
+  params: pathParams,
+  query: z.object({
+    version: z
+      .string()
+      .regex(/^[1-9]\d{0,9}$/, 'must be the number of a version')
+      .transform(Number)
+      .optional()
+      .openapi({ type: 'integer', description: 'An earlier version; the current one without it' }),
+  }),
+  responses: { 200: { description: 'The data; the read is journaled', schema: secretDataView } },
+  async handler({ params, query, actor, deps }) {
+    const read = await readSecret(deps.store, actor, params.path, query.version ?? null)
+    if (read === null) throw missing(secretResource(params.path))
+    return json(200, {
+      ...viewOf(read.secret),
+      version: read.version,
+      current_version: read.secret.version,
+      updated_at: formatTime(read.createdAtMs),
+      data: read.data,
+    })
+  },
+})
+
+const deleteSecretRoute = defineRoute({
+  method: 'delete',
+  path: '/v1/secrets/{path*}',
+  tag: 'Secrets',
+  summary: 'Delete a secret with all its versions',
+  access: { scope: 'secrets:write', resource: ({ path }) => secretResource(path) },
+  params: pathParams,
+  responses: { 204: { description: 'It is gone' } },
+  async handler({ params, actor, deps }) {
+    const row = await findSecret(deps.store, actor.tenantId, params.path)
+    if (row === null) throw missing(secretResource(params.path))
+    const outcome = await deleteSecret(deps.store, actor, row)
+    if (outcome.kind !== 'committed') throw missing(secretResource(params.path))
+    return empty(204)
+  },
+})
+
+const listSecretsRoute = defineRoute({
+  method: 'get',
+  path: '/v1/secrets',
+  tag: 'Secrets',
+  summary: 'List secrets',
+  description: 'By path, without data.',
+  access: { scope: 'secrets:read', resource: (_params, { query }) => secretResource(`${query.prefix}*`) },
+  query: z.object({
+    ...listQuery,
+    prefix: z
+      .string()
+      .max(MAX_SECRET_PATH_CHARS)
+      .regex(/^[a-zA-Z0-9._\-/]*$/, 'must be characters of a-zA-Z0-9._-/')
+      .default(''),
+  }),
+  responses: { 200: { description: 'Secrets whose path begins with the prefix', schema: listOf(secretView) } },
+  async handler({ query, actor, deps }) {
+    const after = query.cursor === undefined ? null : decodeCursor(query.cursor)
+    const isOurs = after === null ? query.cursor === undefined : isSecretPath(after) && after.startsWith(query.prefix)
+    if (!isOurs) throw invalidField('cursor', 'use the cursor of the page before as it is')
+    const page = { after, limit: query.limit + 1 }
+    const rows = await listSecrets(deps.store, actor.tenantId, query.prefix, page)
+    return json(
+      200,
+      toListPage(rows, query.limit, ({ path }) => path, viewOf),
+    )
+  },
+})
+
+export const secretRoutes: readonly Route[] = [listSecretsRoute, putSecret, getSecret, deleteSecretRoute]
+
+function viewOf(row: SecretRow): z.input<typeof secretView> {
+  return {
+    path: row.path,
+    secret_type: row.secretType,
+    version: row.version,
+    created_at: formatTime(row.createdAtMs),
+    updated_at: formatTime(row.updatedAtMs),
+  }
+}

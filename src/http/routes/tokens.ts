@@ -1,0 +1,291 @@
+/** `/v1/tokens`: who may call this API. A token is shown once, when it is made. */
+import { z } from '@hono/zod-openapi'
+import type { Actor } from '../../core/actor.ts'
+import { formatTime, parseTime } from '../../core/clock.ts'
+import { toListPage } from '../../core/cursor.ts'
+import { parseDurationSeconds } from '../../core/duration.ts'
+import { AppError, invalidField } from '../../core/errors.ts'
+import { isId, newId } from '../../core/ids.ts'
+import { globCovers, isPathGlob, MAX_GLOB_CHARS } from '../../core/path-glob.ts'
+import {
+  coversResource,
+  effectiveScopes,
+  hasScope,
+  type Principal,
+  SCOPE_NAMES,
+  type Scope,
+} from '../../core/principal.ts'
+import type { JournalEntry } from '../../store/journal.ts'
+import { DEFAULT_TENANT_ID, type Store } from '../../store/store.ts'
+import { tenantExists } from '../../store/tenants.ts'
+import {
+  deleteToken,
+  findToken,
+  hashToken,
+  insertToken,
+  listTokens,
+  newToken,
+  type TokenRow,
+} from '../../store/tokens.ts'
+import { empty, json } from '../answer.ts'
+import { mustCommit } from '../committed.ts'
+import { defineRoute, type Route } from '../define-route.ts'
+import { missing } from '../error-envelope.ts'
+import { nameField } from '../fields.ts'
+import { listOf, listQuery, pageOf } from '../list.ts'
+
+const SCOPE = z.enum(SCOPE_NAMES as [Scope, ...Scope[]])
+
+const tokenView = z
+  .strictObject({
+    id: z.string(),
+    tenant_id: z.string(),
+    name: z.string(),
+    scopes: z.array(SCOPE),
+    paths: z.array(z.string()).nullable(),
+    expires_at: z.string().nullable(),
+    created_by: z.string().nullable(),
+    created_at: z.string().nullable(),
+  })
+  .openapi('Token')
+
+const newTokenView = tokenView
+  .extend({ token: z.string().openapi({ description: 'Shown this once' }) })
+  .openapi('NewToken')
+
+const tokenBody = z
+  .strictObject({
+    name: nameField,
+    scopes: z.array(SCOPE).min(1).max(SCOPE_NAMES.length),
+    paths: z
+      .array(z.string().max(MAX_GLOB_CHARS).refine(isPathGlob, 'must be a glob such as pki/certificates/cert_*'))
+      .min(1)
+      .max(50)
+      .optional(),
+    expires_at: z.string().optional().openapi({ format: 'date-time' }),
+    ttl: z
+      .union([z.string(), z.number()])
+      .optional()
+      .openapi({ description: 'Instead of expires_at: "30d", "720h" …' }),
+    tenant_id: z.string().optional().openapi({ description: 'For operators: the tenant that the token is for' }),
+  })
+  .openapi('TokenRequest')
+
+const tenantQuery = {
+  tenant_id: z.string().optional().openapi({ description: 'For operators: the tenant that is meant' }),
+}
+const ADMINS = ['tokens:admin', 'operator'] as const satisfies readonly Scope[]
+const idParams = z.object({ id: z.string() })
+const resourceOf = (id: string): string => `tokens/${id}`
+
+const createToken = defineRoute({
+  method: 'post',
+  path: '/v1/tokens',
+  tag: 'Tokens',
+  summary: 'Make a token',
+  description:
+    'No one can make a token with a scope, a path or a lifetime beyond their own. Without `paths` and expiry the new ' +
+    'token has those of the one that makes it. Deleting a token leaves the ones that it has made.',
+  access: { scope: ADMINS, resource: 'tokens/tok_*' },
+  idempotent: true,
+  body: tokenBody,
+  responses: { 201: { description: 'The token, shown this once', schema: newTokenView } },
+  async handler({ body, principal, actor, deps }) {
+    const nowMs = deps.now()
+    const tenantId = await tenantOf(deps.store, principal, body.tenant_id)
+    const scopes = grantedScopes(principal, body.scopes, tenantId)
+    const token = newToken()
+    const row: TokenRow = {
+      tenantId,
+      id: newId('token', nowMs),
+      name: body.name,
+      tokenHash: await hashToken(token),
+      scopes,
+      paths: grantedPaths(principal, body.paths ?? null),
+      expiresAtMs: grantedExpiry(principal, expiryOf(body, nowMs), nowMs),
+      createdBy: principal.tokenId,
+      createdAtMs: nowMs,
+    }
+    const outcome = await deps.store.commit({
+      tenantId,
+      statements: [insertToken(deps.store, row)],
+      entries: [entryOf('token.created', row, actor)],
+    })
+    mustCommit(outcome, { conflict: 'The token could not be made: try again' })
+    return json(201, { ...viewOf(row), token })
+  },
+})
+
+const listTokensRoute = defineRoute({
+  method: 'get',
+  path: '/v1/tokens',
+  tag: 'Tokens',
+  summary: 'List tokens',
+  access: { scope: ADMINS, resource: 'tokens/tok_*' },
+  query: z.object({ ...listQuery, ...tenantQuery }),
+  responses: { 200: { description: 'Tokens, newest first', schema: listOf(tokenView) } },
+  async handler({ query, principal, deps }) {
+    const tenantId = await tenantOf(deps.store, principal, query.tenant_id)
+    const rows = await listTokens(
+      deps.store,
+      tenantId,
+      pageOf(query, (key) => isId('token', key)),
+    )
+    return json(
+      200,
+      toListPage(rows, query.limit, ({ id }) => id, viewOf),
+    )
+  },
+})
+
+const ownToken = defineRoute({
+  method: 'get',
+  path: '/v1/tokens/self',
+  tag: 'Tokens',
+  summary: 'The token that is asking',
+  access: { scope: 'any-token', resource: null },
+  responses: { 200: { description: 'What it may do', schema: tokenView } },
+  async handler({ principal, deps }) {
+    const row = await findToken(deps.store, principal.tenantId, principal.tokenId)
+    return json(200, row === null ? settingsTokenView(principal) : viewOf(row))
+  },
+})
+
+const readToken = defineRoute({
+  method: 'get',
+  path: '/v1/tokens/{id}',
+  tag: 'Tokens',
+  summary: 'Read a token',
+  access: { scope: ADMINS, resource: ({ id }) => resourceOf(id) },
+  params: idParams,
+  query: z.object(tenantQuery),
+  responses: { 200: { description: 'The token, without its secret', schema: tokenView } },
+  async handler({ params, query, principal, deps }) {
+    const tenantId = await tenantOf(deps.store, principal, query.tenant_id)
+    const row = await findToken(deps.store, tenantId, params.id)
+    if (row === null) throw missing(resourceOf(params.id))
+    return json(200, viewOf(row))
+  },
+})
+
+const deleteTokenRoute = defineRoute({
+  method: 'delete',
+  path: '/v1/tokens/{id}',
+  tag: 'Tokens',
+  summary: 'Delete a token',
+  description: 'It is refused from the next request on.',
+  access: { scope: ADMINS, resource: ({ id }) => resourceOf(id) },
+  params: idParams,
+  query: z.object(tenantQuery),
+  responses: { 204: { description: 'It is gone' } },
+  async handler({ params, query, principal, actor, deps }) {
+    const tenantId = await tenantOf(deps.store, principal, query.tenant_id)
+    const row = await findToken(deps.store, tenantId, params.id)
+    if (row === null) throw missing(resourceOf(params.id))
+    const outcome = await deps.store.commit({
+      tenantId,
+      statements: [deleteToken(deps.store, tenantId, row.id)],
+      entries: [entryOf('token.deleted', row, actor)],
+    })
+    // Somebody else deleted it between the two: for this caller it is not there.
+    if (outcome.kind !== 'committed') throw missing(resourceOf(params.id))
+    return empty(204)
+  },
+})
+
+/** `self` stands before `{id}`: the first that matches is taken. */
+export const tokenRoutes: readonly Route[] = [createToken, listTokensRoute, ownToken, readToken, deleteTokenRoute]
+
+/** The tenant that is meant: one's own, or for operators any. Without `operator`, other tenants do not exist. */
+async function tenantOf(store: Store, principal: Principal, tenantId: string | undefined): Promise<string> {
+  if (tenantId !== undefined && tenantId !== principal.tenantId) {
+    if (!hasScope(principal, 'operator')) throw missing(`tenants/${tenantId}`)
+    if (!(await tenantExists(store, tenantId))) throw missing(`tenants/${tenantId}`)
+    return tenantId
+  }
+  return principal.tenantId
+}
+
+function grantedScopes(principal: Principal, scopes: readonly Scope[], tenantId: string): readonly Scope[] {
+  const own = effectiveScopes(principal)
+  const beyond = scopes.filter((scope) => !own.has(scope))
+  if (beyond.length > 0) throw new AppError('forbidden', `This token lacks ${beyond.join(', ')} and cannot give it`)
+  if (scopes.includes('operator') && tenantId !== DEFAULT_TENANT_ID) {
+    throw invalidField('scopes', 'operators belong to the default tenant')
+  }
+  return SCOPE_NAMES.filter((scope) => scopes.includes(scope))
+}
+
+function grantedPaths(principal: Principal, paths: readonly string[] | null): readonly string[] | null {
+  if (paths === null) return principal.paths
+  const beyond = paths.findIndex((path) => !coversResource(principal, path))
+  if (beyond >= 0) throw new AppError('forbidden', `paths[${beyond}] is outside of this token's own paths`)
+  // A glob within another says nothing more.
+  return paths.filter((path, index) => !paths.some((other, at) => at !== index && isWithin(path, index, other, at)))
+}
+
+/** Of two globs that cover each other, the first stays. */
+function isWithin(path: string, index: number, other: string, at: number): boolean {
+  return globCovers(other, path) && (!globCovers(path, other) || at < index)
+}
+
+function expiryOf(body: z.output<typeof tokenBody>, nowMs: number): number | null {
+  if (body.expires_at !== undefined && body.ttl !== undefined) {
+    throw invalidField('ttl', 'give ttl or expires_at, not both')
+  }
+  if (body.ttl !== undefined) {
+    const seconds = parseDurationSeconds(body.ttl)
+    if (!seconds.ok) throw invalidField('ttl', seconds.error)
+    return nowMs + seconds.value * 1_000
+  }
+  if (body.expires_at === undefined) return null
+  const expiresAtMs = parseTime(body.expires_at)
+  if (expiresAtMs === null) throw invalidField('expires_at', 'must be a time such as 2026-04-23T14:00:00Z')
+  return expiresAtMs
+}
+
+function grantedExpiry(principal: Principal, expiresAtMs: number | null, nowMs: number): number | null {
+  if (expiresAtMs === null) return principal.expiresAtMs
+  if (expiresAtMs <= nowMs) throw invalidField('expires_at', 'must be in the future')
+  if (principal.expiresAtMs !== null && expiresAtMs > principal.expiresAtMs) {
+    throw new AppError('forbidden', 'A token cannot outlive the one that makes it')
+  }
+  return expiresAtMs
+}
+
+function entryOf(event: 'token.created' | 'token.deleted', row: TokenRow, actor: Actor): JournalEntry {
+  return {
+    event,
+    actor: actor.tokenId,
+    resource: resourceOf(row.id),
+    detail: { name: row.name, scopes: [...row.scopes], paths: row.paths === null ? null : [...row.paths] },
+    requestId: actor.requestId,
+  }
+}
+
+function viewOf(row: TokenRow): z.input<typeof tokenView> {
+  return {
+    id: row.id,
+    tenant_id: row.tenantId,
+    name: row.name,
+    scopes: SCOPE_NAMES.filter((scope) => row.scopes.includes(scope)),
+    paths: row.paths === null ? null : [...row.paths],
+    expires_at: row.expiresAtMs === null ? null : formatTime(row.expiresAtMs),
+    created_by: row.createdBy,
+    created_at: formatTime(row.createdAtMs),
+  }
+}
+
+/** The token of the deployment's settings has no row. */
+function settingsTokenView(principal: Principal): z.input<typeof tokenView> {
+  return {
+    id: principal.tokenId,
+    tenant_id: principal.tenantId,
+    name: 'The ADMIN_TOKEN of the deployment',
+    scopes: [...principal.scopes],
+    paths: null,
+    expires_at: null,
+    created_by: null,
+    created_at: null,
+  }
+}

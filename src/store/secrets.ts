@@ -1,0 +1,219 @@
+/**
+ * Secrets by path, each with its last versions, sealed. A version is written by compare-and-set: of two writers at once
+ * one gets a conflict. Journals every change and every read; no entry holds data.
+ */
+import { and, asc, desc, eq, gt, gte, lt, lte } from 'drizzle-orm'
+import type { Actor } from '../core/actor.ts'
+import type { Json } from '../core/canonical-json.ts'
+import { err, ok, type Result } from '../core/result.ts'
+import type { JournalEntry } from './journal.ts'
+import { openText, type SealPlace, sealText } from './key-ring.ts'
+import { secrets, secretVersions } from './schema.ts'
+import type { Store } from './store.ts'
+import { type CommitOutcome, mustChange, type Statement, statement } from './work.ts'
+
+export type SecretRow = typeof secrets.$inferSelect
+export type SecretData = Readonly<Record<string, Json>>
+
+export interface SecretVersion {
+  readonly secret: SecretRow
+  readonly version: number
+  readonly data: SecretData
+  readonly createdAtMs: number
+}
+
+/** Versions that are kept, the current one among them. */
+export const KEPT_VERSIONS = 10
+export const MAX_SECRET_PATH_CHARS = 512
+/** Sorts above every character that a path has. */
+const AFTER_EVERY_CHAR = '~'
+
+/** Is this a path of a secret? Segments of `a-zA-Z0-9._-`, none of them empty, `.` or `..`. */
+export function isSecretPath(text: string): boolean {
+  if (text.length > MAX_SECRET_PATH_CHARS || !/^[a-zA-Z0-9._\-/]+$/.test(text)) return false
+  return text.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..')
+}
+
+/** As the journal and token paths name it. */
+export const secretResource = (path: string): string => `secrets/${path}`
+
+export async function findSecret(store: Store, tenantId: string, path: string): Promise<SecretRow | null> {
+  const row = await store.db
+    .select()
+    .from(secrets)
+    .where(and(eq(secrets.tenantId, tenantId), eq(secrets.path, path)))
+    .get()
+  return row ?? null
+}
+
+/** Secrets whose path begins with the prefix, by path: a range of the primary key. */
+export function listSecrets(
+  store: Store,
+  tenantId: string,
+  prefix: string,
+  page: { readonly after: string | null; readonly limit: number },
+): Promise<SecretRow[]> {
+  return store.db
+    .select()
+    .from(secrets)
+    .where(
+      and(
+        eq(secrets.tenantId, tenantId),
+        page.after === null ? gte(secrets.path, prefix) : gt(secrets.path, page.after),
+        lt(secrets.path, prefix + AFTER_EVERY_CHAR),
+      ),
+    )
+    .orderBy(asc(secrets.path))
+    .limit(page.limit)
+    .all()
+}
+
+/** Writes the next version. `before` is what was read: null where the secret is new. */
+export async function writeSecret(
+  store: Store,
+  actor: Actor,
+  secret: { readonly path: string; readonly secretType: string; readonly data: SecretData },
+  before: SecretRow | null,
+  nowMs: number,
+): Promise<{ readonly outcome: CommitOutcome; readonly row: SecretRow }> {
+  const { tenantId } = actor
+  const { path, secretType } = secret
+  const version = (before?.version ?? 0) + 1
+  const row: SecretRow = {
+    tenantId,
+    path,
+    secretType,
+    version,
+    createdAtMs: before?.createdAtMs ?? nowMs,
+    updatedAtMs: nowMs,
+  }
+  const sealedData = await sealText(store.ring, placeOf(row, version), JSON.stringify(secret.data))
+  const statements: Statement[] = [
+    before === null ? mustChange(store.db.insert(secrets).values(row)) : replaceRow(store, row, before),
+    mustChange(store.db.insert(secretVersions).values({ tenantId, path, version, sealedData, createdAtMs: nowMs })),
+    statement(
+      store.db
+        .delete(secretVersions)
+        .where(and(isVersionOf(row), lte(secretVersions.version, version - KEPT_VERSIONS))),
+    ),
+  ]
+  const entries = [entryOf('secret.written', actor, path, { version })]
+  return { outcome: await store.commit({ tenantId, statements, entries }), row }
+}
+
+function replaceRow(store: Store, { secretType, version, updatedAtMs }: SecretRow, before: SecretRow): Statement {
+  return mustChange(
+    store.db
+      .update(secrets)
+      .set({ secretType, version, updatedAtMs })
+      .where(
+        and(eq(secrets.tenantId, before.tenantId), eq(secrets.path, before.path), eq(secrets.version, before.version)),
+      ),
+  )
+}
+
+/** Removes a secret with all its versions. */
+export function deleteSecret(store: Store, actor: Actor, row: SecretRow): Promise<CommitOutcome> {
+  const remove = store.db.delete(secrets).where(and(eq(secrets.tenantId, row.tenantId), eq(secrets.path, row.path)))
+  return store.commit({
+    tenantId: row.tenantId,
+    statements: [mustChange(remove), statement(store.db.delete(secretVersions).where(isVersionOf(row)))],
+    entries: [entryOf('secret.deleted', actor, row.path, { version: row.version })],
+  })
+}
+
+/** Opens a version and journals that; null where there is no such version. The current one without `version`. */
+export async function readSecret(
+  store: Store,
+  actor: Actor,
+  path: string,
+  version: number | null,
+): Promise<SecretVersion | null> {
+  const opened = await openVersion(store, actor.tenantId, path, version)
+  if (opened === null) return null
+  const entries = [entryOf('secret.read', actor, path, { version: opened.version })]
+  await store.commit({ tenantId: actor.tenantId, statements: [], entries })
+  return opened
+}
+
+/**
+ * The text that a `…_path` setting refers to: `path#field`; without a field the one of the setting's own name, else
+ * `value`, else the only one. Looked up each time it is used, so that a rotated secret takes effect at once. The error
+ * is a sentence for the caller, without data.
+ */
+export async function readSecretField(
+  store: Store,
+  tenantId: string,
+  reference: string,
+  settingName: string,
+): Promise<Result<string, string>> {
+  const [path = '', field, ...rest] = reference.split('#')
+  if (!isSecretPath(path) || field === '' || rest.length > 0) return err('a reference is a path, or path#field')
+  const opened = await openVersion(store, tenantId, path, null)
+  if (opened === null) return err(`there is no secret ${path}`)
+  const name = field ?? fieldFor(opened.data, settingName)
+  if (name === null)
+    return err(`the secret ${path} has several fields, none called ${settingName} or value: add #field`)
+  const value = Object.hasOwn(opened.data, name) ? opened.data[name] : undefined
+  if (value === undefined || value === null) return err(`the secret ${path} has no field ${name}`)
+  // A service account may be stored as the object that it is.
+  return ok(typeof value === 'string' ? value : JSON.stringify(value))
+}
+
+function fieldFor(data: SecretData, settingName: string): string | null {
+  const names = Object.keys(data)
+  const own = [settingName, 'value'].find((name) => names.includes(name))
+  if (own !== undefined) return own
+  return names.length === 1 ? (names[0] ?? null) : null
+}
+
+async function openVersion(
+  store: Store,
+  tenantId: string,
+  path: string,
+  version: number | null,
+): Promise<SecretVersion | null> {
+  // Secret and version in one statement: between two, a writer could remove the version that the first one named.
+  const row = await store.db
+    .select({ secret: secrets, stored: secretVersions })
+    .from(secrets)
+    .innerJoin(
+      secretVersions,
+      and(eq(secretVersions.tenantId, secrets.tenantId), eq(secretVersions.path, secrets.path)),
+    )
+    .where(
+      and(
+        eq(secrets.tenantId, tenantId),
+        eq(secrets.path, path),
+        version === null ? eq(secretVersions.version, secrets.version) : eq(secretVersions.version, version),
+      ),
+    )
+    .orderBy(desc(secretVersions.version))
+    .get()
+  if (row === undefined) return null
+  const { secret, stored } = row
+  const text = await openText(store.ring, placeOf(secret, stored.version), stored.sealedData)
+  return {
+    secret,
+    version: stored.version,
+    data: JSON.parse(text) as SecretData,
+    createdAtMs: stored.createdAtMs,
+  }
+}
+
+function isVersionOf(row: Pick<SecretRow, 'tenantId' | 'path'>) {
+  return and(eq(secretVersions.tenantId, row.tenantId), eq(secretVersions.path, row.path))
+}
+
+function placeOf(row: Pick<SecretRow, 'tenantId' | 'path'>, version: number): SealPlace {
+  return { tenantId: row.tenantId, column: 'secret_versions.sealed_data', row: `${row.path}/${version}` }
+}
+
+function entryOf(
+  event: 'secret.written' | 'secret.deleted' | 'secret.read',
+  actor: Actor,
+  path: string,
+  detail: JournalEntry['detail'],
+): JournalEntry {
+  return { event, actor: actor.tokenId, resource: secretResource(path), detail, requestId: actor.requestId }
+}

@@ -1,0 +1,9 @@
+/** Tenants: everything belongs to one. */
+import { eq } from 'drizzle-orm'
+import { tenants } from './schema.ts'
+import type { Store } from './store.ts'
+
+export async function tenantExists(store: Store, id: string): Promise<boolean> {
+  const row = await store.db.select({ id: tenants.id }).from(tenants).where(eq(tenants.id, id)).get()
+  return row !== undefined
+}
