@@ -1,19 +1,24 @@
 /**
  * Private keys between PKCS#8 (RFC 5208, RFC 5958), SEC1 (RFC 5915) and PKCS#1 (RFC 8017): bytes alone. WebCrypto speaks
- * PKCS#8; everything is brought to one spelling of it here. Does not decrypt, does not check that the numbers fit together.
+ * PKCS#8; everything is brought to one spelling of it here. Does not decrypt.
  */
-import type { Bytes } from '../core/bytes.ts'
+import { type Bytes, toHex } from '../core/bytes.ts'
 import { err, type Result } from '../core/result.ts'
 import { catchDer } from './der/errors.ts'
 import { DerReader } from './der/reader.ts'
 import { contextConstructed, contextPrimitive } from './der/tags.ts'
 import { derBitString, derExplicit, derInteger, derNull, derOctetString, derOid, derSequence } from './der/writer.ts'
+import { MAX_RSA_BITS } from './limits.ts'
 import { CURVE, KEY_ALGORITHM } from './oids.ts'
 import { CURVES, type EcSize } from './public-key.ts'
 
 /** A private key as this room writes it. */
 export type PlainPrivateKey =
-  | { readonly type: 'rsa'; readonly pkcs1Der: Bytes; readonly modulusDer: Bytes; readonly exponentDer: Bytes }
+  | {
+      readonly type: 'rsa'
+      readonly pkcs1Der: Bytes /** Modulus and exponent, one after the other. */
+      readonly publicDer: Bytes
+    }
   | { readonly type: 'ec'; readonly size: EcSize; readonly scalar: Bytes; readonly point: Bytes | null }
   | { readonly type: 'ed25519'; readonly seed: Bytes }
 
@@ -125,15 +130,38 @@ function readPkcs1(input: DerReader): PlainPrivateKey {
   const start = input.offset
   const sequence = input.sequence()
   if (sequence.smallInteger() !== 0) sequence.fail('RSA keys of more than two primes are not supported')
-  const modulusStart = sequence.offset
-  sequence.unsigned()
-  const modulusDer = sequence.since(modulusStart)
-  const exponentStart = sequence.offset
-  sequence.unsigned()
-  const exponentDer = sequence.since(exponentStart)
-  for (let part = 0; part < 6; part += 1) sequence.unsigned()
+  const publicStart = sequence.offset
+  const modulus = readNumber(sequence)
+  const exponent = readNumber(sequence)
+  const publicDer = sequence.since(publicStart)
+  const [d, p, q, dp, dq, qInverse] = Array.from({ length: 6 }, () => readNumber(sequence)) as [
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+  ]
   sequence.finish()
-  return { type: 'rsa', pkcs1Der: input.since(start), modulusDer, exponentDer }
+  // Some platforms sign with a key whose second half is wrong, by way of its first half; others refuse it later.
+  const fits =
+    p > 1n &&
+    q > 1n &&
+    p * q === modulus &&
+    d % (p - 1n) === dp &&
+    d % (q - 1n) === dq &&
+    (exponent * dp) % (p - 1n) === 1n &&
+    (exponent * dq) % (q - 1n) === 1n &&
+    (qInverse * q) % p === 1n
+  if (!fits) input.fail('the numbers of an RSA key do not fit together')
+  return { type: 'rsa', pkcs1Der: input.since(start), publicDer }
+}
+
+/** An INTEGER no longer than a modulus may be, which bounds the arithmetic. */
+function readNumber(sequence: DerReader): bigint {
+  const magnitude = sequence.unsigned()
+  if (magnitude.length > MAX_RSA_BITS / 8) sequence.fail(`an RSA key has more than ${MAX_RSA_BITS} bits`)
+  return BigInt(`0x${toHex(magnitude)}`)
 }
 
 /** PKCS#8 version 1 without attributes, the form that every platform reads. The public key of an EC key is left out. */
@@ -162,10 +190,7 @@ export function writeSec1(key: PlainPrivateKey & { type: 'ec' }): Bytes {
 
 /** SubjectPublicKeyInfo of an RSA private key, which carries its public half. */
 export function rsaSpkiOf(key: PlainPrivateKey & { type: 'rsa' }): Bytes {
-  return derSequence(
-    derSequence(derOid(KEY_ALGORITHM.rsa), derNull()),
-    derBitString(derSequence(key.modulusDer, key.exponentDer)),
-  )
+  return derSequence(derSequence(derOid(KEY_ALGORITHM.rsa), derNull()), derBitString(derSequence(key.publicDer)))
 }
 
 function curveOidOf(size: EcSize): string {

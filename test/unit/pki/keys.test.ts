@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Bytes } from '../../../src/core/bytes.ts'
+import { DerReader } from '../../../src/pki/der/reader.ts'
 import {
   derBitString,
   derExplicit,
@@ -168,10 +169,20 @@ describe('importing private keys', () => {
       const blocks = parsePem(pem)
       return blocks.ok ? (blocks.value[0]?.der as Bytes) : new Uint8Array(0)
     }) as [Bytes, Bytes]
-    // Modulus and exponents of one key, primes and the rest of another: both are as long.
-    const mixed = new Uint8Array(a)
-    mixed.set(b.subarray(b.length - 600), a.length - 600)
-    expect(await outcome(importPrivateKey('pkcs1', mixed, { extractable: false }))).toMatch(/inconsistent|malformed/)
+    const numbersOf = (der: Bytes): Bytes[] => {
+      const sequence = DerReader.over(der).sequence()
+      return Array.from({ length: 9 }, () => sequence.raw())
+    }
+    const [mine, theirs] = [numbersOf(a), numbersOf(b)]
+    expect(await outcome(importPrivateKey('pkcs1', derSequence(...mine), { extractable: false }))).toBe('ok')
+    // Version, modulus, exponent, private exponent, two primes, two exponents, coefficient: each one of another key.
+    const outcomes = await Promise.all(
+      mine.slice(3).map((_, i) => {
+        const mixed = mine.map((number, at) => (at === i + 3 ? (theirs[at] as Bytes) : number))
+        return outcome(importPrivateKey('pkcs1', derSequence(...mixed), { extractable: false }))
+      }),
+    )
+    expect(outcomes).toEqual(new Array(6).fill('malformed'))
   })
 
   it('fail: a form that the kind does not have is a bug of the caller', async () => {
