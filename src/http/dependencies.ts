@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
 import type { TcpConnect } from '../core/tcp.ts'
 import type { Settings } from '../env.ts'
+import type { AccountObjects, OrderObjects } from '../orders/objects.ts'
 import type { Store } from '../store/store.ts'
 
 export interface AppDependencies {
@@ -11,4 +12,6 @@ export interface AppDependencies {
   readonly now: Clock
   readonly http: HttpClient
   readonly connect: TcpConnect
+  readonly orders: OrderObjects
+  readonly accounts: AccountObjects
 }

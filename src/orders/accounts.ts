@@ -1,11 +1,17 @@
 /** Accounts at CAs: registering, reading, deactivating (RFC 8555 §7.3). */
-import { certificateAuthority, directoryUrlOf } from '../acme/certificate-authorities.ts'
+import {
+  CERTIFICATE_AUTHORITIES,
+  type CertificateAuthorityCode,
+  chooseDirectoryUrl,
+  type Environment,
+} from '../acme/certificate-authorities.ts'
 import { importSigningKey } from '../acme/signing-key.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { checkTarget } from '../core/http-client.ts'
 import { newId } from '../core/ids.ts'
+import { ok } from '../core/result.ts'
 import { exportPkcs8, generateKeyPair } from '../pki/keys.ts'
 import {
   type AcmeAccountRow,
@@ -25,13 +31,13 @@ export interface AccountDependencies {
   readonly store: Store
   readonly now: Clock
   readonly accounts: AccountObjects
-  readonly allowPrivateTargets: boolean
+  readonly settings: { readonly allowPrivateTargets: boolean }
 }
 
 export interface AccountInput {
   readonly name: string
-  readonly provider: string
-  readonly environment: 'production' | 'staging'
+  readonly provider: CertificateAuthorityCode
+  readonly environment: Environment
   readonly email: string | null
   readonly directoryUrl: string | null
   readonly eab: EabCredentials | null
@@ -83,24 +89,24 @@ export async function registerAccount(
 }
 
 /** Which directory is meant; refuses what is closed, missing or private before anything is stored. */
-function checkDirectory({ allowPrivateTargets }: AccountDependencies, input: AccountInput): string {
-  const authority = certificateAuthority(input.provider)
-  if (authority === null) throw invalidField('provider', 'it is one of the providers of the API reference')
-  if (authority.closed !== null) throw invalidField('provider', authority.closed)
-  const directoryUrl = input.directoryUrl ?? directoryUrlOf(authority, input.environment)
-  if (directoryUrl === null) {
-    const message =
-      authority.code === 'custom'
-        ? 'give the address of the ACME directory of a custom provider'
-        : `${authority.name} has no ${input.environment} environment`
-    throw invalidField(authority.code === 'custom' ? 'directory_url' : 'environment', message)
-  }
-  const target = checkTarget(directoryUrl, allowPrivateTargets)
+function checkDirectory({ settings }: AccountDependencies, input: AccountInput): string {
+  const authority = CERTIFICATE_AUTHORITIES[input.provider]
+  // An address of the caller's own wins for every CA: proxies, and servers to try things with. Not for a closed one.
+  const chosen =
+    input.directoryUrl !== null && authority.closed === null
+      ? ok(input.directoryUrl)
+      : chooseDirectoryUrl({
+          provider: input.provider,
+          environment: input.environment,
+          certificateKeyType: input.key.type,
+        })
+  if (!chosen.ok) throw invalidField(input.provider === 'custom' ? 'directory_url' : 'provider', chosen.error)
+  const target = checkTarget(chosen.value, settings.allowPrivateTargets)
   if (!target.ok) throw invalidField('directory_url', target.error)
   if (authority.externalAccountRequired && input.directoryUrl === null && input.eab === null) {
     throw invalidField('eab', `${authority.name} wants an external account binding: give eab with kid and hmac_key`)
   }
-  return directoryUrl
+  return chosen.value
 }
 
 /** The account's row: a new one, or that of an attempt that a crash cut off. */

@@ -1,5 +1,5 @@
 /** Starting orders: for a new certificate, and for the next version of one. Everything is checked before a CA hears of it. */
-import { certificateAuthority } from '../acme/certificate-authorities.ts'
+import { CERTIFICATE_AUTHORITIES } from '../acme/certificate-authorities.ts'
 import type { Actor } from '../core/actor.ts'
 import { toBase64 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
@@ -113,8 +113,10 @@ export async function checkRequest(
 
 /** Does the account belong to a CA of the public web? One at another address is its operator's to know. */
 function isPublicCa(account: AcmeAccountRow): boolean {
-  const authority = certificateAuthority(account.provider)
-  return authority !== null && Object.values(authority.directories).includes(account.directoryUrl)
+  const { directoryUrl } = account
+  return Object.values(CERTIFICATE_AUTHORITIES).some(
+    ({ productionUrl, stagingUrl }) => directoryUrl === productionUrl || directoryUrl === stagingUrl,
+  )
 }
 
 async function activeAccount(store: Store, tenantId: string, accountId: string): Promise<AcmeAccountRow> {

@@ -1,0 +1,149 @@
+/** Accounts at CAs: `/v1/pki/acme/accounts`. */
+import { z } from '@hono/zod-openapi'
+import { CERTIFICATE_AUTHORITY_CODES, ENVIRONMENTS } from '../../acme/certificate-authorities.ts'
+import { formatTime } from '../../core/clock.ts'
+import { toListPage } from '../../core/cursor.ts'
+import { isId } from '../../core/ids.ts'
+import { deactivateAccount, registerAccount, requireAccount } from '../../orders/accounts.ts'
+import { type AcmeAccountRow, listAcmeAccounts } from '../../store/acme-accounts.ts'
+import { empty, json } from '../answer.ts'
+import { defineRoute, type Route } from '../define-route.ts'
+import { certificateKeyOf, KEY_FIELDS } from '../key-fields.ts'
+import { listOf, listQuery, pageOf } from '../list.ts'
+
+const accountSchema = z
+  .strictObject({
+    id: z.string(),
+    name: z.string(),
+    provider: z.string(),
+    environment: z.string(),
+    email: z.string().nullable(),
+    directory_url: z.string(),
+    account_url: z.string().nullable().openapi({ description: "The CA's address of the account" }),
+    status: z.enum(['registering', 'active', 'deactivated']),
+    key_type: z.string(),
+    key_size: z.number().int(),
+    thumbprint: z.string().openapi({ description: 'RFC 7638 thumbprint of the account key' }),
+    preferred_chain: z.string().nullable(),
+    profile: z.string().nullable(),
+    created_at: z.iso.datetime(),
+  })
+  .openapi('AcmeAccount')
+
+const accountBody = z
+  .strictObject({
+    name: z.string().trim().min(1).max(100),
+    provider: z.enum(CERTIFICATE_AUTHORITY_CODES),
+    environment: z.enum(ENVIRONMENTS).default('production'),
+    email: z.email().max(254).optional(),
+    directory_url: z
+      .string()
+      .max(2048)
+      .optional()
+      .openapi({ description: 'For custom; for others another address of the same API' }),
+    eab: z.strictObject({ kid: z.string().min(1).max(512), hmac_key: z.string().min(1).max(1024) }).optional(),
+    preferred_chain: z
+      .string()
+      .max(256)
+      .optional()
+      .openapi({ description: 'Common name of the root that chains should lead to' }),
+    profile: z.string().max(64).optional(),
+    ...KEY_FIELDS,
+  })
+  .openapi('AcmeAccountRequest')
+
+const params = z.object({ id: z.string() })
+const resourceOf = ({ id }: { readonly id: string }) => `pki/acme/accounts/${id}`
+
+const list = defineRoute({
+  method: 'get',
+  path: '/v1/pki/acme/accounts',
+  tag: 'ACME',
+  summary: 'List accounts',
+  access: { scope: 'pki:read', resource: 'pki/acme/accounts/acme_*' },
+  query: z.object(listQuery),
+  responses: { 200: { description: 'Newest first', schema: listOf(accountSchema) } },
+  async handler({ query, principal, deps }) {
+    const page = pageOf(query, (key) => isId('acmeAccount', key))
+    const rows = await listAcmeAccounts(deps.store, principal.tenantId, page)
+    return json(
+      200,
+      toListPage(rows, query.limit, ({ id }) => id, showAccount),
+    )
+  },
+})
+
+const create = defineRoute({
+  method: 'post',
+  path: '/v1/pki/acme/accounts',
+  tag: 'ACME',
+  summary: 'Register an account at a CA',
+  description: 'Makes the account key, which stays here sealed. Registering agrees to the terms of service of the CA.',
+  access: { scope: 'pki:admin', resource: 'pki/acme/accounts/acme_*' },
+  idempotent: true,
+  body: accountBody,
+  responses: { 201: { description: 'The account', schema: accountSchema } },
+  async handler({ body, actor, deps }) {
+    const account = await registerAccount(deps, actor, {
+      name: body.name,
+      provider: body.provider,
+      environment: body.environment,
+      email: body.email ?? null,
+      directoryUrl: body.directory_url ?? null,
+      eab: body.eab === undefined ? null : { kid: body.eab.kid, hmacKey: body.eab.hmac_key },
+      key: certificateKeyOf(body),
+      preferredChain: body.preferred_chain ?? null,
+      profile: body.profile ?? null,
+    })
+    return json(201, showAccount(account))
+  },
+})
+
+const read = defineRoute({
+  method: 'get',
+  path: '/v1/pki/acme/accounts/{id}',
+  tag: 'ACME',
+  summary: 'Read an account',
+  access: { scope: 'pki:read', resource: resourceOf },
+  params,
+  responses: { 200: { description: 'The account', schema: accountSchema } },
+  handler: async ({ params: { id }, principal, deps }) =>
+    json(200, showAccount(await requireAccount(deps.store, principal.tenantId, id))),
+})
+
+const remove = defineRoute({
+  method: 'delete',
+  path: '/v1/pki/acme/accounts/{id}',
+  tag: 'ACME',
+  summary: 'Deactivate an account at its CA',
+  description:
+    'Cannot be undone (RFC 8555 §7.3.6). Certificates stay valid; they are not renewed by this account any more.',
+  access: { scope: 'pki:admin', resource: resourceOf },
+  params,
+  responses: { 204: { description: 'It is deactivated' } },
+  async handler({ params: { id }, actor, deps }) {
+    await deactivateAccount(deps, actor, id)
+    return empty(204)
+  },
+})
+
+export const acmeAccountRoutes: readonly Route[] = [list, create, read, remove]
+
+function showAccount(row: AcmeAccountRow): z.input<typeof accountSchema> {
+  return {
+    id: row.id,
+    name: row.name,
+    provider: row.provider,
+    environment: row.environment,
+    email: row.email,
+    directory_url: row.directoryUrl,
+    account_url: row.accountUrl,
+    status: row.status as 'registering' | 'active' | 'deactivated',
+    key_type: row.keyType,
+    key_size: row.keySize,
+    thumbprint: row.thumbprint,
+    preferred_chain: row.preferredChain,
+    profile: row.profile,
+    created_at: formatTime(row.createdAtMs),
+  }
+}

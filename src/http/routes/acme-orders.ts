@@ -1,0 +1,201 @@
+/** Orders and their challenges: `/v1/pki/acme/issue`, `/orders`, `/challenges`. */
+import { z } from '@hono/zod-openapi'
+import { formatTime, parseTime } from '../../core/clock.ts'
+import { toListPage } from '../../core/cursor.ts'
+import { invalidField } from '../../core/errors.ts'
+import { isId } from '../../core/ids.ts'
+import { issueCertificate } from '../../orders/issue.ts'
+import type { OrderReport } from '../../orders/order-report.ts'
+import { CHALLENGE_TYPES } from '../../orders/order-request.ts'
+import { cancelOrder, completeChallenge, orderOfChallenge, readOrder, refreshOrder } from '../../orders/orders.ts'
+import { type AcmeOrderRow, listAcmeOrders } from '../../store/acme-orders.ts'
+import { json } from '../answer.ts'
+import { defineRoute, type Route } from '../define-route.ts'
+import { certificateKeyOf, KEY_FIELDS } from '../key-fields.ts'
+import { listOf, listQuery, pageOf } from '../list.ts'
+
+const challengeSchema = z
+  .strictObject({
+    id: z.string(),
+    domain: z.string(),
+    type: z.string(),
+    status: z.string(),
+    token: z.string(),
+    key_authorization: z.string(),
+    record_name: z.string().nullable(),
+    record_value: z.string().nullable(),
+    error: z.string().nullable(),
+  })
+  .openapi('AcmeChallenge')
+
+export const orderSchema = z
+  .strictObject({
+    order_id: z.string(),
+    account_id: z.string(),
+    status: z.string(),
+    step: z.string().openapi({ description: 'What the order is doing now' }),
+    purpose: z.enum(['issue', 'renewal', 'forced']),
+    domains: z.array(z.string()),
+    challenges: z.array(challengeSchema),
+    certificate_id: z.string().nullable(),
+    not_after: z.iso.datetime().nullable(),
+    next_attempt_at: z.iso.datetime().nullable(),
+    error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
+    warnings: z.array(z.string()),
+    log: z.array(z.strictObject({ at: z.string(), message: z.string() })),
+    created_at: z.iso.datetime(),
+  })
+  .openapi('AcmeOrder')
+
+const issueBody = z
+  .strictObject({
+    account_id: z.string(),
+    domains: z.array(z.string().max(300)).max(1000),
+    challenge_type: z.enum(CHALLENGE_TYPES),
+    auto_renew: z.boolean().default(true),
+    ...KEY_FIELDS,
+    csr_pem: z.string().max(65_536).optional(),
+    dns_provider_id: z.string().optional(),
+    preferred_chain: z.string().max(256).optional(),
+    profile: z.string().max(64).optional(),
+    not_after: z.string().optional().openapi({ format: 'date-time' }),
+    solver: z.enum(['auto', 'manual']).default('auto'),
+  })
+  .openapi('AcmeIssueRequest')
+
+const STATUSES = ['pending', 'processing', 'valid', 'invalid', 'deactivated', 'revoked', 'expired'] as const
+
+const params = z.object({ id: z.string() })
+const resourceOf = ({ id }: { readonly id: string }) => `pki/acme/orders/${id}`
+
+const issue = defineRoute({
+  method: 'post',
+  path: '/v1/pki/acme/issue',
+  tag: 'ACME',
+  summary: 'Order a certificate',
+  description:
+    'Everything that can be known to be wrong is refused at once, before the CA hears of it. Poll the order.',
+  access: {
+    scope: 'pki:issue',
+    resource: (_params, { body }) => [
+      `pki/acme/accounts/${body.account_id}`,
+      ...(body.dns_provider_id === undefined ? [] : [`pki/dns-providers/${body.dns_provider_id}`]),
+    ],
+  },
+  idempotent: true,
+  body: issueBody,
+  responses: { 202: { description: 'The order', schema: orderSchema } },
+  async handler({ body, actor, deps }) {
+    const row = await issueCertificate(deps, actor, {
+      accountId: body.account_id,
+      domains: body.domains,
+      challengeType: body.challenge_type,
+      autoRenew: body.auto_renew,
+      key: certificateKeyOf(body),
+      csrPem: body.csr_pem ?? null,
+      dnsProviderId: body.dns_provider_id ?? null,
+      preferredChain: body.preferred_chain ?? null,
+      profile: body.profile ?? null,
+      notAfterMs: body.not_after === undefined ? null : timeOf('not_after', body.not_after),
+      solver: body.solver,
+    })
+    return json(202, showOrder(await readOrder(deps, actor.tenantId, row.id)))
+  },
+})
+
+function timeOf(field: string, text: string): number {
+  const ms = parseTime(text)
+  if (ms === null) throw invalidField(field, 'give a time such as 2026-04-23T14:00:00Z')
+  return ms
+}
+
+const list = defineRoute({
+  method: 'get',
+  path: '/v1/pki/acme/orders',
+  tag: 'ACME',
+  summary: 'List orders',
+  access: { scope: 'pki:read', resource: 'pki/acme/orders/acme_order_*' },
+  query: z.object({ ...listQuery, status: z.enum(STATUSES).optional(), account_id: z.string().optional() }),
+  responses: { 200: { description: 'Newest first', schema: listOf(orderSchema) } },
+  async handler({ query, principal, deps }) {
+    const page = pageOf(query, (key) => isId('acmeOrder', key))
+    const filter = { status: query.status ?? null, accountId: query.account_id ?? null }
+    const rows = await listAcmeOrders(deps.store, principal.tenantId, filter, page)
+    return json(
+      200,
+      toListPage(rows, query.limit, ({ id }) => id, showOrder),
+    )
+  },
+})
+
+const read = defineRoute({
+  method: 'get',
+  path: '/v1/pki/acme/orders/{id}',
+  tag: 'ACME',
+  summary: 'Read an order',
+  access: { scope: 'pki:read', resource: resourceOf },
+  params,
+  responses: { 200: { description: 'The order as its object sees it now', schema: orderSchema } },
+  handler: async ({ params: { id }, principal, deps }) =>
+    json(200, showOrder(await readOrder(deps, principal.tenantId, id))),
+})
+
+const refresh = defineRoute({
+  method: 'post',
+  path: '/v1/pki/acme/orders/{id}/refresh',
+  tag: 'ACME',
+  summary: 'Look at the CA again now',
+  access: { scope: 'pki:issue', resource: resourceOf },
+  params,
+  responses: { 200: { description: 'The order', schema: orderSchema } },
+  handler: async ({ params: { id }, principal, deps }) =>
+    json(200, showOrder(await refreshOrder(deps, principal.tenantId, id))),
+})
+
+const cancel = defineRoute({
+  method: 'post',
+  path: '/v1/pki/acme/orders/{id}/cancel',
+  tag: 'ACME',
+  summary: 'Call an order off',
+  description:
+    'Removes what it has put into DNS and gives its pending authorizations up. Too late once the CSR was sent.',
+  access: { scope: 'pki:issue', resource: resourceOf },
+  params,
+  responses: { 200: { description: 'The order', schema: orderSchema } },
+  handler: async ({ params: { id }, actor, deps }) => json(200, showOrder(await cancelOrder(deps, actor, id))),
+})
+
+const complete = defineRoute({
+  method: 'post',
+  path: '/v1/pki/acme/challenges/{id}/complete',
+  tag: 'ACME',
+  summary: 'Say that a challenge was prepared by hand',
+  access: { scope: 'pki:issue', resource: ({ id }) => `pki/acme/orders/${orderOfChallenge(id) ?? id}` },
+  params,
+  responses: { 200: { description: 'The order, which goes on', schema: orderSchema } },
+  handler: async ({ params: { id }, principal, deps }) =>
+    json(200, showOrder(await completeChallenge(deps, principal.tenantId, id))),
+})
+
+export const acmeOrderRoutes: readonly Route[] = [issue, list, read, refresh, cancel, complete]
+
+export function showOrder(row: AcmeOrderRow): z.input<typeof orderSchema> {
+  const report = row.report as OrderReport
+  return {
+    order_id: row.id,
+    account_id: row.accountId,
+    status: row.status,
+    step: row.step,
+    purpose: row.purpose as 'issue' | 'renewal' | 'forced',
+    domains: [...row.domains],
+    challenges: report.challenges.map((each) => ({ ...each })),
+    // Known from the start for a renewal; a first order has none before it is valid.
+    certificate_id: row.status === 'valid' || row.purpose !== 'issue' ? row.certificateId : null,
+    not_after: row.notAfterMs === null ? null : formatTime(row.notAfterMs),
+    next_attempt_at: row.nextAttemptAtMs === null ? null : formatTime(row.nextAttemptAtMs),
+    error: report.error,
+    warnings: [...report.warnings],
+    log: report.log.map((line) => ({ ...line })),
+    created_at: formatTime(row.createdAtMs),
+  }
+}

@@ -1,0 +1,378 @@
+/** Managed certificates, whatever their source: `/v1/pki/certificates`. */
+import { z } from '@hono/zod-openapi'
+import { fromHex } from '../../core/bytes.ts'
+import { formatTime } from '../../core/clock.ts'
+import { toListPage } from '../../core/cursor.ts'
+import { parseDurationSeconds } from '../../core/duration.ts'
+import { AppError, invalidField } from '../../core/errors.ts'
+import { isId } from '../../core/ids.ts'
+import { renewAcmeCertificate } from '../../orders/issue.ts'
+import { nextRenewalMs } from '../../orders/renewal-time.ts'
+import { exportPrivateKeyPem, importPrivateKey } from '../../pki/keys.ts'
+import { parsePemOf } from '../../pki/pem.ts'
+import { formatSerial } from '../../pki/serial.ts'
+import {
+  type CertificateFilter,
+  type CertificateRow,
+  type CertificateVersionRow,
+  findCertificate,
+  listCertificates,
+  listEarlierVersions,
+  openPrivateKey,
+  updateCertificate,
+} from '../../store/certificates.ts'
+import { json, raw } from '../answer.ts'
+import { defineRoute, type Route, type RouteInput } from '../define-route.ts'
+import { missing } from '../error-envelope.ts'
+import { listOf, listQuery, pageOf } from '../list.ts'
+import { orderSchema, showOrder } from './acme-orders.ts'
+
+const time = z.iso.datetime()
+
+const certificateSchema = z
+  .strictObject({
+    id: z.string(),
+    common_name: z.string().nullable(),
+    display_name: z.string().openapi({ description: 'The common name, or the first alternative name' }),
+    source: z.enum(['internal', 'acme', 'imported']),
+    status: z.enum(['active', 'expired', 'revoked']),
+    version: z.number().int(),
+    names: z.strictObject({
+      dns: z.array(z.string()),
+      ip: z.array(z.string()),
+      email: z.array(z.string()),
+      uri: z.array(z.string()),
+    }),
+    issuer_ca_id: z.string().nullable(),
+    acme_account_id: z.string().nullable(),
+    serial_number: z.string(),
+    valid_from: time,
+    valid_until: time,
+    is_revoked: z.boolean(),
+    revoked_at: time.nullable(),
+    revocation_reason: z.string().nullable(),
+    key_type: z.string(),
+    key_size: z.number().int(),
+    has_private_key: z.boolean(),
+    tags: z.array(z.string()),
+    description: z.string().nullable(),
+    auto_renew: z.boolean(),
+    next_renewal_at: time.nullable(),
+    renewal_reason: z.string().nullable(),
+    order_id: z.string().nullable().openapi({ description: 'The order that is making the next version' }),
+    created_at: time,
+    updated_at: time,
+  })
+  .openapi('Certificate')
+
+const versionSchema = z
+  .strictObject({
+    version: z.number().int(),
+    is_current: z.boolean(),
+    serial_number: z.string(),
+    valid_from: time,
+    valid_until: time,
+    key_type: z.string(),
+    key_size: z.number().int(),
+    is_revoked: z.boolean(),
+    certificate_pem: z.string().openapi({ description: 'The leaf followed by its chain' }),
+  })
+  .openapi('CertificateVersion')
+
+const params = z.object({ id: z.string() })
+const resourceOf = ({ id }: { readonly id: string }) => `pki/certificates/${id}`
+
+const certificateList = defineRoute({
+  method: 'get',
+  path: '/v1/pki/certificates',
+  tag: 'Certificates',
+  summary: 'List certificates',
+  access: { scope: 'pki:read', resource: 'pki/certificates/cert_*' },
+  query: z.object({
+    ...listQuery,
+    ca_id: z.string().optional(),
+    source: z.enum(['internal', 'acme', 'imported']).optional(),
+    status: z.enum(['active', 'revoked']).optional(),
+    expiring_within: z.string().optional().openapi({ description: 'A duration such as 30d' }),
+    include_revoked: z.enum(['true', 'false']).optional(),
+  }),
+  responses: { 200: { description: 'Newest first', schema: listOf(certificateSchema) } },
+  async handler({ query, principal, deps }) {
+    const page = pageOf(query, (key) => isId('certificate', key))
+    const filter = {
+      issuerCaId: query.ca_id ?? null,
+      source: query.source ?? null,
+      revoked: revokedOf(query.status, query.include_revoked),
+      expiresByMs: query.expiring_within === undefined ? null : deps.now() + durationMs(query.expiring_within),
+      nowMs: deps.now(),
+    }
+    const rows = await listCertificates(deps.store, principal.tenantId, filter, page)
+    return json(
+      200,
+      toListPage(
+        rows,
+        query.limit,
+        ({ id }) => id,
+        (row) => showCertificate(row, deps.now()),
+      ),
+    )
+  },
+})
+
+function revokedOf(
+  status: 'active' | 'revoked' | undefined,
+  include: 'true' | 'false' | undefined,
+): CertificateFilter['revoked'] {
+  if (status === 'revoked') return 'only'
+  return status === undefined && include === 'true' ? 'with' : 'without'
+}
+
+function durationMs(text: string): number {
+  const seconds = parseDurationSeconds(text)
+  if (!seconds.ok) throw invalidField('expiring_within', seconds.error)
+  return seconds.value * 1000
+}
+
+const certificateGet = defineRoute({
+  method: 'get',
+  path: '/v1/pki/certificates/{id}',
+  tag: 'Certificates',
+  summary: 'Read a certificate',
+  access: { scope: 'pki:read', resource: resourceOf },
+  params,
+  responses: { 200: { description: 'The certificate', schema: certificateSchema } },
+  handler: async (input) => json(200, showCertificate(await requireCertificate(input), input.deps.now())),
+})
+
+const certificatePatch = defineRoute({
+  method: 'patch',
+  path: '/v1/pki/certificates/{id}',
+  tag: 'Certificates',
+  summary: 'Change tags, description or auto_renew',
+  access: { scope: 'pki:issue', resource: resourceOf },
+  params,
+  body: z.strictObject({
+    tags: z.array(z.string().min(1).max(128)).max(50).optional(),
+    description: z.string().max(1024).nullable().optional(),
+    auto_renew: z.boolean().optional(),
+  }),
+  responses: { 200: { description: 'The certificate', schema: certificateSchema } },
+  async handler(input) {
+    const { body, deps, actor } = input
+    const before = await requireCertificate(input)
+    if (body.auto_renew === true && before.renewalRequest === null) {
+      throw invalidField('auto_renew', 'only certificates that came by ACME are renewed by themselves')
+    }
+    const change = {
+      ...(body.tags === undefined ? {} : { tags: [...new Set(body.tags)] }),
+      ...(body.description === undefined ? {} : { description: body.description }),
+      ...(body.auto_renew === undefined ? {} : renewalChange(before, body.auto_renew)),
+      updatedAtMs: deps.now(),
+    }
+    await deps.store.commit({
+      tenantId: actor.tenantId,
+      statements: [updateCertificate(deps.store, before, change)],
+      entries: [
+        {
+          event: 'certificate.updated',
+          actor: actor.tokenId,
+          resource: `pki/certificates/${before.id}`,
+          detail: { certificate_id: before.id, fields: Object.keys(body) },
+          requestId: actor.requestId,
+        },
+      ],
+    })
+    return json(200, showCertificate({ ...before, ...change }, deps.now()))
+  },
+})
+
+function renewalChange(row: CertificateRow, autoRenew: boolean): Partial<CertificateRow> {
+  return { autoRenew, nextRenewalAtMs: autoRenew ? nextRenewalMs(row.notBeforeMs, row.notAfterMs) : null }
+}
+
+const certificatePem = defineRoute({
+  method: 'get',
+  path: '/v1/pki/certificates/{id}/pem',
+  tag: 'Certificates',
+  summary: 'The certificate as PEM or DER',
+  description:
+    'JSON by default; `?format=pem` or `?format=der`, or `Accept`, give the bare bytes. DER is the leaf alone.',
+  access: { scope: 'pki:read', resource: resourceOf },
+  params,
+  query: z.object({ format: z.enum(['json', 'pem', 'der']).optional() }),
+  responses: {
+    200: {
+      description: 'Leaf first',
+      schema: z.strictObject({ certificate_pem: z.string(), leaf_pem: z.string(), chain_pem: z.string() }),
+      mediaTypes: ['application/x-pem-file', 'application/pkix-cert'],
+    },
+  },
+  async handler(input) {
+    const { leafPem, chainPem } = await requireCertificate(input)
+    switch (formatOf(input.query.format, input.request.headers.get('accept'))) {
+      case 'pem':
+        return raw(200, 'application/x-pem-file', leafPem + chainPem)
+      case 'der': {
+        const der = parsePemOf('CERTIFICATE', leafPem)
+        if (!der.ok || der.value[0] === undefined) throw new Error('a stored certificate is no PEM')
+        return raw(200, 'application/pkix-cert', der.value[0])
+      }
+      case 'json':
+        return json(200, { certificate_pem: leafPem + chainPem, leaf_pem: leafPem, chain_pem: chainPem })
+    }
+  },
+})
+
+function formatOf(asked: 'json' | 'pem' | 'der' | undefined, accept: string | null): 'json' | 'pem' | 'der' {
+  if (asked !== undefined) return asked
+  if (accept === null) return 'json'
+  if (accept.includes('application/x-pem-file') || accept.includes('application/pem-certificate-chain')) return 'pem'
+  return accept.includes('application/pkix-cert') ? 'der' : 'json'
+}
+
+const certificateVersions = defineRoute({
+  method: 'get',
+  path: '/v1/pki/certificates/{id}/versions',
+  tag: 'Certificates',
+  summary: 'Every version, the current one first',
+  access: { scope: 'pki:read', resource: resourceOf },
+  params,
+  responses: { 200: { description: 'The versions', schema: listOf(versionSchema) } },
+  async handler(input) {
+    const current = await requireCertificate(input)
+    const earlier = await listEarlierVersions(input.deps.store, current.tenantId, current.id, MAX_VERSIONS)
+    const data = [showVersion(current, true), ...earlier.map((each) => showVersion(each, false))]
+    return json(200, { data, cursor: null, has_more: false })
+  },
+})
+
+/** Ten years of six-day certificates; more are not shown. */
+const MAX_VERSIONS = 1_000
+
+const certificatePrivateKey = defineRoute({
+  method: 'post',
+  path: '/v1/pki/certificates/{id}/private-key',
+  tag: 'Certificates',
+  summary: 'Read the stored private key',
+  description: 'PKCS#8. Every read is audited.',
+  access: { scope: 'pki:issue', resource: resourceOf },
+  params,
+  responses: { 200: { description: 'The key', schema: z.strictObject({ private_key_pem: z.string() }) } },
+  async handler(input) {
+    const { deps, actor } = input
+    const row = await requireCertificate(input)
+    if (row.sealedPrivateKey === null) throw new AppError('not_found', whyNoKey(row))
+    const version = { tenantId: row.tenantId, certificateId: row.id, serialNumber: row.serialNumber }
+    const pkcs8 = await openPrivateKey(deps.store, version, row.sealedPrivateKey)
+    // Written before it is answered: no key leaves without a trace.
+    await deps.store.commit({
+      tenantId: actor.tenantId,
+      statements: [],
+      entries: [
+        {
+          event: 'certificate.private_key_read',
+          actor: actor.tokenId,
+          resource: `pki/certificates/${row.id}`,
+          detail: { certificate_id: row.id, version: row.version, serial_number: showSerial(row.serialNumber) },
+          requestId: actor.requestId,
+        },
+      ],
+    })
+    const key = await importPrivateKey('pkcs8', pkcs8, { extractable: true })
+    if (!key.ok) throw new Error(`a stored private key does not import: ${key.error.reason}`)
+    return json(200, { private_key_pem: await exportPrivateKeyPem(key.value.privateKey, 'pkcs8') })
+  },
+})
+
+function whyNoKey(row: CertificateRow): string {
+  if (row.source === 'acme') return 'No key is stored: the certificate was ordered with a CSR, whose owner has the key'
+  if (row.source === 'imported') return 'No key is stored: the certificate was imported without one'
+  return 'No key is stored: the role does not keep private keys (store_private_keys)'
+}
+
+const certificateRenew = defineRoute({
+  method: 'post',
+  path: '/v1/pki/certificates/{id}/renew',
+  tag: 'Certificates',
+  summary: 'Make a new version now',
+  access: { scope: 'pki:issue', resource: resourceOf },
+  idempotent: true,
+  params,
+  body: z.strictObject({}),
+  responses: { 202: { description: 'The order that makes it', schema: orderSchema } },
+  async handler(input) {
+    const row = await requireCertificate(input)
+    if (row.source !== 'acme') {
+      throw new AppError('conflict', `A certificate of the source ${row.source} cannot be ordered again at a CA`)
+    }
+    return json(202, showOrder(await renewAcmeCertificate(input.deps, input.actor, row, 'forced')))
+  },
+})
+
+export const certificateRoutes: readonly Route[] = [
+  certificateList,
+  certificateGet,
+  certificatePatch,
+  certificatePem,
+  certificateVersions,
+  certificatePrivateKey,
+  certificateRenew,
+]
+
+type CertificateInput = Pick<RouteInput<{ readonly id: string }, unknown, unknown>, 'params' | 'principal' | 'deps'>
+
+async function requireCertificate({ params: { id }, principal, deps }: CertificateInput): Promise<CertificateRow> {
+  const row = await findCertificate(deps.store, principal.tenantId, id)
+  if (row === null) throw missing(`pki/certificates/${id}`)
+  return row
+}
+
+function showCertificate(row: CertificateRow, nowMs: number): z.input<typeof certificateSchema> {
+  return {
+    id: row.id,
+    common_name: row.commonName,
+    display_name: row.displayName,
+    source: row.source as 'internal' | 'acme' | 'imported',
+    status: row.revokedAtMs !== null ? 'revoked' : row.notAfterMs <= nowMs ? 'expired' : 'active',
+    version: row.version,
+    names: { dns: [...row.names.dns], ip: [...row.names.ip], email: [...row.names.email], uri: [...row.names.uri] },
+    issuer_ca_id: row.issuerCaId,
+    acme_account_id: row.acmeAccountId,
+    serial_number: showSerial(row.serialNumber),
+    valid_from: formatTime(row.notBeforeMs),
+    valid_until: formatTime(row.notAfterMs),
+    is_revoked: row.revokedAtMs !== null,
+    revoked_at: row.revokedAtMs === null ? null : formatTime(row.revokedAtMs),
+    revocation_reason: row.revocationReason,
+    key_type: row.keyType,
+    key_size: row.keySize,
+    has_private_key: row.sealedPrivateKey !== null,
+    tags: [...row.tags],
+    description: row.description,
+    auto_renew: row.autoRenew,
+    next_renewal_at: row.nextRenewalAtMs === null ? null : formatTime(row.nextRenewalAtMs),
+    renewal_reason: row.nextRenewalAtMs === null ? null : row.renewalReason,
+    order_id: row.openOrderId,
+    created_at: formatTime(row.createdAtMs),
+    updated_at: formatTime(row.updatedAtMs),
+  }
+}
+
+function showVersion(row: CertificateRow | CertificateVersionRow, isCurrent: boolean): z.input<typeof versionSchema> {
+  return {
+    version: row.version,
+    is_current: isCurrent,
+    serial_number: showSerial(row.serialNumber),
+    valid_from: formatTime(row.notBeforeMs),
+    valid_until: formatTime(row.notAfterMs),
+    key_type: row.keyType,
+    key_size: row.keySize,
+    is_revoked: row.revokedAtMs !== null,
+    certificate_pem: row.leafPem + row.chainPem,
+  }
+}
+
+/** Stored as hex, shown as `1A:2B`. */
+function showSerial(hex: string): string {
+  return formatSerial(fromHex(hex) ?? new Uint8Array(0))
+}

@@ -1,0 +1,212 @@
+/** DNS providers: `/v1/pki/dns-providers` and, the same resource, `/v1/dns/providers`. */
+import { z } from '@hono/zod-openapi'
+import { formatTime } from '../../core/clock.ts'
+import { toListPage } from '../../core/cursor.ts'
+import { invalidField } from '../../core/errors.ts'
+import { isId } from '../../core/ids.ts'
+import {
+  changeProvider,
+  createProvider,
+  removeProvider,
+  requireProvider,
+  secretPathsOf,
+  verifyProvider,
+} from '../../orders/dns-providers.ts'
+import { type DnsProviderRow, listDnsProviders } from '../../store/dns-providers.ts'
+import { secretResource } from '../../store/secrets.ts'
+import { empty, json } from '../answer.ts'
+import { defineRoute, type Route } from '../define-route.ts'
+import { listOf, listQuery, pageOf } from '../list.ts'
+
+const settingValue = z.union([z.string().max(16_384), z.number(), z.array(z.string().max(512)).max(20)])
+const settingsSchema = z.record(z.string().max(64), settingValue)
+
+const providerSchema = z
+  .strictObject({
+    id: z.string(),
+    name: z.string(),
+    type: z.string(),
+    provider_type: z.string(),
+    config: z.record(z.string(), z.string()).openapi({ description: 'Settings without secrets' }),
+    managed_zones: z.array(z.string()),
+    is_active: z.boolean(),
+    created_at: z.iso.datetime(),
+    updated_at: z.iso.datetime(),
+  })
+  .openapi('DnsProvider')
+
+const createBody = z
+  .strictObject({
+    name: z.string().trim().min(1).max(100),
+    type: z.string().max(64).optional(),
+    provider_type: z.string().max(64).optional().openapi({ description: 'The same as type' }),
+    config: settingsSchema.optional(),
+    credentials: settingsSchema.optional(),
+    managed_zones: z.array(z.string().max(255)).max(500).optional(),
+    verify: z.boolean().default(false).openapi({ description: 'Refuse credentials that open no zones' }),
+  })
+  .openapi('DnsProviderRequest')
+
+const patchBody = z
+  .strictObject({
+    name: z.string().trim().min(1).max(100).optional(),
+    config: settingsSchema.optional(),
+    credentials: settingsSchema.optional(),
+    managed_zones: z.array(z.string().max(255)).max(500).nullable().optional(),
+    verify: z.boolean().optional(),
+  })
+  .openapi('DnsProviderChange')
+
+const params = z.object({ id: z.string() })
+const resourceOf = ({ id }: { readonly id: string }) => `pki/dns-providers/${id}`
+const RESOURCES = 'pki/dns-providers/dnsp_*'
+
+/** The same routes under both paths. */
+function routesAt(base: string): readonly Route[] {
+  const list = defineRoute({
+    method: 'get',
+    path: base,
+    tag: 'DNS providers',
+    summary: 'List DNS providers',
+    access: { scope: 'pki:read', resource: RESOURCES },
+    query: z.object(listQuery),
+    responses: { 200: { description: 'Newest first', schema: listOf(providerSchema) } },
+    async handler({ query, principal, deps }) {
+      const page = pageOf(query, (key) => isId('dnsProvider', key))
+      const rows = await listDnsProviders(deps.store, principal.tenantId, page)
+      return json(
+        200,
+        toListPage(rows, query.limit, ({ id }) => id, showProvider),
+      )
+    },
+  })
+
+  const create = defineRoute({
+    method: 'post',
+    path: base,
+    tag: 'DNS providers',
+    summary: 'Configure a DNS provider',
+    description:
+      'Settings whose name ends in _path name a secret, as path or path#field, that is looked up at every use. Others are taken as they are; secret ones are sealed and never shown again.',
+    access: { scope: 'pki:admin', resource: RESOURCES },
+    idempotent: true,
+    body: createBody,
+    responses: { 201: { description: 'The provider', schema: providerSchema } },
+    async handler({ body, actor, deps, requireResource }) {
+      const type = body.type ?? body.provider_type
+      if (type === undefined || (body.provider_type !== undefined && body.provider_type !== type)) {
+        throw invalidField('type', 'give the type of the provider, once')
+      }
+      const config = settingsOf(body.config)
+      const credentials = settingsOf(body.credentials)
+      for (const path of [...secretPathsOf(config), ...secretPathsOf(credentials)]) {
+        await requireResource(secretResource(path))
+      }
+      const managedZones = body.managed_zones ?? null
+      const provider = { name: body.name, type, config, credentials, managedZones, verify: body.verify }
+      return json(201, showProvider(await createProvider(deps, actor, provider)))
+    },
+  })
+
+  const read = defineRoute({
+    method: 'get',
+    path: `${base}/{id}`,
+    tag: 'DNS providers',
+    summary: 'Read a DNS provider',
+    access: { scope: 'pki:read', resource: resourceOf },
+    params,
+    responses: { 200: { description: 'The provider, without its secrets', schema: providerSchema } },
+    handler: async ({ params: { id }, principal, deps }) =>
+      json(200, showProvider(await requireProvider(deps, principal.tenantId, id))),
+  })
+
+  const change = defineRoute({
+    method: 'patch',
+    path: `${base}/{id}`,
+    tag: 'DNS providers',
+    summary: 'Change a DNS provider',
+    description: 'Given settings replace those of the same name; the others stay.',
+    access: { scope: 'pki:admin', resource: resourceOf },
+    params,
+    body: patchBody,
+    responses: { 200: { description: 'The provider', schema: providerSchema } },
+    async handler({ params: { id }, body, actor, deps, requireResource }) {
+      const config = settingsOf(body.config)
+      const credentials = settingsOf(body.credentials)
+      for (const path of [...secretPathsOf(config), ...secretPathsOf(credentials)]) {
+        await requireResource(secretResource(path))
+      }
+      const wanted = {
+        config,
+        credentials,
+        ...(body.name === undefined ? {} : { name: body.name }),
+        ...(body.managed_zones === undefined ? {} : { managedZones: body.managed_zones }),
+        ...(body.verify === undefined ? {} : { verify: body.verify }),
+      }
+      return json(200, showProvider(await changeProvider(deps, actor, id, wanted)))
+    },
+  })
+
+  const remove = defineRoute({
+    method: 'delete',
+    path: `${base}/{id}`,
+    tag: 'DNS providers',
+    summary: 'Remove a DNS provider',
+    access: { scope: 'pki:admin', resource: resourceOf },
+    params,
+    responses: { 204: { description: 'It is gone' } },
+    async handler({ params: { id }, actor, deps }) {
+      await removeProvider(deps, actor, id)
+      return empty(204)
+    },
+  })
+
+  const verify = defineRoute({
+    method: 'post',
+    path: `${base}/{id}/verify`,
+    tag: 'DNS providers',
+    summary: 'Ask the provider whether the credentials are good',
+    access: { scope: 'pki:admin', resource: resourceOf },
+    params,
+    responses: {
+      200: {
+        description: 'What they open',
+        schema: z.strictObject({
+          verified: z.boolean(),
+          zones: z.array(z.string()),
+          error: z.string().nullable(),
+        }),
+      },
+    },
+    handler: async ({ params: { id }, principal, deps }) =>
+      json(200, await verifyProvider(deps, principal.tenantId, id)),
+  })
+
+  return [list, create, read, change, remove, verify]
+}
+
+export const dnsProviderRoutes: readonly Route[] = [
+  ...routesAt('/v1/pki/dns-providers'),
+  ...routesAt('/v1/dns/providers'),
+]
+
+/** As they are stored: text, lists joined by commas. */
+function settingsOf(values: z.output<typeof settingsSchema> | undefined): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values ?? {}).map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : String(value)]),
+  )
+}
+
+function showProvider(row: Omit<DnsProviderRow, 'sealedCredentials'>): z.input<typeof providerSchema> {
+  return {
+    id: row.id,
+    name: row.name,
+    type: row.type,
+    provider_type: row.type,
+    config: { ...row.settings },
+    managed_zones: [...(row.managedZones ?? [])],
+    is_active: true,
+    created_at: formatTime(row.createdAtMs),
+    updated_at: formatTime(row.updatedAtMs),
+  }
+}

@@ -1,0 +1,27 @@
+/** The composition root: requests, cron triggers, and the Durable Object classes. */
+import { accountObjects } from '../durable-objects/account-port.ts'
+import { orderObjects } from '../durable-objects/order-port.ts'
+import { systemClock } from './core/clock.ts'
+import { consoleLog } from './core/log.ts'
+import { runCron } from './cron/run-cron.ts'
+import type { Env } from './env.ts'
+import { createApp } from './http/app.ts'
+import type { AppDependencies } from './http/dependencies.ts'
+import { runtimeOf } from './runtime.ts'
+
+export { AcmeAccount } from '../durable-objects/acme-account.ts'
+export { AcmeOrder } from '../durable-objects/acme-order.ts'
+export { DnsZone } from '../durable-objects/dns-zone.ts'
+export { TenantLedger } from '../durable-objects/tenant-ledger.ts'
+
+async function dependenciesOf(env: Env): Promise<AppDependencies> {
+  const runtime = await runtimeOf(env)
+  return { ...runtime, orders: orderObjects(env), accounts: accountObjects(env) }
+}
+
+const app = createApp<Env>({ dependenciesOf, now: systemClock, log: consoleLog })
+
+export default {
+  fetch: (request, env, context) => app.fetch(request, env, context),
+  scheduled: async (controller, env) => runCron(controller.cron, await dependenciesOf(env), consoleLog),
+} satisfies ExportedHandler<Env>

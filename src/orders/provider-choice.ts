@@ -1,0 +1,97 @@
+/** Which provider serves a name: the one whose managed zones match it most closely. */
+import { dns01RecordName } from '../acme/challenge.ts'
+import type { ErrorDetail } from '../core/errors.ts'
+import { err, ok, type Result } from '../core/result.ts'
+import { followChallengeName } from '../dns/lookup.ts'
+import { allDnsProviders, type DnsProviderRow } from '../store/dns-providers.ts'
+import { lookupContext, openProvider, type ProviderDependencies } from './provider-config.ts'
+
+/** Does a managed zone cover a name? `acme.example` covers itself and all below, `*.acme.example` what is below. */
+export function zoneCovers(managedZone: string, name: string): boolean {
+  const below = managedZone.startsWith('*.')
+  const zone = below ? managedZone.slice(2) : managedZone
+  return name.endsWith(`.${zone}`) || (!below && name === zone)
+}
+
+/** Labels of the closest managed zone that covers the name; 0 where none does. A provider without zones says 0. */
+export function closeness(row: Pick<DnsProviderRow, 'managedZones'>, name: string): number {
+  const labels = (row.managedZones ?? [])
+    .filter((zone) => zoneCovers(zone, name))
+    .map((zone) => zone.replace(/^\*\./, '').split('.').length)
+  return Math.max(0, ...labels)
+}
+
+/**
+ * Providers that may serve a name, the closest match first; of equal ones the oldest. Those without managed zones come
+ * last: whether they serve it, their credentials know.
+ */
+export function candidates(rows: readonly DnsProviderRow[], name: string): readonly DnsProviderRow[] {
+  const matching = rows
+    .filter((row) => closeness(row, name) > 0)
+    .sort((a, b) => closeness(b, name) - closeness(a, name))
+  return [...matching, ...rows.filter(({ managedZones }) => managedZones === null || managedZones.length === 0)]
+}
+
+/** Is there a provider for every name? One detail for each that has none. Asks DNS only where no zone matches. */
+export async function checkServed(
+  dependencies: ProviderDependencies,
+  tenantId: string,
+  domains: readonly string[],
+  providerId: string | null,
+): Promise<readonly ErrorDetail[]> {
+  const rows = await allDnsProviders(dependencies.store, tenantId)
+  if (providerId !== null && !rows.some(({ id }) => id === providerId)) {
+    return [{ path: 'dns_provider_id', message: `there is no DNS provider ${providerId}` }]
+  }
+  const allowed = providerId === null ? rows : rows.filter(({ id }) => id === providerId)
+  const details: ErrorDetail[] = []
+  for (const [index, domain] of domains.entries()) {
+    const served = await findServing(dependencies, tenantId, allowed, domain)
+    if (!served.ok) details.push({ path: `domains[${index}]`, message: served.error })
+  }
+  return details
+}
+
+async function findServing(
+  dependencies: ProviderDependencies,
+  tenantId: string,
+  rows: readonly DnsProviderRow[],
+  domain: string,
+): Promise<Result<void, string>> {
+  const name = domain.replace(/^\*\./, '')
+  if (rows.some((row) => closeness(row, name) > 0)) return ok(undefined)
+  for (const row of candidates(rows, name)) {
+    if (await servesByCredentials(dependencies, tenantId, row, name)) return ok(undefined)
+  }
+  const target = await delegation(dependencies, name)
+  if (target !== null && rows.some((row) => closeness(row, target) > 0)) return ok(undefined)
+  const zones = rows.flatMap(({ managedZones }) => managedZones ?? [])
+  const known = zones.length === 0 ? 'there are none' : `they are ${zones.slice(0, 20).join(', ')}`
+  return err(
+    `${domain} is in no DNS provider's managed_zones (${known}): add its zone to a provider, or delegate ${dns01RecordName(name)} with a CNAME`,
+  )
+}
+
+async function servesByCredentials(
+  dependencies: ProviderDependencies,
+  tenantId: string,
+  row: DnsProviderRow,
+  name: string,
+): Promise<boolean> {
+  const opened = await openProvider(dependencies, tenantId, row.id)
+  if (!opened.ok) return false
+  const zone = await opened.value.provider.findZone(name, AbortSignal.timeout(LOOKUP_TIMEOUT_MS))
+  return zone.ok
+}
+
+/** Where `_acme-challenge.<name>` leads, if it is a CNAME that public resolvers see. */
+async function delegation(dependencies: ProviderDependencies, name: string): Promise<string | null> {
+  const challengeName = dns01RecordName(name)
+  const followed = await followChallengeName(lookupContext(dependencies), challengeName, {
+    signal: AbortSignal.timeout(LOOKUP_TIMEOUT_MS),
+  })
+  return followed.ok && followed.value.name !== challengeName ? followed.value.name : null
+}
+
+/** For calls that somebody waits for. */
+const LOOKUP_TIMEOUT_MS = 10_000
