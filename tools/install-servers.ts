@@ -4,9 +4,8 @@
  * Run as `node tools/install-servers.ts`. Does not start anything; see test/support/pebble.ts and bind.ts.
  */
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
 const PROJECT_FOLDER = resolve(import.meta.dirname, '..')
 
@@ -146,4 +145,4 @@ function main(): void {
   for (const [name, path] of Object.entries(found)) console.info(`${name.padEnd(12)} ${path}`)
 }
 
-if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) main()
+if (import.meta.main) main()

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+import { checkImports } from '../../../tools/check-imports.ts'
+
+const messages = (path: string, ...lines: string[]): string[] =>
+  checkImports([{ path, text: lines.join('\n') }]).map(({ line, message }) => `${line ?? '-'} ${message}`)
+
+describe('the direction of imports', () => {
+  it('ok: every room imports itself and the rooms below it', () => {
+    const allowed: [string, string][] = [
+      ['src/index.ts', './http/app.ts'],
+      ['src/index.ts', '../durable-objects/acme-order.ts'],
+      ['src/http/routes/orders.ts', '../../orders/issue.ts'],
+      ['src/http/app.ts', '../store/store.ts'],
+      ['src/cron/prune.ts', '../orders/orders.ts'],
+      ['durable-objects/acme-order.ts', '../src/orders/run-order.ts'],
+      ['durable-objects/acme-order.ts', '../src/runtime.ts'],
+      ['src/orders/steps/finalize.ts', '../../pki/csr.ts'],
+      ['src/dns/rfc2136/client.ts', '../wire/tsig.ts'],
+      ['src/agent/main.ts', '../core/result.ts'],
+    ]
+    expect(allowed.flatMap(([path, target]) => messages(path, `import { a } from '${target}'`))).toEqual([])
+  })
+
+  it('fail: an import upwards names the edge and its line', () => {
+    expect(messages('src/pki/csr.ts', '// first', "import { store } from '../store/store.ts'")).toEqual([
+      '2 pki must not import store (src/store/store.ts)',
+    ])
+    expect(messages('src/core/ids.ts', "import type { A } from '../http/app.ts'")).toEqual([
+      '1 core must not import http (src/http/app.ts)',
+    ])
+  })
+
+  it('fail: siblings do not import each other', () => {
+    expect(messages('src/orders/issue.ts', "import { a } from '../authority/issue.ts'")).toHaveLength(1)
+    expect(messages('src/acme/order.ts', "import { a } from '../dns/dns-provider.ts'")).toHaveLength(1)
+    expect(messages('src/http/app.ts', "import { a } from '../cron/schedule.ts'")).toHaveLength(1)
+    expect(messages('src/http/app.ts', "import { a } from '../../durable-objects/dns-zone.ts'")).toHaveLength(1)
+  })
+
+  it('fail: every form of import counts', () => {
+    const forms = [
+      "import\n{ a,\n  b } from '../store/store.ts'",
+      "import '../store/store.ts'",
+      "export { a } from '../store/store.ts'",
+      "export * from '../store/store.ts'",
+      "const a = await import('../store/store.ts')",
+      "type A = import('../store/store.ts').A",
+    ]
+    expect(forms.map((form) => messages('src/pki/csr.ts', form).length)).toEqual([1, 1, 1, 1, 1, 1])
+  })
+
+  it('ok: an import in a comment is none', () => {
+    expect(messages('src/pki/csr.ts', '/**', " * import { a } from '../store/store.ts'", ' */')).toEqual([])
+  })
+
+  it('fail: only store imports drizzle-orm, only http hono', () => {
+    expect(messages('src/orders/issue.ts', "import { eq } from 'drizzle-orm'")).toEqual([
+      '1 orders must not import drizzle-orm',
+    ])
+    expect(messages('src/orders/issue.ts', "import { x } from 'drizzle-orm/d1'")).toHaveLength(1)
+    expect(messages('src/acme/order.ts', "import type { Context } from 'hono'")).toHaveLength(1)
+    expect(messages('src/store/work.ts', "import { eq } from 'drizzle-orm'")).toEqual([])
+    expect(messages('src/http/app.ts', "import { z } from '@hono/zod-openapi'")).toEqual([])
+  })
+
+  it("fail: Node's modules are for the companion on a host alone", () => {
+    expect(messages('src/pki/keys.ts', "import { sign } from 'node:crypto'")).toEqual([
+      '1 pki must not import node:crypto',
+    ])
+    expect(messages('src/agent/main.ts', "import { readFile } from 'node:fs'")).toEqual([])
+  })
+
+  it('fail: a folder without a place in the table', () => {
+    expect(messages('src/helpers/misc.ts', '')).toEqual(['- lies in no room; add its folder to tools/check-imports.ts'])
+  })
+
+  it('fail: an import of what is not the Worker', () => {
+    expect(messages('src/core/ids.ts', "import { a } from '../../tools/start.ts'")).toEqual([
+      "1 imports tools/start.ts, which is not the Worker's",
+    ])
+  })
+})

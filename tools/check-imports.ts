@@ -1,0 +1,110 @@
+/**
+ * Imports point down only: index → http, cron, durable-objects → authority, orders, events → store, acme, pki, dns → core.
+ * Names each edge that does not. Also holds the platform at the edge: who may import drizzle-orm, hono, Node's modules.
+ * Reads import statements alone: an import whose name is computed at run time is not seen.
+ */
+import { posix } from 'node:path'
+import { lineAt, type Problem, type ProjectFile, readProjectFiles, reportProblems } from './project-files.ts'
+
+const CORE = ['core']
+const BASE = ['store', 'acme', 'pki', 'dns', ...CORE]
+const USE_CASES = ['authority', 'orders', 'events', ...BASE]
+
+/** Room → the other rooms that it may import. The files directly under src/ are the room `root`, but for two. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  root: ['http', 'cron', 'durable-objects', 'environment', ...USE_CASES],
+  'durable-objects': ['environment', ...USE_CASES],
+  http: ['environment', ...USE_CASES],
+  cron: ['environment', ...USE_CASES],
+  // The bindings name the types of the objects that they lead to.
+  environment: ['durable-objects', ...BASE],
+  authority: BASE,
+  orders: BASE,
+  events: BASE,
+  store: CORE,
+  acme: CORE,
+  pki: CORE,
+  dns: CORE,
+  core: [],
+  // Programs of their own: what runs on a host and what runs in a browser.
+  agent: CORE,
+  dashboard: [],
+}
+
+/** What is made of the bindings, for whatever the platform starts. */
+const ENVIRONMENT_FILES = new Set(['src/env.ts', 'src/runtime.ts'])
+
+/** Package → the rooms that may import it. Packages that are not listed are free. */
+const PACKAGE_ROOMS: readonly { readonly name: RegExp; readonly rooms: readonly string[] }[] = [
+  { name: /^drizzle-orm(\/|$)/, rooms: ['store'] },
+  { name: /^(hono|@hono\/[^/]+)(\/|$)/, rooms: ['http', 'root'] },
+  { name: /^cloudflare:/, rooms: ['durable-objects', 'environment', 'root'] },
+  { name: /^node:/, rooms: ['agent'] },
+]
+
+/** Every import that the rooms do not allow. */
+export function checkImports(files: readonly ProjectFile[]): Problem[] {
+  return files.flatMap((file) => {
+    const room = roomOf(file.path)
+    if (room === null)
+      return [{ path: file.path, message: 'lies in no room; add its folder to tools/check-imports.ts' }]
+    return importsIn(file.text).flatMap(({ name, line }) => {
+      const message = name.startsWith('.') ? complainAboutFile(file.path, room, name) : complainAboutPackage(room, name)
+      return message === null ? [] : [{ path: file.path, line, message }]
+    })
+  })
+}
+
+function complainAboutFile(path: string, room: string, name: string): string | null {
+  const target = posix.normalize(posix.join(posix.dirname(path), name))
+  const targetRoom = roomOf(target)
+  if (targetRoom === null) return `imports ${target}, which is not the Worker's`
+  if (targetRoom === room || MAY_IMPORT[room]?.includes(targetRoom)) return null
+  return `${room} must not import ${targetRoom} (${target})`
+}
+
+function complainAboutPackage(room: string, name: string): string | null {
+  const rule = PACKAGE_ROOMS.find((candidate) => candidate.name.test(name))
+  return rule === undefined || rule.rooms.includes(room) ? null : `${room} must not import ${name}`
+}
+
+/** The room of a file, or null where it lies in none. */
+function roomOf(path: string): string | null {
+  if (path.startsWith('durable-objects/')) return 'durable-objects'
+  if (ENVIRONMENT_FILES.has(path)) return 'environment'
+  const [top, second, ...rest] = path.split('/')
+  if (top !== 'src' || second === undefined) return null
+  const room = rest.length === 0 ? 'root' : second
+  return room in MAY_IMPORT ? room : null
+}
+
+interface Import {
+  readonly name: string
+  readonly line: number
+}
+
+const IMPORT_FORMS = [
+  // import … from 'x', export … from 'x'
+  /^[ \t]*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm,
+  // import 'x'
+  /^[ \t]*import\s*['"]([^'"]+)['"]/gm,
+  // import('x'), in code and in types
+  /\bimport\s*\(\s*['"]([^'"]+)['"]/g,
+]
+
+function importsIn(text: string): Import[] {
+  const code = withoutBlockComments(text)
+  return IMPORT_FORMS.flatMap((form) =>
+    [...code.matchAll(form)].map((match) => ({ name: match[1] ?? '', line: lineAt(code, match.index) })),
+  )
+}
+
+/** Comments may quote imports. Their line breaks stay, so that line numbers do. */
+function withoutBlockComments(text: string): string {
+  return text.replaceAll(/^[ \t]*\/\*[\s\S]*?\*\//gm, (comment) => comment.replaceAll(/[^\n]/g, ''))
+}
+
+if (import.meta.main) {
+  const files = readProjectFiles(['src', 'durable-objects'], (path) => /\.tsx?$/.test(path))
+  reportProblems('import direction', files.length, checkImports(files))
+}
