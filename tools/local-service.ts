@@ -41,7 +41,8 @@ export async function startLocalService(options: LocalServiceOptions): Promise<L
 }
 
 function optionsFor({ port, stateDir }: LocalServiceOptions, vars: Readonly<Record<string, string>>): MiniflareOptions {
-  const { workerOptions } = unstable_getMiniflareWorkerOptions('wrangler.toml')
+  // The bundle is one module: rules for finding others have nothing to say.
+  const { modulesRules: _unused, bindings, ...workerOptions } = unstable_getMiniflareWorkerOptions('wrangler.toml').workerOptions
   return convertV4MiniflareOptions({
     host: '127.0.0.1',
     port,
@@ -56,7 +57,7 @@ function optionsFor({ port, stateDir }: LocalServiceOptions, vars: Readonly<Reco
         modules: true,
         scriptPath: BUNDLE,
         script: readFileSync(BUNDLE, 'utf8'),
-        bindings: { ...workerOptions.bindings, ...vars },
+        bindings: { ...(bindings as object), ...vars },
       },
     ],
   })

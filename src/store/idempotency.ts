@@ -96,3 +96,8 @@ function sealPlace(place: IdempotencyPlace): SealPlace {
     row: `${place.tokenId}/${place.key}`,
   }
 }
+
+/** Deletes what is past its time, of every tenant. Not a change of anybody's: written directly. */
+export async function deleteExpiredIdempotencyKeys(store: Store, nowMs: number): Promise<void> {
+  await store.db.delete(idempotencyKeys).where(lte(idempotencyKeys.expiresAtMs, nowMs))
+}

@@ -7,9 +7,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { requireServers } from '../../tools/install-servers.ts'
 import { type HttpsAnswer, requestHttps } from './https-request.ts'
-import { makeServerCertificate } from './openssl.ts'
 import { freePorts } from './ports.ts'
 import { startProcess, waitForPort } from './process.ts'
+import { makeServerCertificate } from './server-certificate.ts'
 import { makeTempFolder } from './temp-folder.ts'
 
 export interface PebbleProfile {

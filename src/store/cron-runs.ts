@@ -1,0 +1,11 @@
+/** When each cron job last ran to its end. */
+import { cronRuns } from './schema.ts'
+import type { Store } from './store.ts'
+
+/** Notes that a job has ended. Not of any tenant, and so not of the journal: written directly. */
+export async function recordCronRun(store: Store, job: string, finishedAtMs: number): Promise<void> {
+  await store.db
+    .insert(cronRuns)
+    .values({ job, finishedAtMs })
+    .onConflictDoUpdate({ target: cronRuns.job, set: { finishedAtMs } })
+}
