@@ -72,7 +72,10 @@ export interface AcmeClient {
   updateAccount(change: { readonly contact: readonly string[] }): Promise<Result<Account, AcmeError>>
   /** RFC 8555 §7.3.6. Cannot be undone. */
   deactivateAccount(): Promise<Result<Account, AcmeError>>
-  /** RFC 8555 §7.3.5. Store the new key before. The client signs with it from then on. */
+  /**
+   * RFC 8555 §7.3.5. Store the new key before. A success is proved: the CA names this account for the new key, with which
+   * the client signs from then on. After a failure other than a `problem`, ask `newAccount` with both keys which one holds.
+   */
   rolloverKey(newKey: SigningKey): Promise<Result<void, AcmeError>>
   /** RFC 8555 §7.1.2.1. Let's Encrypt has no such list. */
   orders(ordersUrl: string): Promise<Result<OrderPage, AcmeError>>
@@ -208,6 +211,20 @@ export function createAcmeClient(options: AcmeClientOptions): AcmeClient {
         },
       })
       if (!answer.ok) return answer
+      // Pebble 2.10.1 answers 200 and changes nothing where the new key has an account already, which RFC 8555 §7.3.5
+      // makes a 409: so the CA is asked whose key it is now.
+      const proof = await session.post({
+        to: { resource: 'newAccount' },
+        key: newKey,
+        accountUrl: null,
+        payload: JSON.stringify({ onlyReturnExisting: true }),
+      })
+      if (!proof.ok) return proof
+      const owner = readLocation(proof.value, 'account', session)
+      if (!owner.ok) return owner
+      if (owner.value !== accountUrl) {
+        return err(badAnswer(proof.value, 'shape', `says that the new key belongs to another account: ${owner.value}`))
+      }
       key = newKey
       return ok(undefined)
     },

@@ -182,6 +182,25 @@ describe('rolloverKey (RFC 8555 §7.3.5)', () => {
     expect(await client.account()).toMatchObject({ ok: true })
   })
 
+  it('fail: a CA that says yes and keeps the old key', async () => {
+    ca.fault({ path: /key-change/, answer: () => new Response(null, { status: 200 }) })
+    expect(await client.rolloverKey(newKey)).toMatchObject({
+      ok: false,
+      error: { type: 'urn:ietf:params:acme:error:accountDoesNotExist' },
+    })
+    expect(client.thumbprint()).toBe(key.thumbprint)
+  })
+
+  it('fail: a CA that says yes although the key belongs to another account', async () => {
+    await clientOf(newKey).newAccount({})
+    ca.fault({ path: /key-change/, answer: () => new Response(null, { status: 200 }) })
+    expect(await client.rolloverKey(newKey)).toMatchObject({
+      ok: false,
+      error: { reason: 'bad_answer', message: expect.stringContaining(`${ODD_ORIGIN}/account/2`) },
+    })
+    expect(client.thumbprint()).toBe(key.thumbprint)
+  })
+
   it('fail: a CA without keyChange is not asked', async () => {
     delete ca.directory.keyChange
     const other = clientOf(key, client.accountUrl())

@@ -268,7 +268,9 @@ export function startScriptedCa(options: { readonly allowPrivateTargets?: boolea
       JSON.stringify(claim.oldKey) !== JSON.stringify(account.jwk) ||
       !(await verifies(JSON.stringify(inner), header.jwk as JWK, String(header.alg)))
     if (wrong) ca.violations.push('the inner JWS of the key rollover')
+    ca.accounts.delete(JSON.stringify(account.jwk))
     account.jwk = header.jwk as JWK
+    ca.accounts.set(JSON.stringify(account.jwk), account)
     return json(200, accountBody(account))
   }
 
