@@ -38,3 +38,24 @@ export const MAX_NAME_SERVERS = 13
 
 /** Addresses of one name server that are tried before it counts as unreachable. */
 export const MAX_ADDRESSES_PER_SERVER = 2
+
+/** Name servers that a provider's settings may name. */
+export const MAX_CONFIGURED_NAME_SERVERS = 13
+
+/** A challenge's value lives for minutes; longer is a typing error. */
+export const MAX_TTL_SECONDS = 86_400
+
+/** The order waits no longer for DNS than this, whatever the settings say. */
+export const MAX_PROPAGATION_SECONDS = 86_400
+
+/** How long a provider's API may take for one call. */
+export const API_TIMEOUT_MS = 20_000
+
+/** A page of a provider's list; the largest that any of them sends is far below. */
+export const MAX_API_BYTES = 4 * 1_048_576
+
+/** The longest Retry-After of a provider that is believed. */
+export const MAX_RETRY_AFTER_SECONDS = 3_600
+
+/** Pages read of one list before it counts as endless. With 50 zones a page, this is more than any account holds. */
+export const MAX_PAGES = 200

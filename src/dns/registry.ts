@@ -1,91 +1,116 @@
-/** Every kind of DNS provider, and how its settings are read. A new kind is one line here. */
+/** Every kind of DNS provider, by the type that the API calls it, and the settings that all of them share. */
+import { parseDurationSeconds } from '../core/duration.ts'
 import { err, ok, type Result } from '../core/result.ts'
+import { CLOUDFLARE } from './cloudflare/descriptor.ts'
 import type { DnsProviderDescriptor } from './dns-provider.ts'
 import { formatHostPort, parseServer } from './host-port.ts'
+import { MAX_CONFIGURED_NAME_SERVERS, MAX_PROPAGATION_SECONDS, MAX_TTL_SECONDS } from './limits.ts'
 import { RFC2136 } from './rfc2136/descriptor.ts'
 
-export const DESCRIPTORS: readonly DnsProviderDescriptor[] = [RFC2136]
+/** One row per type. */
+export const DNS_PROVIDERS: readonly DnsProviderDescriptor[] = [CLOUDFLARE, RFC2136]
 
-/** The kind with that code or alias, or null. */
+const BY_TYPE: ReadonlyMap<string, DnsProviderDescriptor> = new Map(
+  DNS_PROVIDERS.flatMap((each) => [each.code, ...each.aliases].map((type) => [type, each] as const)),
+)
+
+/** The kind of provider behind a type or one of its other names; null where there is none. */
 export function findDescriptor(type: string): DnsProviderDescriptor | null {
-  return DESCRIPTORS.find(({ code, aliases }) => code === type || aliases.includes(type)) ?? null
+  return BY_TYPE.get(type) ?? null
 }
 
-/** Settings that every kind takes. */
+/** What every type takes besides its own settings. */
+export const COMMON_SETTINGS = ['ttl', 'propagation_timeout', 'nameservers'] as const
+
 export interface CommonSettings {
   readonly ttlSeconds: number
   readonly propagationTimeoutSeconds: number
-  /** `host:port` each: asked instead of the zone's own servers. Null where not set. */
+  /** `host:port` each, to be asked instead of the zone's own servers; null where none are set. */
   readonly nameservers: readonly string[] | null
 }
 
 export interface ParsedSettings {
-  /** The kind's own, for `create`. */
+  /** For `descriptor.create`. */
   readonly settings: Readonly<Record<string, string>>
   readonly common: CommonSettings
-  /** Of kinds with a name server of their own: the server that changes go to. */
+  /** Of rfc2136: `host:port` of the server that takes the updates; it knows the zone when nobody else does. */
   readonly primary: string | null
 }
 
-/** The names of the settings that every kind takes. `nameservers` is a list; stored joined by commas. */
-export const COMMON_SETTINGS = ['ttl', 'propagation_timeout', 'nameservers'] as const
-
-/** RFC 2181 §8 allows more; a challenge's record that lives longer than a day helps nobody. */
-const MAX_TTL_SECONDS = 86_400
-const MAX_PROPAGATION_SECONDS = 7_200
-const MAX_NAMESERVERS = 10
-
-/** Reads settings, secrets already looked up. The error names the setting and says what is wrong with it. */
+/**
+ * Reads settings whose secrets are looked up already. `nameservers` is a list with commas or spaces. The error starts
+ * with the setting's name and never holds a value.
+ */
 export function parseSettings(
   descriptor: DnsProviderDescriptor,
   values: Readonly<Record<string, string>>,
   allowPrivateTargets: boolean,
 ): Result<ParsedSettings, string> {
-  const { ttl, propagation_timeout: timeout, nameservers, ...settings } = values
-  const known = descriptor.settings.map(({ name }) => name)
-  const unknown = Object.keys(settings).find((name) => !known.includes(name))
-  if (unknown !== undefined)
-    return err(`${unknown}: ${descriptor.code} has no such setting; it has ${known.join(', ')}`)
-  const missing = descriptor.settings.find(({ name, required }) => required && !settings[name])
+  const own = new Set(descriptor.settings.map(({ name }) => name))
+  const unknown = Object.keys(values).find((name) => !own.has(name) && !isCommon(name))
+  if (unknown !== undefined) {
+    return err(`${unknown}: ${descriptor.code} has no such setting; it has ${[...own, ...COMMON_SETTINGS].join(', ')}`)
+  }
+  const missing = descriptor.settings.find(({ name, required }) => required && !values[name])
   if (missing !== undefined) return err(`${missing.name}: ${descriptor.code} needs it: ${missing.description}`)
-  const ttlSeconds = wholeNumber('ttl', ttl, descriptor.defaultTtlSeconds, MAX_TTL_SECONDS)
-  if (!ttlSeconds.ok) return ttlSeconds
+  const common = parseCommon(descriptor, values, allowPrivateTargets)
+  if (!common.ok) return common
+  const settings = Object.fromEntries(Object.entries(values).filter(([name]) => own.has(name)))
+  const primary = descriptor === RFC2136 ? parseServer(values.nameserver ?? '', allowPrivateTargets) : null
+  if (primary !== null && !primary.ok) return err(`nameserver: ${primary.error}`)
+  return ok({ settings, common: common.value, primary: primary === null ? null : formatHostPort(primary.value) })
+}
+
+function parseCommon(
+  descriptor: DnsProviderDescriptor,
+  values: Readonly<Record<string, string>>,
+  allowPrivateTargets: boolean,
+): Result<CommonSettings, string> {
+  const ttl = parseSeconds('ttl', values.ttl, descriptor.defaultTtlSeconds, MAX_TTL_SECONDS)
+  if (!ttl.ok) return ttl
   const { timeoutSeconds } = descriptor.propagation
-  const propagation = wholeNumber('propagation_timeout', timeout, timeoutSeconds, MAX_PROPAGATION_SECONDS)
-  if (!propagation.ok) return propagation
-  const servers = parseNameservers(nameservers, allowPrivateTargets)
-  if (!servers.ok) return servers
+  const patience = parseSeconds(
+    'propagation_timeout',
+    values.propagation_timeout,
+    timeoutSeconds,
+    MAX_PROPAGATION_SECONDS,
+  )
+  if (!patience.ok) return patience
+  const nameservers = parseNameServers(values.nameservers ?? '', allowPrivateTargets)
+  if (!nameservers.ok) return nameservers
   return ok({
-    settings,
-    common: {
-      ttlSeconds: ttlSeconds.value,
-      propagationTimeoutSeconds: propagation.value,
-      nameservers: servers.value,
-    },
-    primary: settings.nameserver ?? null,
+    ttlSeconds: ttl.value,
+    propagationTimeoutSeconds: patience.value,
+    nameservers: nameservers.value.length === 0 ? null : nameservers.value,
   })
 }
 
-function wholeNumber(name: string, text: string | undefined, fallback: number, max: number): Result<number, string> {
-  if (text === undefined || text === '') return ok(fallback)
-  const value = Number(text)
-  return Number.isInteger(value) && value >= 1 && value <= max
-    ? ok(value)
-    : err(`${name}: give a whole number of seconds from 1 to ${max}`)
+function parseSeconds(
+  name: string,
+  text: string | undefined,
+  preset: number,
+  maxSeconds: number,
+): Result<number, string> {
+  if (text === undefined || text.trim() === '') return ok(preset)
+  const seconds = parseDurationSeconds(text.trim())
+  if (!seconds.ok) return err(`${name}: ${seconds.error}`)
+  return seconds.value <= maxSeconds ? seconds : err(`${name}: it is at most ${maxSeconds} seconds`)
 }
 
-function parseNameservers(
-  text: string | undefined,
-  allowPrivateTargets: boolean,
-): Result<readonly string[] | null, string> {
-  if (text === undefined || text === '') return ok(null)
-  const entries = text.split(',')
-  if (entries.length > MAX_NAMESERVERS) return err(`nameservers: give at most ${MAX_NAMESERVERS}`)
+function parseNameServers(text: string, allowPrivateTargets: boolean): Result<readonly string[], string> {
+  const parts = text.split(/[\s,]+/).filter((part) => part !== '')
+  if (parts.length > MAX_CONFIGURED_NAME_SERVERS) {
+    return err(`nameservers: give at most ${MAX_CONFIGURED_NAME_SERVERS}`)
+  }
   const servers: string[] = []
-  for (const [index, entry] of entries.entries()) {
-    const server = parseServer(entry, allowPrivateTargets)
+  for (const [index, part] of parts.entries()) {
+    const server = parseServer(part, allowPrivateTargets)
     if (!server.ok) return err(`nameservers[${index}]: ${server.error}`)
     servers.push(formatHostPort(server.value))
   }
   return ok(servers)
+}
+
+function isCommon(name: string): boolean {
+  return COMMON_SETTINGS.some((each) => each === name)
 }

@@ -1,0 +1,181 @@
+/**
+ * TXT values in Cloudflare's zones. Looks what is there, then makes one batch of what is missing or too much; every
+ * value is a record of its own there, so other people's are never touched.
+ */
+import { err, ok, type Result } from '../../core/result.ts'
+import type { DnsProvider, DnsProviderError, TxtRecord } from '../dns-provider.ts'
+import { MAX_PARALLEL_LOOKUPS } from '../limits.ts'
+import { mapBounded } from '../map-bounded.ts'
+import { quoteTxt, unquoteTxt } from '../txt-content.ts'
+import { isWithin, parentOf, parseName } from '../wire/name.ts'
+import type { CloudflareClient, CloudflareFailure, CloudflareZone } from './client.ts'
+
+/**
+ * Changes in one batch on the smallest plan
+ * (developers.cloudflare.com/dns/manage-dns-records/how-to/batch-record-changes).
+ */
+export const MAX_BATCH_CHANGES = 200
+
+/** The shortest TTL outside of Enterprise zones (developers.cloudflare.com/dns/manage-dns-records/reference/ttl). */
+const MIN_TTL_SECONDS = 60
+
+/** "The record already exists", "An identical record already exists", "Record does not exist". */
+const CROSSED_CODES = [81057, 81058, 81044]
+
+/** How often a batch is made anew because somebody else changed the same records meanwhile. */
+const MAX_ATTEMPTS = 3
+
+interface Existing {
+  readonly id: string
+  readonly name: string
+  readonly value: string
+}
+
+/** `zoneId` restricts the provider to one zone. */
+export function createCloudflareProvider(client: CloudflareClient, zoneId: string | null): DnsProvider {
+  /** Ids of zones by name: the same provider is asked for a zone and then to write in it. */
+  const known = new Map<string, string>()
+
+  const remember = (zones: readonly CloudflareZone[]): readonly string[] => {
+    for (const { id, name } of zones) known.set(name.toLowerCase(), id)
+    return zones.map(({ name }) => name.toLowerCase())
+  }
+
+  const listZones = async (signal: AbortSignal): Promise<Result<readonly string[], DnsProviderError>> => {
+    if (zoneId !== null) {
+      const zone = await client.readZone(zoneId, signal)
+      return zone.ok ? ok(remember([zone.value])) : err(zone.error.error)
+    }
+    const zones = await client.listZones(null, signal)
+    return zones.ok ? ok(remember(zones.value)) : err(zones.error.error)
+  }
+
+  /** The zone's id; null where these credentials have no zone of that name. */
+  const zoneIdOf = async (zone: string, signal: AbortSignal): Promise<Result<string | null, DnsProviderError>> => {
+    const id = known.get(zone)
+    if (id !== undefined) return ok(id)
+    if (zoneId === null) {
+      const found = await client.listZones(zone, signal)
+      if (!found.ok) return err(found.error.error)
+      remember(found.value)
+    } else {
+      const listed = await listZones(signal)
+      if (!listed.ok) return listed
+    }
+    return ok(known.get(zone) ?? null)
+  }
+
+  const change = async (
+    zone: string,
+    records: readonly TxtRecord[],
+    apply: (id: string, existing: readonly Existing[]) => Promise<Result<void, CloudflareFailure>>,
+    signal: AbortSignal,
+  ): Promise<Result<void, DnsProviderError>> => {
+    if (records.length === 0) return ok(undefined)
+    const id = await zoneIdOf(zone, signal)
+    if (!id.ok) return id
+    if (id.value === null) return err(client.failure('no_zone', `find zone ${zone}`, 'the token has no such zone'))
+    for (let attempt = 1; ; attempt += 1) {
+      const existing = await readExisting(client, id.value, records, signal)
+      if (!existing.ok) return err(existing.error.error)
+      const applied = await apply(id.value, existing.value)
+      if (applied.ok) return applied
+      const crossed = applied.error.codes.some((code) => CROSSED_CODES.includes(code))
+      if (!crossed || attempt === MAX_ATTEMPTS) return err(applied.error.error)
+    }
+  }
+
+  return {
+    listZones,
+
+    async findZone(name, signal) {
+      const parsed = parseName(name)
+      if (!parsed.ok) return err(client.failure('no_zone', 'find zone', parsed.error))
+      const none = err(
+        client.failure('no_zone', `find the zone of ${parsed.value}`, 'the token has no zone that holds it'),
+      )
+      if (zoneId !== null) {
+        const zones = await listZones(signal)
+        if (!zones.ok) return zones
+        const zone = zones.value.find((each) => isWithin(parsed.value, each))
+        return zone === undefined ? none : ok(zone)
+      }
+      // A top-level domain is nobody's zone here.
+      for (let at: string | null = parsed.value; at?.includes('.'); at = parentOf(at)) {
+        const id = await zoneIdOf(at, signal)
+        if (!id.ok) return id
+        if (id.value !== null) return ok(at)
+      }
+      return none
+    },
+
+    present: (zone, records, signal) =>
+      change(
+        zone,
+        records,
+        async (id, existing) => {
+          const missing = distinct(records).filter((record) => !existing.some((each) => isSame(each, record)))
+          const posts = missing.map(({ name, value, ttlSeconds }) => ({
+            type: 'TXT' as const,
+            name,
+            content: quoteTxt(value),
+            ttl: Math.max(ttlSeconds, MIN_TTL_SECONDS),
+          }))
+          return inBatches(posts, (part) => client.batch(id, { posts: part }, 'create TXT', signal))
+        },
+        signal,
+      ),
+
+    cleanUp: (zone, records, signal) =>
+      change(
+        zone,
+        records,
+        async (id, existing) => {
+          const deletes = existing
+            .filter((each) => records.some((record) => isSame(each, record)))
+            .map((each) => ({ id: each.id }))
+          return inBatches(deletes, (part) => client.batch(id, { deletes: part }, 'delete TXT', signal))
+        },
+        signal,
+      ),
+  }
+}
+
+/** The TXT values now at the names of these records. */
+async function readExisting(
+  client: CloudflareClient,
+  zoneId: string,
+  records: readonly TxtRecord[],
+  signal: AbortSignal,
+): Promise<Result<readonly Existing[], CloudflareFailure>> {
+  const names = [...new Set(records.map(({ name }) => name))]
+  const lists = await mapBounded(names, MAX_PARALLEL_LOOKUPS, async (name) => {
+    const list = await client.listTxt(zoneId, name, signal)
+    return list.ok ? ok(list.value.map(({ id, content }) => ({ id, name, value: unquoteTxt(content) }))) : list
+  })
+  const existing: Existing[] = []
+  for (const list of lists) {
+    if (!list.ok) return list
+    existing.push(...list.value)
+  }
+  return ok(existing)
+}
+
+async function inBatches<T>(
+  items: readonly T[],
+  send: (part: readonly T[]) => Promise<Result<void, CloudflareFailure>>,
+): Promise<Result<void, CloudflareFailure>> {
+  for (let at = 0; at < items.length; at += MAX_BATCH_CHANGES) {
+    const sent = await send(items.slice(at, at + MAX_BATCH_CHANGES))
+    if (!sent.ok) return sent
+  }
+  return ok(undefined)
+}
+
+function distinct(records: readonly TxtRecord[]): readonly TxtRecord[] {
+  return records.filter((record, index) => records.findIndex((each) => isSame(each, record)) === index)
+}
+
+function isSame(a: { name: string; value: string }, b: { name: string; value: string }): boolean {
+  return a.name === b.name && a.value === b.value
+}

@@ -1,0 +1,101 @@
+/**
+ * One call to a provider's JSON API: what its status means, without retrying. Knows no provider: each says in its own
+ * client where calls go and how its errors read.
+ */
+import type { Clock } from '../core/clock.ts'
+import { excerpt, type HttpClient, type HttpFailure, parseJson } from '../core/http-client.ts'
+import { err, ok, type Result } from '../core/result.ts'
+import type { DnsProviderError } from './dns-provider.ts'
+import { API_TIMEOUT_MS, MAX_API_BYTES, MAX_RETRY_AFTER_SECONDS } from './limits.ts'
+
+export interface JsonApi {
+  readonly http: HttpClient
+  readonly now: Clock
+  /** The provider's code: messages start with it. */
+  readonly code: string
+  /** What must not stand in a message, should an answer repeat it. */
+  readonly secrets: readonly string[]
+  /** What an error's body says, in one line; null where it says nothing. */
+  describe(body: unknown): string | null
+}
+
+export interface JsonCall {
+  /** For messages: `create TXT`. */
+  readonly what: string
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly json?: unknown
+  readonly signal: AbortSignal
+}
+
+/** An answer that is neither a rate limit nor a failure of the service: 2xx, or a refusal that its provider reads. */
+export interface JsonAnswer {
+  readonly status: number
+  /** Parsed; null where there is none. */
+  readonly body: unknown
+}
+
+/** Makes the call. 401, 403, 429 and 5xx are errors here; other refusals are left to the caller. */
+export async function callJson(api: JsonApi, call: JsonCall): Promise<Result<JsonAnswer, DnsProviderError>> {
+  const response = await api.http({
+    method: call.method,
+    url: call.url,
+    headers: {
+      accept: 'application/json',
+      ...call.headers,
+      ...(call.json === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(call.json === undefined ? {} : { body: JSON.stringify(call.json) }),
+    timeoutMs: API_TIMEOUT_MS,
+    maxBytes: MAX_API_BYTES,
+    signal: call.signal,
+  })
+  if (!response.ok) return err(transportFailure(api, call.what, response.error))
+  const { status, headers, body } = response.value
+  const json = body.length === 0 ? ok(null) : parseJson(body)
+  const said = json.ok ? (api.describe(json.value) ?? excerpt(body)) : excerpt(body)
+  const message = `${status} ${said}`
+  if (status === 429)
+    return err(failure(api, 'rate_limited', call.what, message, retryAfterSeconds(headers, api.now())))
+  if (status === 401 || status === 403) return err(failure(api, 'unauthorized', call.what, message))
+  if (status >= 500) {
+    return err(failure(api, 'unavailable', call.what, message, retryAfterSeconds(headers, api.now())))
+  }
+  // Redirects are not followed: the credentials are for this host alone.
+  if (!json.ok || (status >= 300 && status < 400)) return err(failure(api, 'refused', call.what, message))
+  return ok({ status, body: json.value })
+}
+
+/** An error in the provider's name, with every credential taken out. */
+export function failure(
+  { code, secrets }: Pick<JsonApi, 'code' | 'secrets'>,
+  kind: DnsProviderError['kind'],
+  what: string,
+  said: string,
+  retryAfter: number | null = null,
+): DnsProviderError {
+  const clean = secrets
+    .filter((secret) => secret !== '')
+    .reduce((text, secret) => text.replaceAll(secret, '(secret)'), said)
+  return { kind, message: `${code}: ${what}: ${clean}`, retryAfterSeconds: retryAfter }
+}
+
+function transportFailure(api: JsonApi, what: string, error: HttpFailure): DnsProviderError {
+  switch (error.reason) {
+    case 'blocked_target':
+    case 'too_large':
+    case 'too_many_redirects':
+      return failure(api, 'refused', what, error.message)
+    case 'timeout':
+    case 'unreachable':
+      return failure(api, 'unavailable', what, `no answer: ${error.message}`)
+  }
+}
+
+/** RFC 9110 §10.2.3: seconds or a date. */
+function retryAfterSeconds(headers: Headers, nowMs: number): number | null {
+  const text = headers.get('retry-after')?.trim() ?? ''
+  const seconds = /^\d{1,9}$/.test(text) ? Number(text) : Math.ceil((Date.parse(text) - nowMs) / 1000)
+  return Number.isNaN(seconds) ? null : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER_SECONDS)
+}
