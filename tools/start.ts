@@ -19,10 +19,17 @@ if (adminToken !== undefined && adminToken.length < MIN_ADMIN_TOKEN_CHARS) {
 }
 
 const address = `http://127.0.0.1:${port}`
+/** Settings that the environment may give instead of .dev.vars. */
+const FROM_ENVIRONMENT = ['ADMIN_TOKEN', 'PUBLIC_URL', 'ALLOW_PRIVATE_TARGETS', 'DNS_RESOLVERS', 'KEY_RING'] as const
 const vars = () => ({
   PUBLIC_URL: address,
   ...readDevVars(),
-  ...(adminToken === undefined ? {} : { ADMIN_TOKEN: adminToken }),
+  ...Object.fromEntries(
+    FROM_ENVIRONMENT.flatMap((name) => {
+      const value = process.env[name]
+      return value === undefined ? [] : [[name, value] as const]
+    }),
+  ),
 })
 
 ensureDevVars()

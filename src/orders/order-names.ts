@@ -1,9 +1,11 @@
 /** The names of an order: what no public CA would sign is refused here, with a word on what to do instead. */
 import { getPublicSuffix } from 'tldts'
+import { dns01RecordName } from '../acme/challenge.ts'
 import type { ErrorDetail } from '../core/errors.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { parseDnsName } from '../pki/dns-name.ts'
 import { parseIpAddress } from '../pki/ip-address.ts'
+import { MAX_DNS_NAME_CHARS } from '../pki/limits.ts'
 import type { ChallengeType } from './order-request.ts'
 
 /** Let's Encrypt's and most CAs' limit of names in a certificate. */
@@ -66,6 +68,9 @@ function checkName(domain: string, challengeType: ChallengeType, publicCa: boole
   const base = isWildcard ? name.slice(2) : name
   if (!isWildcard && !base.includes('.')) {
     return err(`${base} has a single label, which no public CA signs: give a fully qualified name`)
+  }
+  if (challengeType === 'dns-01' && dns01RecordName(base).length > MAX_DNS_NAME_CHARS) {
+    return err(`${name} leaves no room for _acme-challenge in front of it: dns-01 cannot validate it`)
   }
   return publicCa ? checkPublicName(name, base) : ok(name)
 }

@@ -51,7 +51,7 @@ export interface AuthorizationState {
   readonly status: 'pending' | 'valid' | 'invalid' | 'deactivated' | 'expired' | 'revoked'
   /** The one challenge that is answered; null where the authorization was valid from the start. */
   readonly challenge: ChallengeState | null
-  /** Where the TXT value goes; saved before it is written, kept until it is gone. */
+  /** Where the TXT value goes; saved before it is written. */
   readonly record: RecordState | null
 }
 
@@ -77,7 +77,7 @@ export interface RecordState {
   readonly name: string
   readonly value: string
   readonly ttlSeconds: number
-  /** From the moment at which it may be in the zone. */
+  /** From the moment at which it may be in the zone until it is gone. */
   readonly written: boolean
 }
 

@@ -64,10 +64,11 @@ export async function createBindProvider(
   bind: Bind,
   zones: readonly string[],
   more: Readonly<Record<string, unknown>> = {},
+  name = 'bind',
 ): Promise<string> {
   const [key] = bind.tsigKeys
   const provider = await service.api('POST', '/v1/dns/providers', {
-    name: 'bind',
+    name,
     provider_type: 'rfc2136',
     credentials: {
       nameserver: bind.address,

@@ -15,7 +15,10 @@ export const cleanUp: Step = async (context, state) => {
   const names = [...new Set(records.map(({ name }) => name))]
   const clean: OrderState = {
     ...state,
-    authorizations: state.authorizations.map((each) => ({ ...each, record: null })),
+    authorizations: state.authorizations.map((each) => ({
+      ...each,
+      record: each.record === null ? null : { ...each.record, written: false },
+    })),
     leftovers: [],
   }
   const entry = effect(state, 'dns_record_delete', {

@@ -38,7 +38,7 @@ describe('names of an order', () => {
     const name = `${'a.'.repeat(123)}bcdefghi`
     expect(name).toHaveLength(254)
     expect(refusals([name])).toHaveLength(1)
-    expect(refusals([name.slice(1).replace(/^\./, 'x')])).toHaveLength(0)
+    expect(refusals([name.slice(1).replace(/^\./, 'x')], 'http-01')).toHaveLength(0)
   })
 
   it('fail: the same name twice, also in another case', () => {
