@@ -2,8 +2,7 @@
  * The application: routes that were declared, one error handler, one answer for what does not exist. Deny by default:
  * a handler that came to the router in another way than by a declaration is not reached.
  */
-import { OpenAPIHono } from '@hono/zod-openapi'
-import type { Context } from 'hono'
+import { type Context, Hono } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import type { Clock } from '../core/clock.ts'
 import { AppError, ERRORS } from '../core/errors.ts'
@@ -30,7 +29,7 @@ interface AppEnv<Bindings> {
   Variables: { requestId: string }
 }
 
-export type App<Bindings> = OpenAPIHono<AppEnv<Bindings>>
+export type App<Bindings> = Hono<AppEnv<Bindings>>
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
@@ -38,14 +37,8 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 export function createApp<Bindings>(options: AppOptions<Bindings>): App<Bindings> {
   const { dependenciesOf, now, log, routes = ROUTES } = options
   // A trailing slash is the same path.
-  const app: App<Bindings> = new OpenAPIHono<AppEnv<Bindings>>({ strict: false })
+  const app: App<Bindings> = new Hono<AppEnv<Bindings>>({ strict: false })
   const declared = new WeakSet<object>()
-
-  app.openAPIRegistry.registerComponent('securitySchemes', 'token', {
-    type: 'http',
-    scheme: 'bearer',
-    description: 'A token, as POST /v1/tokens makes it: cw_…',
-  })
 
   app.use('*', async function guard(context, next) {
     context.set('requestId', newId('request', now()))
@@ -64,7 +57,6 @@ export function createApp<Bindings>(options: AppOptions<Bindings>): App<Bindings
       return respond(answer, facts.id, raw)
     }
     declared.add(handler)
-    app.openAPIRegistry.registerPath(route.openapi)
     app.on(route.method.toUpperCase(), route.pattern, handler)
   }
 

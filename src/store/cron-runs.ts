@@ -1,4 +1,5 @@
 /** When each cron job last ran to its end. */
+import { eq } from 'drizzle-orm'
 import { cronRuns } from './schema.ts'
 import type { Store } from './store.ts'
 
@@ -8,4 +9,10 @@ export async function recordCronRun(store: Store, job: string, finishedAtMs: num
     .insert(cronRuns)
     .values({ job, finishedAtMs })
     .onConflictDoUpdate({ target: cronRuns.job, set: { finishedAtMs } })
+}
+
+/** When a job last ended, epoch milliseconds; null where it never has. */
+export async function lastCronRun(store: Store, job: string): Promise<number | null> {
+  const row = await store.db.select().from(cronRuns).where(eq(cronRuns.job, job)).get()
+  return row?.finishedAtMs ?? null
 }

@@ -1,0 +1,94 @@
+/** Is the service able to work? Looks at the database, the key ring and the cron. */
+import { z } from '@hono/zod-openapi'
+import { logFault } from '../../core/log.ts'
+import { lastCronRun } from '../../store/cron-runs.ts'
+import { findUnopenable } from '../../store/reseal.ts'
+import type { Store } from '../../store/store.ts'
+import { json } from '../answer.ts'
+import { definePublicRoute } from '../define-route.ts'
+import type { AppDependencies } from '../dependencies.ts'
+
+/** Runs every minute; ten missed ones are no hiccup. */
+const CRON_JOB = 'resume-orders'
+const CRON_FRESH_MS = 10 * 60_000
+/** Nobody needs a token for this: at most one look per isolate in this time. */
+const LOOK_EVERY_MS = 5_000
+
+const check = z.enum(['ok', 'starting', 'failed'])
+const readinessView = z.strictObject({
+  status: z.enum(['ready', 'not_ready']),
+  checks: z.strictObject({ database: check, key_ring: check, cron: check }),
+})
+
+type Readiness = z.infer<typeof readinessView>
+type Check = z.infer<typeof check>
+
+interface Look {
+  /** When this isolate was first asked. */
+  readonly sinceMs: number
+  readonly atMs: number
+  readonly found: Readiness
+}
+
+const looks = new WeakMap<Store, Look>()
+
+export const readiness = definePublicRoute({
+  method: 'get',
+  path: '/readyz',
+  tag: 'Service',
+  summary: 'Is the service able to work?',
+  description:
+    'The database answers, the key ring opens what is stored, and the cron has run within ten minutes. A deployment ' +
+    'on which the cron has never run counts as starting, and ready, for ten minutes after it was first asked.',
+  access: { public: 'a load balancer has none' },
+  responses: {
+    200: { description: 'It is', schema: readinessView },
+    503: { description: 'It is not', schema: readinessView },
+  },
+  async handler({ deps }) {
+    const found = await look(deps)
+    return found.status === 'ready' ? json(200, found) : json(503, found)
+  },
+})
+
+async function look(deps: AppDependencies): Promise<Readiness> {
+  const nowMs = deps.now()
+  const last = looks.get(deps.store)
+  if (last !== undefined && nowMs - last.atMs < LOOK_EVERY_MS) return last.found
+  const sinceMs = last?.sinceMs ?? nowMs
+  const found = await lookAnew(deps, nowMs, sinceMs)
+  // What was found, not the promise of it: a promise belongs to the request that began it.
+  looks.set(deps.store, { sinceMs, atMs: nowMs, found })
+  return found
+}
+
+async function lookAnew(deps: AppDependencies, nowMs: number, sinceMs: number): Promise<Readiness> {
+  // The cron's row is the look at the database: without one, the others have nothing to look at.
+  const cron = await attempt(async () => cronCheck(await lastCronRun(deps.store, CRON_JOB), nowMs, sinceMs))
+  const keyRing = cron === null ? null : await attempt(async () => ringCheck(deps))
+  const checks = {
+    database: cron === null ? ('failed' as const) : ('ok' as const),
+    key_ring: keyRing ?? ('failed' as const),
+    cron: cron ?? ('failed' as const),
+  }
+  return { status: Object.values(checks).includes('failed') ? 'not_ready' : 'ready', checks }
+}
+
+async function ringCheck(deps: AppDependencies): Promise<Check> {
+  return (await findUnopenable(deps.store)) === null ? 'ok' : 'failed'
+}
+
+function cronCheck(lastMs: number | null, nowMs: number, sinceMs: number): Check {
+  if (lastMs === null) return nowMs - sinceMs < CRON_FRESH_MS ? 'starting' : 'failed'
+  return nowMs - lastMs < CRON_FRESH_MS ? 'ok' : 'failed'
+}
+
+/** Null where the database failed. */
+async function attempt(run: () => Promise<Check>): Promise<Check | null> {
+  try {
+    return await run()
+  } catch (fault) {
+    logFault('readiness', fault)
+    return null
+  }
+}
