@@ -50,6 +50,6 @@ console.info(`Certwright is ready on ${address}`)
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
-    service.stop().finally(() => process.exit(0))
+    void service.stop().finally(() => process.exit(0))
   })
 }

@@ -10,6 +10,9 @@ export interface ServiceOptions {
   /** PEM file of a CA that outbound TLS trusts besides the usual ones. */
   readonly caFile?: string
   readonly env?: Readonly<Record<string, string>>
+  /** Default: a free port, and a state folder that goes away with the service. */
+  readonly port?: number
+  readonly stateDir?: string
 }
 
 export interface ApiAnswer {
@@ -42,7 +45,7 @@ const START_TIMEOUT_MS = 60_000
 /** Starts the service and resolves when it answers. */
 export async function startService(options: ServiceOptions = {}): Promise<Service> {
   const folder = makeTempFolder('service')
-  const port = await freePort()
+  const port = options.port ?? (await freePort())
   const token = `cw_${randomBytes(32).toString('base64url')}`
   const url = `http://127.0.0.1:${port}`
   let server: RunningProcess | null = null
@@ -81,7 +84,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       server = startProcess(process.execPath, ['tools/start.ts'], {
         env: {
           PORT: String(port),
-          STATE_DIR: folder.path,
+          STATE_DIR: options.stateDir ?? folder.path,
           ADMIN_TOKEN: token,
           NODE_EXTRA_CA_CERTS: options.caFile,
           ...options.env,
