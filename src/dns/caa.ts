@@ -55,8 +55,11 @@ export interface CaaVerdict {
 /** Tags that this code understands; any other that is critical forbids (RFC 8659 §4.1). `issuemail` is RFC 9495. */
 const KNOWN_TAGS = new Set(['issue', 'issuewild', 'iodef', 'issuemail'])
 
-/** RFC 8659 §4.1: bit 0 of the flags, which is the highest. */
-const CRITICAL = 0x80
+/**
+ * RFC 8659 §4.1: bit 0 of the flags, which is the highest. Many records have set the lowest instead, and Let's Encrypt
+ * takes that one as critical too (letsencrypt/boulder, va/caa.go, filterCAA); a warning too many is the lesser harm.
+ */
+const CRITICAL = 0x80 | 0x01
 
 /** Reads the relevant records for one request. */
 export function evaluateCaa({ foundAt, records }: RelevantCaa, request: CaaRequest): CaaVerdict {
@@ -123,7 +126,10 @@ function objectionOf(parameters: IssueValue['parameters'], request: CaaRequest):
     return `only for the account ${uri}, not ${request.accountUri ?? 'for one that is yet to be registered'}`
   }
   const [list] = methods
-  if (list !== undefined && !list.split(',').includes(request.validationMethod)) {
+  if (list === undefined) return null
+  const named = list.split(',')
+  // RFC 8657 §4: a list in which one is not of letters, digits and hyphens is malformed, and nobody satisfies it.
+  if (!named.includes(request.validationMethod) || named.some((each) => !/^[0-9A-Za-z-]+$/.test(each))) {
     return `only for the validation methods ${list}, not ${request.validationMethod}`
   }
   return null

@@ -90,7 +90,7 @@ describe('what they say', () => {
     ['a wildcard, by issuewild', [caa('issue', ';'), caa('issuewild', 'ca.example')], { wildcard: true }],
     ['issuewild alone, for a plain name', [caa('issuewild', ';')], {}],
     ['a critical tag that is known', [caa('issue', 'ca.example', 128)], {}],
-    ['an unknown tag that is not critical', [caa('issue', 'ca.example'), caa('future', 'x', 1)], {}],
+    ['an unknown tag that is not critical', [caa('issue', 'ca.example'), caa('future', 'x', 2)], {}],
   ])('ok: %s', (_, records, change) => {
     expect(evaluate(records, change)).toEqual({ allowed: true, reason: expect.stringMatching(/./) })
   })
@@ -125,6 +125,13 @@ describe('what they say', () => {
       'allow x',
     ],
     ['no wildcards', [caa('issue', 'ca.example'), caa('issuewild', ';')], { wildcard: true }, 'forbid every CA'],
+    ['a list of methods with a hole in it', [caa('issue', 'ca.example; validationmethods=dns-01,')], {}, 'methods'],
+    [
+      'an unknown tag with the lowest flag',
+      [caa('issue', 'ca.example'), caa('future', 'x', 1)],
+      {},
+      'critical "future"',
+    ],
     ['a critical tag that is unknown', [caa('issue', 'ca.example'), caa('future', 'x', 128)], {}, 'critical "future"'],
   ])('fail: %s', (_, records, change, reason) => {
     expect(evaluate(records, change)).toEqual({ allowed: false, reason: expect.stringContaining(reason) })
