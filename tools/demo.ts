@@ -28,7 +28,7 @@ say('Starting Certwright …')
 const service = await startService({
   caFile: pebble.caFile,
   stateDir: mkdtempSync(join(tmpdir(), 'certwright-demo-')),
-  ...(process.env.PORT === undefined ? {} : { port: Number(process.env.PORT) }),
+  port: Number(process.env.PORT ?? 8787),
 })
 say(`  API on ${service.url}, reference on ${service.url}/v1/docs`)
 say(`  token: ${service.token}`)
