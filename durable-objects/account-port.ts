@@ -22,8 +22,7 @@ export function accountPort(env: Env, tenantId: string, accountId: string): Acme
 /** What the API asks of it. */
 export function accountObjects(env: Env): AccountObjects {
   return {
-    register: (tenantId, accountId, eab) =>
-      stubOf(env, { tenantId, accountId }).register({ tenantId, accountId }, eab),
+    register: (tenantId, accountId, eab) => stubOf(env, { tenantId, accountId }).register({ tenantId, accountId }, eab),
     deactivate: (tenantId, accountId) => stubOf(env, { tenantId, accountId }).deactivate({ tenantId, accountId }),
   }
 }

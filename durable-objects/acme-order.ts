@@ -149,7 +149,8 @@ export class AcmeOrder extends DurableObject<Env> {
   async #runPhase(context: StepContext, before: OrderState): Promise<OrderState> {
     const wishes = this.#wishes()
     const result = await runPhase({ ...context, released: new Set(wishes.released) }, before, wishes.cancelled)
-    if (result.fault !== null) consoleLog.error('step_fault', { order: before.orderId, phase: before.job.phase, ...errorFields(result.fault) })
+    if (result.fault !== null)
+      consoleLog.error('step_fault', { order: before.orderId, phase: before.job.phase, ...errorFields(result.fault) })
     const changed = statusOf(result.state) !== statusOf(before) && !isFinal(result.state.job.phase)
     if (result.entries.length > 0 || changed) {
       await reportOrder(context.store, result.state, result.entries, changed, systemClock())

@@ -42,7 +42,11 @@ export async function startLocalService(options: LocalServiceOptions): Promise<L
 
 function optionsFor({ port, stateDir }: LocalServiceOptions, vars: Readonly<Record<string, string>>): MiniflareOptions {
   // The bundle is one module: rules for finding others have nothing to say.
-  const { modulesRules: _unused, bindings, ...workerOptions } = unstable_getMiniflareWorkerOptions('wrangler.toml').workerOptions
+  const {
+    modulesRules: _unused,
+    bindings,
+    ...workerOptions
+  } = unstable_getMiniflareWorkerOptions('wrangler.toml').workerOptions
   return convertV4MiniflareOptions({
     host: '127.0.0.1',
     port,
