@@ -2,6 +2,7 @@
  * One call to a provider's JSON API: what its status means, without retrying. Knows no provider: each says in its own
  * client where calls go and how its errors read.
  */
+import { utf8 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { excerpt, type HttpClient, type HttpFailure, parseJson } from '../core/http-client.ts'
 import { err, ok, type Result } from '../core/result.ts'
@@ -54,8 +55,9 @@ export async function callJson(api: JsonApi, call: JsonCall): Promise<Result<Jso
   if (!response.ok) return err(transportFailure(api, call.what, response.error))
   const { status, headers, body } = response.value
   const json = body.length === 0 ? ok(null) : parseJson(body)
-  const said = json.ok ? (api.describe(json.value) ?? excerpt(body)) : excerpt(body)
-  const message = `${status} ${said}`
+  if (json.ok && status < 300) return ok({ status, body: json.value })
+  const described = json.ok ? api.describe(json.value) : null
+  const message = `${status} ${described ?? excerptOf(body, api.secrets)}`
   if (status === 429)
     return err(failure(api, 'rate_limited', call.what, message, retryAfterSeconds(headers, api.now())))
   if (status === 401 || status === 403) return err(failure(api, 'unauthorized', call.what, message))
@@ -75,10 +77,20 @@ export function failure(
   said: string,
   retryAfter: number | null = null,
 ): DnsProviderError {
-  const clean = secrets
-    .filter((secret) => secret !== '')
-    .reduce((text, secret) => text.replaceAll(secret, '(secret)'), said)
-  return { kind, message: `${code}: ${what}: ${clean}`, retryAfterSeconds: retryAfter }
+  return {
+    kind,
+    message: `${code}: ${what}: ${withoutSecrets(said, secrets).slice(0, 500)}`,
+    retryAfterSeconds: retryAfter,
+  }
+}
+
+/** Before a text is shortened, since half a secret is a secret too. */
+function withoutSecrets(text: string, secrets: readonly string[]): string {
+  return secrets.filter((secret) => secret !== '').reduce((rest, secret) => rest.replaceAll(secret, '(secret)'), text)
+}
+
+function excerptOf(body: Uint8Array, secrets: readonly string[]): string {
+  return excerpt(utf8(withoutSecrets(new TextDecoder().decode(body), secrets)))
 }
 
 function transportFailure(api: JsonApi, what: string, error: HttpFailure): DnsProviderError {
@@ -93,9 +105,14 @@ function transportFailure(api: JsonApi, what: string, error: HttpFailure): DnsPr
   }
 }
 
-/** RFC 9110 §10.2.3: seconds or a date. */
+/** RFC 9110 §10.2.3: seconds or a date (§5.6.7). */
 function retryAfterSeconds(headers: Headers, nowMs: number): number | null {
   const text = headers.get('retry-after')?.trim() ?? ''
-  const seconds = /^\d{1,9}$/.test(text) ? Number(text) : Math.ceil((Date.parse(text) - nowMs) / 1000)
+  const isDate = /^[A-Z][a-z]{2}, .* GMT$/.test(text)
+  const seconds = /^\d{1,9}$/.test(text)
+    ? Number(text)
+    : isDate
+      ? Math.ceil((Date.parse(text) - nowMs) / 1000)
+      : Number.NaN
   return Number.isNaN(seconds) ? null : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER_SECONDS)
 }

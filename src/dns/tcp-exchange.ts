@@ -117,6 +117,7 @@ function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
 }
 
 function describeCause(error: unknown): string {
-  const message = error instanceof Error ? error.message : ''
+  // workerd puts the kind of its own errors in front of them.
+  const message = error instanceof Error ? error.message.replace(/^jsg\.Error: /, '') : ''
   return message === '' ? 'the connection failed' : message.slice(0, 300)
 }

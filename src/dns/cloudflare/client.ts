@@ -177,7 +177,7 @@ function describeErrors(body: unknown): string | null {
   if (!parsed.success) return null
   return parsed.data.errors
     .slice(0, 5)
-    .map(({ code, message }) => `${message.slice(0, 200)} (${code})`)
+    .map(({ code, message }) => `${message} (${code})`)
     .join('; ')
 }
 

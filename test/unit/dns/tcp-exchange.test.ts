@@ -129,7 +129,7 @@ describe('one question over TCP', () => {
 
   it('fail: a connection that cannot be opened, at once or when it is written to', async () => {
     const refuse: TcpConnect = () => {
-      throw new Error('proxy request failed')
+      throw new Error('jsg.Error: proxy request failed')
     }
     const result = await exchangeOverTcp(ADDRESS, QUERY, encoded(QUERY), { connect: refuse })
     expect(result).toEqual({ ok: false, error: { reason: 'unreachable', message: 'proxy request failed' } })

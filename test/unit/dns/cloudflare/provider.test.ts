@@ -142,6 +142,7 @@ describe('what goes wrong', () => {
     ['403', json(403), 'unauthorized', null],
     ['429 without Retry-After', json(429), 'rate_limited', null],
     ['429 with a date', json(429, { 'retry-after': 'Thu, 01 Jan 2026 00:02:00 GMT' }), 'rate_limited', 120],
+    ['429 with something else', json(429, { 'retry-after': '-5' }), 'rate_limited', null],
     ['429 for a year', json(429, { 'retry-after': '31536000' }), 'rate_limited', 3_600],
     ['500', json(500), 'unavailable', null],
     ['503 with Retry-After', json(503, { 'retry-after': '30' }), 'unavailable', 30],
@@ -184,6 +185,21 @@ describe('what goes wrong', () => {
       error: { message: 'cloudflare: list zones: 403 bad token (secret) (1)' },
     })
   })
+
+  it.each([175, 180, 470, 480])(
+    'fail: nor a part of it, where the message is cut (after %s characters)',
+    async (length) => {
+      const text = `${'x'.repeat(length)}${TOKEN}`
+      const errors = [{ code: 1, message: text }]
+      for (const body of [text, JSON.stringify({ success: false, errors })]) {
+        const service = fakeCloudflare(TOKEN, ZONES)
+        service.answerNext(new Response(body, { status: 403 }))
+        const result = await build(service.fetch).listZones(soon())
+        expect(result).toMatchObject({ ok: false, error: { kind: 'unauthorized' } })
+        expect(JSON.stringify(result)).not.toContain(TOKEN.slice(0, 4))
+      }
+    },
+  )
 
   it.each([
     ['HTML', new Response('<html>oops</html>', { status: 200 })],
