@@ -1,5 +1,5 @@
 /** What providers' JSON answers hold: checked before use, and told in messages without credentials. */
-import { z } from 'zod'
+import type { z } from 'zod'
 import { err, ok, type Result } from '../core/result.ts'
 import type { DnsProviderError } from './dns-provider.ts'
 import { failure, type JsonApi } from './json-api.ts'

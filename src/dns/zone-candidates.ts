@@ -1,5 +1,5 @@
 /** Which zones may hold a name. Asks nobody. */
-import { type Result, ok } from '../core/result.ts'
+import { ok, type Result } from '../core/result.ts'
 import { isWithin, parentOf, parseName } from './wire/name.ts'
 
 /**

@@ -36,11 +36,11 @@ export function quoteRoute53Txt(value: string): string {
 
 /** The text that the quoted strings stand for; what is not quoted, or not UTF-8, stands for itself. */
 export function unquoteRoute53Txt(content: string): string {
-  const strings = content.trim().match(/^"(?:[^"\\]|\\[^])*"(?:\s*"(?:[^"\\]|\\[^])*")*$/)
+  const strings = content.trim().match(/^"(?:[^"\\]|\\[\s\S])*"(?:\s*"(?:[^"\\]|\\[\s\S])*")*$/)
   if (strings === null) return content
   const octets: number[] = []
-  for (const [, inner = ''] of strings[0].matchAll(/"((?:[^"\\]|\\[^])*)"/g)) {
-    for (const [piece, digits, single] of inner.matchAll(/\\([0-3][0-7]{2})|\\([^])|[^\\]+/g)) {
+  for (const [, inner = ''] of strings[0].matchAll(/"((?:[^"\\]|\\[\s\S])*)"/g)) {
+    for (const [piece, digits, single] of inner.matchAll(/\\([0-3][0-7]{2})|\\([\s\S])|[^\\]+/g)) {
       if (digits === undefined) octets.push(...utf8(single ?? piece))
       else octets.push(Number.parseInt(digits, 8))
     }

@@ -17,7 +17,7 @@ const MAX_DEPTH = 32
 
 /** Sticky, and every alternative starts differently: one pass, and the first thing that is none of them ends it. */
 const TOKEN =
-  /<!--[^]*?-->|<\?[^]*?\?>|<(?<end>\/?)(?<name>[A-Za-z_][\w.:-]*)(?:\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^'<]*'))*\s*(?<empty>\/?)>|(?<text>[^<]+)/y
+  /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<(?<end>\/?)(?<name>[A-Za-z_][\w.:-]*)(?:\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^'<]*'))*\s*(?<empty>\/?)>|(?<text>[^<]+)/y
 
 interface Open {
   readonly name: string
