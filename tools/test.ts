@@ -28,6 +28,7 @@ type Stage =
 
 const VITEST_CONFIG = 'vitest.config.ts'
 const WORKERD_CONFIG = 'vitest.workerd.config.ts'
+const OBJECTS_CONFIG = 'vitest.objects.config.ts'
 
 const ENVIRONMENT = {
   ...process.env,
@@ -57,6 +58,7 @@ function allStages(): Stage[] {
     inNode('unit', false),
     inNode('contract', true),
     { kind: 'vitest', name: 'integration', args: ['--config', WORKERD_CONFIG], needsServers: false },
+    { kind: 'vitest', name: 'objects', args: ['--config', OBJECTS_CONFIG], needsServers: true },
     inNode('conformance', true),
     inNode('e2e', true),
   ]

@@ -3,7 +3,7 @@
  * Keeps the output, so that a failure shows what the server said.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 
 export interface StartOptions {
   readonly cwd?: string
@@ -42,6 +42,17 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 
+/**
+ * Lets this process end while servers that it has started are still running; they are ended with it. For configuration
+ * files, which nobody tells when the tests are over.
+ */
+export function leaveRunning(): void {
+  for (const child of running) {
+    child.unref()
+    for (const pipe of [child.stdout, child.stderr]) (pipe as Socket | null)?.unref()
+  }
+}
+
 /** Starts a program. Returns at once; wait for what it says with `waitForLine`, or for its port with `waitForPort`. */
 export function startProcess(command: string, args: readonly string[], options: StartOptions = {}): RunningProcess {
   const child = spawn(command, args, {
@@ -60,7 +71,8 @@ export function startProcess(command: string, args: readonly string[], options: 
   const exited = new Promise<number | null>((resolve) => {
     child.once('close', (code, signal) => {
       running.delete(child)
-      ended = signal === null ? `ended with code ${code}` : `was ended by ${signal}`
+      // What could not be started closes too.
+      ended ??= signal === null ? `ended with code ${code}` : `was ended by ${signal}`
       resolve(code)
     })
     child.once('error', (error) => {
