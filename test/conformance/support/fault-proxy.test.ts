@@ -5,9 +5,9 @@ import { createServer, type Server } from 'node:https'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts'
 import { type HttpsAnswer, readFirstBytes, requestHttps } from '../../support/https-request.ts'
-import { makeServerCertificate, type ServerCertificate } from '../../support/server-certificate.ts'
 import { startPebble } from '../../support/pebble.ts'
 import { portOf } from '../../support/ports.ts'
+import { makeServerCertificate, type ServerCertificate } from '../../support/server-certificate.ts'
 import { makeTempFolder } from '../../support/temp-folder.ts'
 
 const ORDER = { status: 'valid', finalize: 'https://ca.example/finalize/1', certificate: 'https://ca.example/cert/1' }
