@@ -4,13 +4,14 @@
  */
 import { AwsV4Signer } from 'aws4fetch'
 import { fromUtf8 } from '../../core/bytes.ts'
-import { excerpt, type HttpClient, type HttpResponse } from '../../core/http-client.ts'
+import type { HttpClient, HttpResponse } from '../../core/http-client.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { encodePart, queryOf, shortenSaid } from '../api-answer.ts'
+import { encodePart, queryOf } from '../api-answer.ts'
 import type { DnsProviderContext, DnsProviderError } from '../dns-provider.ts'
 import { failure } from '../json-api.ts'
 import { API_TIMEOUT_MS, MAX_API_BYTES, MAX_PAGES, MAX_RETRY_AFTER_SECONDS } from '../limits.ts'
 import type { Applied, TxtSet, TxtSetChange } from '../txt-sets.ts'
+import type { FoundZone } from '../zone-finder.ts'
 import { fromRoute53Name, toRoute53Name } from './escapes.ts'
 import { elementsAt, escapeXml, parseXml, textAt, type XmlElement } from './xml.ts'
 
@@ -27,27 +28,20 @@ export interface Route53ClientOptions {
   readonly sessionToken: string | null
 }
 
-export interface HostedZone {
-  /** Without `/hostedzone/`. */
-  readonly id: string
-  readonly name: string
-  readonly isPrivate: boolean
-}
-
 /** Values in quotes, as the API has them. */
 export type Route53Set = TxtSet<string>
 export type Route53Change = TxtSetChange<string, Route53Set>
 
 export interface Route53Client {
   /** https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListHostedZones.html, every page. */
-  listZones(signal: AbortSignal): Promise<Result<readonly HostedZone[], DnsProviderError>>
+  listZones(signal: AbortSignal): Promise<Result<readonly FoundZone[], DnsProviderError>>
   /**
    * https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListHostedZonesByName.html: those of exactly this name,
    * of which there may be several.
    */
-  listZonesNamed(name: string, signal: AbortSignal): Promise<Result<readonly HostedZone[], DnsProviderError>>
+  listZonesNamed(name: string, signal: AbortSignal): Promise<Result<readonly FoundZone[], DnsProviderError>>
   /** https://docs.aws.amazon.com/Route53/latest/APIReference/API_GetHostedZone.html */
-  readZone(zoneId: string, signal: AbortSignal): Promise<Result<HostedZone, DnsProviderError>>
+  readZone(zoneId: string, signal: AbortSignal): Promise<Result<FoundZone, DnsProviderError>>
   /** https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListResourceRecordSets.html, the one set. */
   readTxtSet(zoneId: string, name: string, signal: AbortSignal): Promise<Result<Route53Set | null, DnsProviderError>>
   /**
@@ -111,7 +105,7 @@ export function createRoute53Client(options: Route53ClientOptions): Route53Clien
   const { accessKeyId, secretAccessKey, sessionToken } = options
   const api = { code: 'aws_route53', secrets: [accessKeyId, secretAccessKey, sessionToken ?? ''] }
   const fail = (kind: DnsProviderError['kind'], what: string, said: string, retryAfter: number | null = null) =>
-    failure(api, kind, what, shortenSaid(said, api.secrets), retryAfter)
+    failure(api, kind, what, said, retryAfter)
 
   const call = async (each: Call): Promise<Result<XmlElement, Refusal>> => {
     const response = await send(options, each)
@@ -124,7 +118,7 @@ export function createRoute53Client(options: Route53ClientOptions): Route53Clien
     if (response.value.status === 200 && xml.ok) return xml
     const { code, said } = describeRefusal(xml.ok ? xml.value : null)
     const kind = kindOf(response.value.status, code)
-    const text = code === '' ? excerpt(response.value.body) : `${code}: ${said}`
+    const text = code === '' ? "an answer of another form than the API's" : `${code}: ${said}`
     const wait = kind === 'rate_limited' || kind === 'unavailable' ? retryAfterSeconds(response.value) : null
     return err({ error: fail(kind, each.what, `${response.value.status} ${text}`, wait), code, said })
   }
@@ -138,8 +132,8 @@ export function createRoute53Client(options: Route53ClientOptions): Route53Clien
     first: string,
     next: (page: XmlElement) => string | null,
     signal: AbortSignal,
-  ): Promise<Result<readonly HostedZone[], DnsProviderError>> => {
-    const zones: HostedZone[] = []
+  ): Promise<Result<readonly FoundZone[], DnsProviderError>> => {
+    const zones: FoundZone[] = []
     let path: string | null = first
     for (let page = 1; path !== null; page += 1) {
       if (page > MAX_PAGES) return err(fail('refused', what, `more than ${MAX_PAGES} pages`))
@@ -264,7 +258,8 @@ function changeBatch(changes: readonly Route53Change[]): string {
   )
 }
 
-function zoneOf(element: XmlElement): HostedZone | null {
+/** The id is without `/hostedzone/`. */
+function zoneOf(element: XmlElement): FoundZone | null {
   const id = /^\/hostedzone\/([A-Za-z0-9]{1,32})$/.exec(textAt(element, 'Id') ?? '')?.[1]
   const name = fromRoute53Name(textAt(element, 'Name') ?? '')
   if (id === undefined || name === null) return null

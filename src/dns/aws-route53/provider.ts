@@ -3,12 +3,11 @@
  * deletion of exactly what was read and a creation of what shall be: if somebody else was faster, it fails and is
  * worked out anew.
  */
-import { err, ok, type Result } from '../../core/result.ts'
+import { ok, type Result } from '../../core/result.ts'
 import type { DnsProvider, DnsProviderError, TxtRecord } from '../dns-provider.ts'
 import { changeTxtSets, type TxtSetStore } from '../txt-sets.ts'
-import { isWithin } from '../wire/name.ts'
-import { zoneCandidates } from '../zone-candidates.ts'
-import type { HostedZone, Route53Change, Route53Client, Route53Set } from './client.ts'
+import { createZoneFinder } from '../zone-finder.ts'
+import type { Route53Change, Route53Client, Route53Set } from './client.ts'
 import { quoteRoute53Txt, unquoteRoute53Txt } from './escapes.ts'
 
 /**
@@ -22,38 +21,13 @@ const MAX_BATCH_CHANGES = 100
 
 /** `hostedZoneId` restricts the provider to one zone. */
 export function createRoute53Provider(client: Route53Client, hostedZoneId: string | null): DnsProvider {
-  /** Ids of zones by name: the same provider is asked for a zone and then to write in it. */
-  const known = new Map<string, string>()
-
-  const readOnlyZone = async (id: string, signal: AbortSignal): Promise<Result<HostedZone, DnsProviderError>> => {
-    const zone = await client.readZone(id, signal)
-    if (!zone.ok) return zone
-    if (zone.value.isPrivate) {
-      return err(client.failure('refused', 'read zone', 'hosted_zone_id names a private zone, which no CA can see'))
-    }
-    known.set(zone.value.name, zone.value.id)
-    return zone
-  }
-
-  /** The zone's id; null where these credentials have no public zone of that name. */
-  const zoneIdOf = async (zone: string, signal: AbortSignal): Promise<Result<string | null, DnsProviderError>> => {
-    const id = known.get(zone)
-    if (id !== undefined) return ok(id)
-    if (hostedZoneId !== null) {
-      const only = await readOnlyZone(hostedZoneId, signal)
-      return only.ok ? ok(known.get(zone) ?? null) : only
-    }
-    const zones = await client.listZonesNamed(zone, signal)
-    if (!zones.ok) return zones
-    const [found, second] = zones.value.filter(({ isPrivate }) => !isPrivate)
-    if (found === undefined) return ok(null)
-    if (second !== undefined) {
-      const said = `two public zones are called ${zone}: say which with hosted_zone_id`
-      return err(client.failure('refused', 'find zone', said))
-    }
-    known.set(zone, found.id)
-    return ok(found.id)
-  }
+  const zones = createZoneFinder({
+    list: client.listZones,
+    named: client.listZonesNamed,
+    setting: 'hosted_zone_id',
+    only: hostedZoneId === null ? null : (signal) => client.readZone(hostedZoneId, signal),
+    failure: client.failure,
+  })
 
   const change = async (
     kind: 'add' | 'remove',
@@ -62,42 +36,13 @@ export function createRoute53Provider(client: Route53Client, hostedZoneId: strin
     signal: AbortSignal,
   ): Promise<Result<void, DnsProviderError>> => {
     if (records.length === 0) return ok(undefined)
-    const id = await zoneIdOf(zone, signal)
-    if (!id.ok) return id
-    if (id.value === null) {
-      return err(client.failure('no_zone', `find zone ${zone}`, 'the account has no such public zone'))
-    }
-    return changeTxtSets(storeOf(client, id.value), kind, records, signal)
+    const id = await zones.idOf(zone, signal)
+    return id.ok ? changeTxtSets(storeOf(client, id.value), kind, records, signal) : id
   }
 
   return {
-    async listZones(signal) {
-      if (hostedZoneId !== null) {
-        const only = await readOnlyZone(hostedZoneId, signal)
-        return only.ok ? ok([only.value.name]) : only
-      }
-      const zones = await client.listZones(signal)
-      if (!zones.ok) return zones
-      return ok([...new Set(zones.value.filter(({ isPrivate }) => !isPrivate).map(({ name }) => name))])
-    },
-
-    async findZone(name, signal) {
-      const candidates = zoneCandidates(name)
-      if (!candidates.ok) return err(client.failure('no_zone', 'find zone', candidates.error))
-      if (hostedZoneId !== null) {
-        const only = await readOnlyZone(hostedZoneId, signal)
-        if (!only.ok) return only
-        if (isWithin(candidates.value[0] ?? '', only.value.name)) return ok(only.value.name)
-      } else {
-        for (const candidate of candidates.value) {
-          const id = await zoneIdOf(candidate, signal)
-          if (!id.ok) return id
-          if (id.value !== null) return ok(candidate)
-        }
-      }
-      return err(client.failure('no_zone', `find the zone of ${name}`, 'the account has no public zone that holds it'))
-    },
-
+    listZones: zones.list,
+    findZone: zones.find,
     present: (zone, records, signal) => change('add', zone, records, signal),
     cleanUp: (zone, records, signal) => change('remove', zone, records, signal),
   }

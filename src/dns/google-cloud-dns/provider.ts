@@ -1,0 +1,59 @@
+/**
+ * TXT values in public zones of Cloud DNS. A record set can only be replaced as a whole there, so every change names
+ * exactly the set that was read: if somebody else was faster, it fails and is worked out anew.
+ */
+import { ok, type Result } from '../../core/result.ts'
+import type { DnsProvider, DnsProviderError, TxtRecord } from '../dns-provider.ts'
+import { quoteTxt, unquoteTxt } from '../txt-content.ts'
+import { changeTxtSets, type TxtSetStore } from '../txt-sets.ts'
+import { createZoneFinder } from '../zone-finder.ts'
+import type { GoogleClient, GoogleSet } from './client.ts'
+
+/** Far below the 1,000 additions and 1,000 deletions that one change may have (cloud.google.com/dns/quotas). */
+const MAX_CHANGE_SETS = 100
+
+/** `managedZone` restricts the provider to one zone. */
+export function createGoogleProvider(client: GoogleClient, managedZone: string | null): DnsProvider {
+  const zones = createZoneFinder({
+    list: (signal) => client.listZones(null, signal),
+    named: client.listZones,
+    setting: 'managed_zone',
+    only: managedZone === null ? null : (signal) => client.readZone(managedZone, signal),
+    failure: client.failure,
+  })
+
+  const change = async (
+    kind: 'add' | 'remove',
+    zone: string,
+    records: readonly TxtRecord[],
+    signal: AbortSignal,
+  ): Promise<Result<void, DnsProviderError>> => {
+    if (records.length === 0) return ok(undefined)
+    const id = await zones.idOf(zone, signal)
+    return id.ok ? changeTxtSets(storeOf(client, id.value), kind, records, signal) : id
+  }
+
+  return {
+    listZones: zones.list,
+    findZone: zones.find,
+    present: (zone, records, signal) => change('add', zone, records, signal),
+    cleanUp: (zone, records, signal) => change('remove', zone, records, signal),
+  }
+}
+
+function storeOf(client: GoogleClient, managedZone: string): TxtSetStore<string, GoogleSet> {
+  return {
+    read: (name, signal) => client.readTxtSet(managedZone, name, signal),
+    async apply(changes, signal) {
+      for (let at = 0; at < changes.length; at += MAX_CHANGE_SETS) {
+        const applied = await client.change(managedZone, changes.slice(at, at + MAX_CHANGE_SETS), signal)
+        if (!applied.ok || applied.value === 'crossed') return applied
+      }
+      return ok('applied')
+    },
+    encode: quoteTxt,
+    decode: unquoteTxt,
+    exhausted: (attempts) =>
+      client.failure('unavailable', 'change TXT', `somebody else changed the same records ${attempts} times meanwhile`),
+  }
+}
