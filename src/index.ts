@@ -23,5 +23,5 @@ const app = createApp<Env>({ dependenciesOf, now: systemClock, log: consoleLog }
 
 export default {
   fetch: (request, env, context) => app.fetch(request, env, context),
-  scheduled: async (controller, env) => runCron(controller.cron, await dependenciesOf(env), consoleLog),
+  scheduled: async (controller, env) => runCron(controller.cron, { ...(await dependenciesOf(env)), log: consoleLog }),
 } satisfies ExportedHandler<Env>

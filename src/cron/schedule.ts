@@ -3,6 +3,7 @@
 /** One row per expression; a check compares this table with wrangler.toml. */
 export const SCHEDULE = {
   '* * * * *': 'resume-orders',
+  '*/2 * * * *': 'renew-due',
   '17 3 * * *': 'prune',
 } as const satisfies Record<string, string>
 

@@ -1,10 +1,41 @@
-/** When a certificate is due for renewal where the CA has no advice of its own. */
+/** When a certificate is due for renewal where the CA has no advice of its own, and when a failed renewal is tried again. */
+
+const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
 
 /** Certificates of less than this live so shortly that half of their life is kept in reserve instead of a third. */
-const SHORT_LIFETIME_MS = 10 * 86_400_000
+const SHORT_LIFETIME_MS = 10 * DAY_MS
 
-/** With a third of the lifetime left, half for lifetimes under ten days; epoch milliseconds. */
-export function nextRenewalMs(notBeforeMs: number, notAfterMs: number): number {
+/** Renewals are spread over this part of the lifetime, so that certificates of one day are not due in one minute. */
+const SPREAD = 0.02
+
+/**
+ * With a third of the lifetime left, half for lifetimes under ten days, and a little earlier by a jitter that is always
+ * the same for the same certificate. Epoch milliseconds.
+ */
+export function nextRenewalMs(certificateId: string, notBeforeMs: number, notAfterMs: number): number {
   const lifetimeMs = notAfterMs - notBeforeMs
-  return Math.floor(notAfterMs - lifetimeMs / (lifetimeMs < SHORT_LIFETIME_MS ? 2 : 3))
+  const reserveMs = lifetimeMs / (lifetimeMs < SHORT_LIFETIME_MS ? 2 : 3)
+  return Math.floor(notAfterMs - reserveMs - SPREAD * lifetimeMs * fractionOf(certificateId))
+}
+
+/** Let's Encrypt's advice for clients (integration guide): after 1 minute, 10 minutes, 100 minutes, then once a day. */
+const RETRY_AFTER_MS = [MINUTE_MS, 10 * MINUTE_MS, 100 * MINUTE_MS] as const
+
+/** When to try again after so many failures in a row: up to a tenth later, by a jitter of the certificate and the try. */
+export function retryRenewalMs(certificateId: string, failures: number, nowMs: number): number {
+  const delayMs = RETRY_AFTER_MS[failures - 1] ?? DAY_MS
+  return Math.floor(nowMs + delayMs * (1 + 0.1 * fractionOf(`${certificateId}/${failures}`)))
+}
+
+/** A number from 0 to 1 that is always the same for the same text (FNV-1a, its bits mixed once more). */
+function fractionOf(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i += 1) {
+    hash ^= text.charCodeAt(i)
+    hash = Math.imul(hash, 0x01000193)
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32
 }

@@ -1,11 +1,12 @@
 /** Writes what an order has to say into D1: its status, what it did outside, and its end. */
 import { type AcmeOrderRow, reportAcmeOrder } from '../store/acme-orders.ts'
-import { updateCertificate } from '../store/certificates.ts'
+import { findCertificate } from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
-import type { Statement } from '../store/work.ts'
+import type { Statement, Work } from '../store/work.ts'
 import { progressOf } from './order-report.ts'
 import type { OrderState } from './order-state.ts'
+import { renewalFailure } from './renewal-failure.ts'
 
 /** What was done outside, and the order's row where its status has changed. */
 export async function reportOrder(
@@ -16,7 +17,7 @@ export async function reportOrder(
   nowMs: number,
 ): Promise<void> {
   const statements = statusChanged ? [reportAcmeOrder(store, orderKey(state), progressOf(state, nowMs))] : []
-  await store.commit({ tenantId: state.tenantId, statements, entries })
+  await write(store, { tenantId: state.tenantId, statements, entries })
 }
 
 /**
@@ -28,10 +29,13 @@ export async function closeOrder(store: Store, state: OrderState, nowMs: number)
   const entries: JournalEntry[] = []
   const { failure } = state.job
   if (failure !== null) {
-    const certificate = { tenantId: state.tenantId, id: state.certificateId }
-    const freed = updateCertificate(store, certificate, { openOrderId: null }, { openOrderId: state.orderId })
-    // A first order has no certificate yet.
-    statements.push({ ...freed, mustChange: false })
+    const certificate = await findCertificate(store, state.tenantId, state.certificateId)
+    // A first order has no certificate yet; one that was closed before has freed it already.
+    if (certificate?.openOrderId === state.orderId) {
+      const failed = renewalFailure(certificate, failure.message, state.orderId, nowMs)
+      statements.push(failed.statement(store))
+      entries.push(failed.entry)
+    }
     entries.push({
       event: 'order.invalid',
       actor: state.requestedBy,
@@ -40,7 +44,13 @@ export async function closeOrder(store: Store, state: OrderState, nowMs: number)
       requestId: null,
     })
   }
-  await store.commit({ tenantId: state.tenantId, statements, entries })
+  await write(store, { tenantId: state.tenantId, statements, entries })
+}
+
+/** Throws where the report was not taken: the object keeps its state and reports again. */
+async function write(store: Store, work: Work): Promise<void> {
+  const outcome = await store.commit(work)
+  if (outcome.kind !== 'committed') throw new Error(`the report of an order was not taken: ${outcome.kind}`)
 }
 
 function orderKey(state: OrderState): Pick<AcmeOrderRow, 'tenantId' | 'id'> {

@@ -38,8 +38,10 @@ export async function storeIssued(
   const renewal = {
     renewalRequest: state.request,
     openOrderId: null,
-    nextRenewalAtMs: autoRenew ? nextRenewalMs(issued.notBeforeMs, issued.notAfterMs) : null,
+    nextRenewalAtMs: autoRenew ? nextRenewalMs(state.certificateId, issued.notBeforeMs, issued.notAfterMs) : null,
     renewalReason: 'lifetime',
+    renewalFailures: 0,
+    renewalError: null,
   }
   const statements =
     existing === null
@@ -103,7 +105,10 @@ async function keyForCertificate(store: Store, state: OrderState, serialNumber: 
 function newRow(
   state: OrderState,
   version: NewVersion,
-  renewal: Pick<CertificateRow, 'renewalRequest' | 'openOrderId' | 'nextRenewalAtMs' | 'renewalReason'>,
+  renewal: Pick<
+    CertificateRow,
+    'renewalRequest' | 'openOrderId' | 'nextRenewalAtMs' | 'renewalReason' | 'renewalFailures' | 'renewalError'
+  >,
   nowMs: number,
 ): CertificateRow {
   return {

@@ -91,6 +91,21 @@ export function listEarlierVersions(
     .all()
 }
 
+/** Certificates of every tenant whose renewal is due and not under way, the most urgent first. */
+export function dueRenewals(
+  store: Store,
+  nowMs: number,
+  limit: number,
+): Promise<Pick<CertificateRow, 'tenantId' | 'id'>[]> {
+  return store.db
+    .select({ tenantId: certificates.tenantId, id: certificates.id })
+    .from(certificates)
+    .where(and(isNull(certificates.openOrderId), lte(certificates.nextRenewalAtMs, nowMs)))
+    .orderBy(certificates.nextRenewalAtMs)
+    .limit(limit)
+    .all()
+}
+
 export function insertCertificate(store: Store, row: CertificateRow): Statement {
   return mustChange(store.db.insert(certificates).values(row))
 }

@@ -3,6 +3,7 @@
  * Tables are STRICT and WITHOUT ROWID (the generator adds that, drizzle cannot say it): the primary key is the table
  * itself, which halves the rows written. Times are epoch milliseconds, serial numbers lower-case hex, JSON is text.
  */
+import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 
 export const tenants = sqliteTable('tenants', {
@@ -166,6 +167,9 @@ export const certificates = sqliteTable(
     nextRenewalAtMs: integer('next_renewal_at_ms'),
     /** ari, lifetime or forced: where `next_renewal_at_ms` comes from. */
     renewalReason: text('renewal_reason'),
+    /** Failed renewals in a row, and what the last one failed of. */
+    renewalFailures: integer('renewal_failures').notNull().default(0),
+    renewalError: text('renewal_error'),
     /** What a renewal asks for again: see orders/order-request.ts. Null for certificates that did not come by ACME. */
     renewalRequest: text('renewal_request', { mode: 'json' }).$type<unknown>(),
     /** The order that is making the next version; at most one at a time. */
@@ -180,6 +184,10 @@ export const certificates = sqliteTable(
     index('certificates_by_serial').on(table.tenantId, table.serialNumber),
     index('certificates_by_expiry').on(table.tenantId, table.notAfterMs, table.id),
     index('certificates_by_issuer').on(table.tenantId, table.issuerCaId, table.id),
+    // What is due, of every tenant: as long as the list of those that renew, not as the table.
+    index('certificates_by_renewal')
+      .on(table.nextRenewalAtMs)
+      .where(sql`${table.nextRenewalAtMs} IS NOT NULL AND ${table.openOrderId} IS NULL`),
   ],
 )
 

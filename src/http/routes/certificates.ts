@@ -59,6 +59,8 @@ const certificateSchema = z
     auto_renew: z.boolean(),
     next_renewal_at: time.nullable(),
     renewal_reason: z.string().nullable(),
+    renewal_failures: z.number().int().openapi({ description: 'Failed renewals in a row' }),
+    renewal_error: z.string().nullable().openapi({ description: 'What the last one failed of' }),
     order_id: z.string().nullable().openapi({ description: 'The order that is making the next version' }),
     created_at: time,
     updated_at: time,
@@ -187,7 +189,7 @@ const certificatePatch = defineRoute({
 })
 
 function renewalChange(row: CertificateRow, autoRenew: boolean): Partial<CertificateRow> {
-  return { autoRenew, nextRenewalAtMs: autoRenew ? nextRenewalMs(row.notBeforeMs, row.notAfterMs) : null }
+  return { autoRenew, nextRenewalAtMs: autoRenew ? nextRenewalMs(row.id, row.notBeforeMs, row.notAfterMs) : null }
 }
 
 const certificatePem = defineRoute({
@@ -352,6 +354,8 @@ function showCertificate(row: CertificateRow, nowMs: number): z.input<typeof cer
     auto_renew: row.autoRenew,
     next_renewal_at: row.nextRenewalAtMs === null ? null : formatTime(row.nextRenewalAtMs),
     renewal_reason: row.nextRenewalAtMs === null ? null : row.renewalReason,
+    renewal_failures: row.renewalFailures,
+    renewal_error: row.renewalError,
     order_id: row.openOrderId,
     created_at: formatTime(row.createdAtMs),
     updated_at: formatTime(row.updatedAtMs),

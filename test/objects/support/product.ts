@@ -34,6 +34,9 @@ export async function api(method: string, path: string, body?: unknown): Promise
 
 let accountId = ''
 
+/** The account that orders are for. */
+export const accountOf = (): string => accountId
+
 /** Migrations, provider, account; once per file. */
 export async function prepare(): Promise<void> {
   await applyD1Migrations(bindings.DB, bindings.TEST_MIGRATIONS)

@@ -1,0 +1,56 @@
+/**
+ * Renewal that needs nobody: what is due is claimed and ordered; what fails is tried again for as long as it takes, and
+ * says why. Idempotent: two runs at once claim a certificate once.
+ */
+import { systemActor } from '../core/actor.ts'
+import { AppError } from '../core/errors.ts'
+import { type CertificateRow, dueRenewals, findCertificate } from '../store/certificates.ts'
+import { type IssueDependencies, renewAcmeCertificate } from './issue.ts'
+import { renewalFailure } from './renewal-failure.ts'
+
+/** Certificates that one run may order: the next run is a minute away, and accounts have budgets. */
+const MAX_PER_RUN = 25
+
+/** Orders what is due. Returns how many orders were started and how many could not be. */
+export async function renewDue(
+  dependencies: IssueDependencies,
+): Promise<{ readonly started: number; readonly failed: number }> {
+  const due = await dueRenewals(dependencies.store, dependencies.now(), MAX_PER_RUN)
+  let started = 0
+  let failed = 0
+  for (const key of due) {
+    // Read again: another run, or a person, may have been faster.
+    const certificate = await findCertificate(dependencies.store, key.tenantId, key.id)
+    if (certificate === null || !isDue(certificate, dependencies.now())) continue
+    try {
+      await renewAcmeCertificate(dependencies, systemActor(key.tenantId), certificate, 'renewal')
+      started += 1
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error
+      // Somebody else's claim is no failure.
+      if (error.code === 'conflict' && (await isClaimed(dependencies, certificate))) continue
+      await recordFailure(dependencies, certificate, error.message)
+      failed += 1
+    }
+  }
+  return { started, failed }
+}
+
+function isDue(certificate: CertificateRow, nowMs: number): boolean {
+  const { autoRenew, openOrderId, nextRenewalAtMs } = certificate
+  return autoRenew && openOrderId === null && nextRenewalAtMs !== null && nextRenewalAtMs <= nowMs
+}
+
+async function isClaimed({ store }: IssueDependencies, { tenantId, id }: CertificateRow): Promise<boolean> {
+  return (await findCertificate(store, tenantId, id))?.openOrderId !== null
+}
+
+/** A renewal that could not even be ordered: the account is gone, or no provider serves a name any more. */
+async function recordFailure(dependencies: IssueDependencies, row: CertificateRow, reason: string): Promise<void> {
+  const { statement, entry } = renewalFailure(row, reason, null, dependencies.now())
+  await dependencies.store.commit({
+    tenantId: row.tenantId,
+    statements: [statement(dependencies.store)],
+    entries: [entry],
+  })
+}
