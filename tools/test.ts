@@ -4,7 +4,7 @@
  * which `npm test` puts first on the PATH.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { listProjectFiles, PROJECT_FOLDER } from './project-files.ts'
@@ -44,8 +44,9 @@ const tool = (name: string): Command => ({ program: process.execPath, args: [joi
 
 const SERVERS: Stage = { kind: 'commands', name: 'servers', commands: [tool('install-servers.ts')] }
 
-function allStages(): Stage[] {
-  const typeConfigs = ['tsconfig.json', 'tsconfig.node.json', 'tsconfig.workerd.json'].filter((path) => isThere(path))
+/** Every stage, in the order in which they run: the quick ones first. */
+export function allStages(): Stage[] {
+  const typeConfigs = readdirSync(PROJECT_FOLDER).filter((name) => /^tsconfig.*\.json$/.test(name))
   const checks = listProjectFiles(['tools']).flatMap((path) => /^tools\/(check-[a-z-]+\.ts)$/.exec(path)?.[1] ?? [])
   const inNode = (name: string, needsServers: boolean): Stage => {
     return { kind: 'vitest', name, args: ['--config', VITEST_CONFIG, '--project', name], needsServers }
@@ -134,7 +135,7 @@ function runVitest(name: string, args: readonly string[]): Counts {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`]
   const hasTests = listProjectFiles([`test/${name}`]).some((path) => path.endsWith('.test.ts'))
   const exitCode = run(bin('vitest', 'run', ...args, ...reporters, ...(hasTests ? [] : ['--passWithNoTests'])))
-  const report = isThere(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as VitestReport) : null
+  const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as VitestReport) : null
   rmSync(folder, { recursive: true })
   return report === null && !hasTests && exitCode === 0 ? addCounts([]) : countReport(report, exitCode)
 }
@@ -144,10 +145,6 @@ function run({ program, args }: Command): number | null {
   const { status, error } = spawnSync(program, args, { cwd: PROJECT_FOLDER, env: ENVIRONMENT, stdio: 'inherit' })
   if (error !== undefined) console.error(`${program} could not be run: ${error.message}`)
   return status
-}
-
-function isThere(path: string): boolean {
-  return existsSync(join(path.startsWith('/') ? '' : PROJECT_FOLDER, path))
 }
 
 function main(): void {

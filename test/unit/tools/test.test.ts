@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { addCounts, countReport, exitCodeOf, selectStages, summaryLine } from '../../../tools/test.ts'
+import { listProjectFiles } from '../../../tools/project-files.ts'
+import { addCounts, allStages, countReport, exitCodeOf, selectStages, summaryLine } from '../../../tools/test.ts'
 
 const report = (passed: number, failed = 0, pending = 0, todo = 0) => ({
   numPassedTests: passed,
@@ -64,5 +65,12 @@ describe('the stages', () => {
 
   it('fail: a name that no stage has', () => {
     expect(() => chosen('unti')).toThrow('there is no stage "unti": choose of servers, lint, unit, e2e')
+  })
+
+  it('ok: no folder of tests is left out', () => {
+    const folders = listProjectFiles(['test']).flatMap((path) => /^test\/([^/]+)\/.*\.test\.ts$/.exec(path)?.[1] ?? [])
+    const run = allStages().map(({ name }) => name)
+    expect([...new Set(folders)].filter((folder) => !run.includes(folder))).toEqual([])
+    expect(folders).toContain('unit')
   })
 })
