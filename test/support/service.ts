@@ -87,6 +87,8 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
           STATE_DIR: options.stateDir ?? folder.path,
           ADMIN_TOKEN: token,
           NODE_EXTRA_CA_CERTS: options.caFile,
+          // Nobody: tests ask nobody outside this machine.
+          DNS_RESOLVERS: 'http://127.0.0.1:1/dns-query',
           ...options.env,
         },
       })
