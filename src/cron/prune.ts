@@ -1,7 +1,9 @@
-/** Deletes what nobody needs any more: expired idempotency keys. */
+/** Deletes what nobody needs any more: expired idempotency keys and key authorizations. */
+import { deleteExpiredHttpChallenges } from '../store/http-challenges.ts'
 import { deleteExpiredIdempotencyKeys } from '../store/idempotency.ts'
 import type { CronDependencies } from './run-cron.ts'
 
 export async function prune({ store, now }: CronDependencies): Promise<void> {
   await deleteExpiredIdempotencyKeys(store, now())
+  await deleteExpiredHttpChallenges(store, now())
 }

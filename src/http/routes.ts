@@ -1,6 +1,7 @@
 /** Every route that is served. One line per resource. */
 import type { Route } from './define-route.ts'
 import { acmeAccountRoutes } from './routes/acme-accounts.ts'
+import { acmeChallengeRoutes } from './routes/acme-challenges.ts'
 import { acmeOrderRoutes } from './routes/acme-orders.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { certificateRoutes } from './routes/certificates.ts'
@@ -23,5 +24,6 @@ export const ROUTES: readonly Route[] = [
   ...certificateRoutes,
   ...acmeAccountRoutes,
   ...acmeOrderRoutes,
+  ...acmeChallengeRoutes,
   ...dnsProviderRoutes,
 ]

@@ -259,6 +259,18 @@ export const idempotencyKeys = sqliteTable(
   ],
 )
 
+/**
+ * What `/.well-known/acme-challenge/{token}` answers. The one table that is asked without a tenant: a token is the CA's,
+ * at least 128 random bits, and whoever knows it may have its key authorization, which is public by its nature.
+ */
+export const httpChallenges = sqliteTable('http_challenges', {
+  token: text().primaryKey().notNull(),
+  tenantId: text('tenant_id').notNull(),
+  orderId: text('order_id').notNull(),
+  keyAuthorization: text('key_authorization').notNull(),
+  expiresAtMs: integer('expires_at_ms').notNull(),
+})
+
 /** When each cron job last ran to its end, for `/readyz`. */
 export const cronRuns = sqliteTable('cron_runs', {
   job: text().primaryKey().notNull(),

@@ -1,7 +1,7 @@
 /** BIND, Pebble and the product, ready to order: the provider and the account of the tutorial's first steps. */
 import { type Bind, startBind } from './bind.ts'
 import { type Pebble, type PebbleOptions, startPebble } from './pebble.ts'
-import { type Service, startService } from './service.ts'
+import { type Service, type ServiceOptions, startService } from './service.ts'
 
 export interface AcmeSetup {
   readonly bind: Bind
@@ -17,6 +17,7 @@ export interface AcmeSetup {
 export interface AcmeSetupOptions {
   readonly zones?: readonly string[]
   readonly pebble?: Partial<PebbleOptions>
+  readonly service?: ServiceOptions
   /** The directory to register with, where it is not Pebble's own. */
   readonly directoryUrl?: (pebble: Pebble) => Promise<string>
   /** Settings of the DNS provider over the usual ones. */
@@ -27,7 +28,7 @@ export async function startAcmeSetup(options: AcmeSetupOptions = {}): Promise<Ac
   const zones = options.zones ?? ['acme.example']
   const bind = await startBind({ zones })
   const pebble = await startPebble({ dnsServer: bind.address, ...options.pebble })
-  const service = await startService({ caFile: pebble.caFile })
+  const service = await startService({ caFile: pebble.caFile, ...options.service })
   const directoryUrl = (await options.directoryUrl?.(pebble)) ?? pebble.directoryUrl
   const providerId = await createBindProvider(service, bind, zones, options.provider?.(bind))
   const account = await service.api('POST', '/v1/pki/acme/accounts', {

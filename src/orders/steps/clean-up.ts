@@ -1,10 +1,13 @@
-/** Removes what the order left outside: TXT values, and authorizations that nobody will complete any more. */
+/** Removes what the order left: TXT values, served key authorizations, authorizations that nobody will complete any more. */
+
+import { removeHttpChallenges } from '../../store/http-challenges.ts'
 import { logged, type OrderState } from '../order-state.ts'
 import type { Step, StepContext } from '../ports.ts'
-import { recordsOf } from './present.ts'
+import { recordsOf, tokensOf } from './present.ts'
 import { advance, afterFailure, effect, forEach } from './step.ts'
 
 export const cleanUp: Step = async (context, state) => {
+  await stopServing(context, state)
   const records = recordsOf(state)
   if (records.length === 0) return advance(await giveUpAuthorizations(context, state), 'settled')
   const removed = await context.dns.cleanUp(records)
@@ -26,6 +29,13 @@ export const cleanUp: Step = async (context, state) => {
   })
   const noted = logged(clean, context.now(), `TXT records removed: ${names.join(', ')}`)
   return advance(await giveUpAuthorizations(context, noted), 'settled', [entry])
+}
+
+async function stopServing(context: StepContext, state: OrderState): Promise<void> {
+  const tokens = tokensOf(state).map(({ token }) => token)
+  if (tokens.length === 0) return
+  const statements = [removeHttpChallenges(context.store, state, tokens)]
+  await context.store.commit({ tenantId: state.tenantId, statements, entries: [] })
 }
 
 /**

@@ -1,12 +1,17 @@
-/** Publishes the TXT values (RFC 8555 §8.4). Where they go is written down before they are written. */
+/**
+ * Publishes what the challenges ask for: TXT values (RFC 8555 §8.4), which are written down before they are written, or
+ * key authorizations over HTTP (§8.3).
+ */
 
 import { err, ok, type Result } from '../../core/result.ts'
+import { putHttpChallenges } from '../../store/http-challenges.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName, type RecordState } from '../order-state.ts'
-import type { PeerFailure, Step, StepContext } from '../ports.ts'
+import type { PeerFailure, Step, StepContext, StepResult } from '../ports.ts'
 import { advance, afterFailure, effect, forEach } from './step.ts'
 
 export const present: Step = async (context, state) => {
   if (state.request.solver === 'manual') return advance(state, 'respond')
+  if (state.request.challengeType === 'http-01') return serveOverHttp(context, state)
   const placed = await placeRecords(context, state)
   if (!placed.ok) return afterFailure(context, state, placed.error)
   const intent = { ...state, authorizations: placed.value }
@@ -19,6 +24,29 @@ export const present: Step = async (context, state) => {
     records: records.map(({ name, zone, providerId }) => ({ name, zone, dns_provider_id: providerId })),
   })
   return advance(logged(intent, context.now(), `TXT records written: ${names.join(', ')}`), 'propagate', [entry])
+}
+
+/** RFC 8555 §8.3: served until the order is cleaned up, at the latest until the CA has given the order up. */
+async function serveOverHttp(context: StepContext, state: OrderState): Promise<StepResult> {
+  const rows = tokensOf(state).map(({ token, keyAuthorization }) => ({
+    token,
+    keyAuthorization,
+    tenantId: state.tenantId,
+    orderId: state.orderId,
+    expiresAtMs: context.now() + HTTP_LIFETIME_MS,
+  }))
+  const statements = putHttpChallenges(context.store, rows)
+  await context.store.commit({ tenantId: state.tenantId, statements, entries: [] })
+  return advance(logged(state, context.now(), 'key authorizations are served over HTTP'), 'respond')
+}
+
+/** CAs keep pending orders for a week at most. */
+const HTTP_LIFETIME_MS = 8 * 86_400_000
+
+/** The tokens that an order has, or may have, served over HTTP. */
+export function tokensOf(state: OrderState): readonly { token: string; keyAuthorization: string }[] {
+  if (state.request.challengeType !== 'http-01' || state.request.solver === 'manual') return []
+  return state.authorizations.flatMap(({ challenge }) => (challenge === null ? [] : [challenge]))
 }
 
 /** The records that an order has, or may have, in DNS. */

@@ -1,0 +1,30 @@
+/** `/.well-known/acme-challenge/{token}`: what a CA asks for (RFC 8555 §8.3), for every order of every tenant. */
+import { z } from '@hono/zod-openapi'
+import { findHttpChallenge } from '../../store/http-challenges.ts'
+import { raw } from '../answer.ts'
+import { definePublicRoute, type Route } from '../define-route.ts'
+import { missing } from '../error-envelope.ts'
+
+/** RFC 8555 §8.3: a token is base64url, without padding; longer ones than this are no CA's. */
+const TOKEN = /^[A-Za-z0-9_-]{1,256}$/
+
+const answerChallenge = definePublicRoute({
+  method: 'get',
+  path: '/.well-known/acme-challenge/{token}',
+  tag: 'ACME',
+  summary: 'Answer an http-01 challenge',
+  description: 'Route this path of your hosts here, or redirect it.',
+  access: { public: 'CAs have none' },
+  params: z.object({ token: z.string() }),
+  responses: {
+    200: { description: 'The key authorization', mediaTypes: ['application/octet-stream'] },
+  },
+  async handler({ params: { token }, deps }) {
+    const known = TOKEN.test(token) ? await findHttpChallenge(deps.store, token, deps.now()) : null
+    if (known === null) throw missing('challenge')
+    // As in the example of RFC 8555 §8.3.
+    return raw(200, 'application/octet-stream', known)
+  },
+})
+
+export const acmeChallengeRoutes: readonly Route[] = [answerChallenge]

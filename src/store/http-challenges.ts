@@ -1,0 +1,46 @@
+/** Key authorizations that are served over HTTP (RFC 8555 §8.3) while their orders run. */
+import { and, eq, inArray, lte } from 'drizzle-orm'
+import { httpChallenges } from './schema.ts'
+import type { Store } from './store.ts'
+import { type Statement, statement } from './work.ts'
+
+export type HttpChallengeRow = typeof httpChallenges.$inferSelect
+
+/** The key authorization of a token, or null. Of no tenant: see the schema. */
+export async function findHttpChallenge(
+  store: Pick<Store, 'db'>,
+  token: string,
+  nowMs: number,
+): Promise<string | null> {
+  const row = await store.db.select().from(httpChallenges).where(eq(httpChallenges.token, token)).get()
+  return row === undefined || row.expiresAtMs <= nowMs ? null : row.keyAuthorization
+}
+
+/** Serves them from now on. Idempotent. */
+export function putHttpChallenges(store: Store, rows: readonly HttpChallengeRow[]): readonly Statement[] {
+  return rows.map((row) => statement(store.db.insert(httpChallenges).values(row).onConflictDoNothing()))
+}
+
+/** Serves them no longer. Only those of the tenant's own order. */
+export function removeHttpChallenges(
+  store: Store,
+  order: Pick<HttpChallengeRow, 'tenantId' | 'orderId'>,
+  tokens: readonly string[],
+): Statement {
+  return statement(
+    store.db
+      .delete(httpChallenges)
+      .where(
+        and(
+          inArray(httpChallenges.token, [...tokens]),
+          eq(httpChallenges.tenantId, order.tenantId),
+          eq(httpChallenges.orderId, order.orderId),
+        ),
+      ),
+  )
+}
+
+/** Deletes what is past its time, of every tenant. Not a change of anybody's: written directly. */
+export async function deleteExpiredHttpChallenges(store: Store, nowMs: number): Promise<void> {
+  await store.db.delete(httpChallenges).where(lte(httpChallenges.expiresAtMs, nowMs))
+}
