@@ -30,7 +30,7 @@ export function challengeDns(
   }
   const context = lookupContext(dependencies)
   return {
-    place: (domain, providerId) => place({ dependencies, context, tenantId, open }, domain, providerId),
+    place: (domain, providerIds) => place({ dependencies, context, tenantId, open }, domain, providerIds),
     present: (records) => applyAll(applyInZone, tenantId, 'present', records),
     cleanUp: (records) => applyAll(applyInZone, tenantId, 'clean-up', records),
     look: (records) => look(context, open, records),
@@ -53,10 +53,10 @@ interface Placing {
 async function place(
   placing: Placing,
   domain: string,
-  providerId: string | null,
+  providerIds: readonly string[] | null,
 ): Promise<Result<Placement, PeerFailure>> {
   const rows = await allDnsProviders(placing.dependencies.store, placing.tenantId)
-  const allowed = providerId === null ? rows : rows.filter(({ id }) => id === providerId)
+  const allowed = providerIds === null ? rows : rows.filter(({ id }) => providerIds.includes(id))
   const target = await follow(placing, allowed, dns01RecordName(domain))
   if (!target.ok) return target
   const failures: PeerFailure[] = []

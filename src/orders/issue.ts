@@ -36,7 +36,8 @@ export interface IssueInput {
   readonly autoRenew: boolean
   readonly key: CertificateKeySpec
   readonly csrPem: string | null
-  readonly dnsProviderId: string | null
+  /** The providers that may serve the names; null: all of the tenant's. */
+  readonly dnsProviderIds: readonly string[] | null
   readonly preferredChain: string | null
   readonly profile: string | null
   readonly notAfterMs: number | null
@@ -97,7 +98,7 @@ export async function checkRequest(
     autoRenew: input.autoRenew,
     key: input.csrPem === null ? input.key : null,
     csrBase64: input.csrPem === null ? null : await checkCsr(input.csrPem, domains.value),
-    dnsProviderId: input.dnsProviderId,
+    dnsProviderIds: input.dnsProviderIds,
     preferredChain: input.preferredChain ?? account.preferredChain,
     profile: input.profile ?? account.profile,
     notAfterMs: input.notAfterMs,
@@ -128,7 +129,7 @@ async function activeAccount(store: Store, tenantId: string, accountId: string):
 /** dns-01 by the product itself needs a provider for every name. */
 async function requireServed(dependencies: ProviderDependencies, actor: Actor, request: OrderRequest): Promise<void> {
   if (request.challengeType !== 'dns-01' || request.solver === 'manual') return
-  const details = await checkServed(dependencies, actor.tenantId, request.domains, request.dnsProviderId)
+  const details = await checkServed(dependencies, actor.tenantId, request.domains, request.dnsProviderIds)
   if (details.length === 0) return
   const [first] = details
   throw new AppError('invalid_request', `${first?.path}: ${first?.message}`, { details })

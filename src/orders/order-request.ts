@@ -13,8 +13,11 @@ export interface OrderRequest {
   readonly key: CertificateKeySpec | null
   /** A CSR of the caller's own, DER as base64: its key never reaches us. */
   readonly csrBase64: string | null
-  /** Serves every name, instead of the provider whose zones match best. */
-  readonly dnsProviderId: string | null
+  /**
+   * Those that may serve its names: the one asked for, or those within the paths of the token that ordered. Null: all.
+   * Renewals keep to it, so that a token never aims a provider at a zone for longer than it may itself.
+   */
+  readonly dnsProviderIds: readonly string[] | null
   readonly preferredChain: string | null
   readonly profile: string | null
   /** Asked of the CA in the order (RFC 8555 §7.4); epoch milliseconds. */

@@ -89,7 +89,7 @@ export interface PropagationLook {
 /** DNS, by way of the tenant's providers. */
 export interface DnsPort {
   /** Follows CNAMEs from `_acme-challenge.<domain>` and finds the provider and zone that serve where they lead. */
-  place(domain: string, providerId: string | null): Promise<Result<Placement, PeerFailure>>
+  place(domain: string, providerIds: readonly string[] | null): Promise<Result<Placement, PeerFailure>>
   present(records: readonly RecordState[]): Promise<Result<void, PeerFailure>>
   look(records: readonly RecordState[]): Promise<PropagationLook>
   cleanUp(records: readonly RecordState[]): Promise<Result<void, PeerFailure>>

@@ -37,13 +37,12 @@ export async function checkServed(
   dependencies: ProviderDependencies,
   tenantId: string,
   domains: readonly string[],
-  providerId: string | null,
+  providerIds: readonly string[] | null,
 ): Promise<readonly ErrorDetail[]> {
   const rows = await allDnsProviders(dependencies.store, tenantId)
-  if (providerId !== null && !rows.some(({ id }) => id === providerId)) {
-    return [{ path: 'dns_provider_id', message: `there is no DNS provider ${providerId}` }]
-  }
-  const allowed = providerId === null ? rows : rows.filter(({ id }) => id === providerId)
+  const gone = providerIds?.find((wanted) => !rows.some(({ id }) => id === wanted))
+  if (gone !== undefined) return [{ path: 'dns_provider_id', message: `there is no DNS provider ${gone}` }]
+  const allowed = providerIds === null ? rows : rows.filter(({ id }) => providerIds.includes(id))
   const details: ErrorDetail[] = []
   for (const [index, domain] of domains.entries()) {
     const served = await findServing(dependencies, tenantId, allowed, domain)

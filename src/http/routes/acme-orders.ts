@@ -4,11 +4,14 @@ import { formatTime, parseTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
+import { coversResource, type Principal } from '../../core/principal.ts'
 import { issueCertificate } from '../../orders/issue.ts'
 import type { OrderReport } from '../../orders/order-report.ts'
 import { CHALLENGE_TYPES } from '../../orders/order-request.ts'
 import { cancelOrder, completeChallenge, orderOfChallenge, readOrder, refreshOrder } from '../../orders/orders.ts'
 import { type AcmeOrderRow, listAcmeOrders } from '../../store/acme-orders.ts'
+import { allDnsProviders } from '../../store/dns-providers.ts'
+import type { Store } from '../../store/store.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { certificateKeyOf, KEY_FIELDS } from '../key-fields.ts'
@@ -85,7 +88,7 @@ const issue = defineRoute({
   idempotent: true,
   body: issueBody,
   responses: { 202: { description: 'The order', schema: orderSchema } },
-  async handler({ body, actor, deps }) {
+  async handler({ body, principal, actor, deps }) {
     const row = await issueCertificate(deps, actor, {
       accountId: body.account_id,
       domains: body.domains,
@@ -93,7 +96,7 @@ const issue = defineRoute({
       autoRenew: body.auto_renew,
       key: certificateKeyOf(body),
       csrPem: body.csr_pem ?? null,
-      dnsProviderId: body.dns_provider_id ?? null,
+      dnsProviderIds: await providersFor(deps.store, principal, body.dns_provider_id),
       preferredChain: body.preferred_chain ?? null,
       profile: body.profile ?? null,
       notAfterMs: body.not_after === undefined ? null : timeOf('not_after', body.not_after),
@@ -102,6 +105,18 @@ const issue = defineRoute({
     return json(202, showOrder(await readOrder(deps, actor.tenantId, row.id)))
   },
 })
+
+/** The provider that was asked for; for a token with paths those that it sees; else all. */
+async function providersFor(
+  store: Store,
+  principal: Principal,
+  providerId: string | undefined,
+): Promise<readonly string[] | null> {
+  if (providerId !== undefined) return [providerId]
+  if (principal.paths === null) return null
+  const rows = await allDnsProviders(store, principal.tenantId)
+  return rows.map(({ id }) => id).filter((id) => coversResource(principal, `pki/dns-providers/${id}`))
+}
 
 function timeOf(field: string, text: string): number {
   const ms = parseTime(text)

@@ -62,7 +62,7 @@ async function placeRecords(
   return forEach(state.authorizations, async (authorization) => {
     const { challenge, status, record } = authorization
     if (challenge === null || status === 'valid' || record !== null) return ok(authorization)
-    const place = await context.dns.place(authorization.domain, state.request.dnsProviderId)
+    const place = await context.dns.place(authorization.domain, state.request.dnsProviderIds)
     if (!place.ok) {
       const message = `${orderedName(authorization)}: ${place.error.message}`
       return err({ ...place.error, message })
