@@ -30,11 +30,12 @@ export async function checkResource(
   principal: Principal,
   actor: Actor,
   resource: string,
-  isItem: boolean,
 ): Promise<void> {
   if (coversResource(principal, resource)) return
   await journalRefusal(deps, route, actor, resource, 'path')
-  throw isItem ? missing(resource) : new AppError('forbidden', "That is outside of this token's paths")
+  const isArea = resource.endsWith('*') || ('resource' in route.access && route.access.resource === resource)
+  if (!isArea) throw missing(resource)
+  throw new AppError('forbidden', "That is outside of this token's paths")
 }
 
 /** `authorization.failed`: who was refused what. */

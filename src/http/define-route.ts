@@ -13,9 +13,9 @@ export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
 
 /**
  * Who may call: one of the scopes, for one resource. Scopes are alternatives; `any-token` is any valid token.
- * A resource that depends on the parameters is an item (outside of the token's paths: `not_found`), a fixed one is an
- * area (outside: `forbidden`). Lists name what they show as a glob: `pki/certificates/cert_*`. A handler that learns
- * the resource only by looking it up asks `requireResource`, and declares `null` here.
+ * A resource that depends on the parameters is an item (outside of the token's paths: `not_found`); a fixed one, or one
+ * that ends in `*`, is an area (outside: `forbidden`). Lists name what they show as a glob: `pki/certificates/cert_*`.
+ * A handler that learns the resource only by looking it up asks `requireResource`, and declares `null` here.
  */
 export interface Access<Params, Query, Body> {
   readonly scope: Scope | readonly Scope[] | 'any-token'

@@ -39,7 +39,7 @@ export async function serve(served: Served): Promise<Answer> {
   await checkScope(deps, route, route.access, principal, actor)
   const { params, query, body, json } = await readParts(served)
   for (const resource of resourcesOf(route.access, params, query, body)) {
-    await checkResource(deps, route, principal, actor, resource, typeof route.access.resource === 'function')
+    await checkResource(deps, route, principal, actor, resource)
   }
   const input: RouteInput<unknown, unknown, unknown> = {
     params,
@@ -49,7 +49,7 @@ export async function serve(served: Served): Promise<Answer> {
     actor,
     deps,
     request: facts,
-    requireResource: (resource) => checkResource(deps, route, principal, actor, resource, true),
+    requireResource: (resource) => checkResource(deps, route, principal, actor, resource),
   }
   if (!route.idempotent) return route.handle(input)
   return answerOnce(deps, principal, facts, json, () => route.handle(input))

@@ -38,6 +38,7 @@ export interface RequestOptions {
 export interface TestAnswer {
   readonly status: number
   readonly headers: Headers
+  readonly bytes: Uint8Array
   readonly text: string
   // biome-ignore lint/suspicious/noExplicitAny: tests read answers of every shape and compare what they find.
   readonly json: any
@@ -108,11 +109,13 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
         },
         {},
       )
-      const text = await response.text()
+      const bytes = new Uint8Array(await response.arrayBuffer())
+      const text = new TextDecoder().decode(bytes)
       const isJson = response.headers.get('content-type') === 'application/json'
       return {
         status: response.status,
         headers: response.headers,
+        bytes,
         text,
         json: isJson && text !== '' ? JSON.parse(text) : null,
       }
