@@ -1,0 +1,35 @@
+/** What the type `hetzner` is called and needs. */
+import { ok } from '../../core/result.ts'
+import type { DnsProviderDescriptor } from '../dns-provider.ts'
+import { ENDPOINT_SETTING, parseEndpoint, parseToken } from '../http-settings.ts'
+import { createHetznerClient } from './client.ts'
+import { createHetznerProvider } from './provider.ts'
+
+export const HETZNER: DnsProviderDescriptor = {
+  code: 'hetzner',
+  aliases: [],
+  name: 'Hetzner DNS',
+  docs: 'https://docs.hetzner.cloud/reference/cloud#zones',
+  settings: [
+    {
+      name: 'api_token',
+      description:
+        "An API token of the zones' project in the Hetzner Console, with Read & Write; tokens of the former DNS console do not work",
+      required: true,
+      secret: true,
+    },
+    ENDPOINT_SETTING,
+  ],
+  propagation: { timeoutSeconds: 300, intervalSeconds: 5 },
+  defaultTtlSeconds: 60,
+  listsZones: true,
+  create(settings, { http, now, allowPrivateTargets }) {
+    const apiToken = parseToken('api_token', settings.api_token)
+    if (!apiToken.ok) return apiToken
+    const endpoint = parseEndpoint(settings.endpoint, 'https://api.hetzner.cloud/v1', allowPrivateTargets)
+    if (!endpoint.ok) return endpoint
+    return ok(
+      createHetznerProvider(createHetznerClient({ http, now, endpoint: endpoint.value, apiToken: apiToken.value })),
+    )
+  },
+}
