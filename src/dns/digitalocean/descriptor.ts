@@ -1,0 +1,33 @@
+/** What the type `digitalocean` is called and needs. */
+import { ok } from '../../core/result.ts'
+import type { DnsProviderDescriptor } from '../dns-provider.ts'
+import { ENDPOINT_SETTING, parseEndpoint, parseToken } from '../http-settings.ts'
+import { createDigitalOceanClient } from './client.ts'
+import { createDigitalOceanProvider } from './provider.ts'
+
+export const DIGITALOCEAN: DnsProviderDescriptor = {
+  code: 'digitalocean',
+  aliases: [],
+  name: 'DigitalOcean',
+  docs: 'https://docs.digitalocean.com/reference/api/api-reference/#tag/Domain-Records',
+  settings: [
+    {
+      name: 'api_token',
+      description: 'A personal access token with the scopes domain:create, domain:read and domain:delete',
+      required: true,
+      secret: true,
+    },
+    ENDPOINT_SETTING,
+  ],
+  propagation: { timeoutSeconds: 300, intervalSeconds: 5 },
+  defaultTtlSeconds: 60,
+  listsZones: true,
+  create(settings, { http, now, allowPrivateTargets }) {
+    const apiToken = parseToken('api_token', settings.api_token)
+    if (!apiToken.ok) return apiToken
+    const endpoint = parseEndpoint(settings.endpoint, 'https://api.digitalocean.com/v2', allowPrivateTargets)
+    if (!endpoint.ok) return endpoint
+    const client = createDigitalOceanClient({ http, now, endpoint: endpoint.value, apiToken: apiToken.value })
+    return ok(createDigitalOceanProvider(client))
+  },
+}
