@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 
-export const DEV_VARS = '.dev.vars'
+/** Another file by DEV_VARS in the environment: for several services on one machine. */
+export const DEV_VARS = process.env.DEV_VARS ?? '.dev.vars'
 
 /** A new entry of a key ring: an id that sorts by day, and 256 random bits. */
 export function newKeyRingEntry(now: Date): string {
