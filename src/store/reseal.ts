@@ -139,7 +139,6 @@ async function resealRows(
   const counted = (keyId: string) => {
     total.byKey[keyId] = (total.byKey[keyId] ?? 0) + 1
   }
-  const updates: { readonly keyId: string; readonly update: SQL }[] = []
   for (const row of rows) {
     if (row.sealed === null) continue
     const keyId = sealKeyId(row.sealed) ?? 'none'
@@ -148,17 +147,13 @@ async function resealRows(
       counted(keyId)
       if (keyId !== store.ring.currentKeyId) total.remaining += 1
     } else {
-      updates.push({ keyId, update: replace(sealed, row, fresh) })
+      // One by one: drizzle's batch takes no raw SQL on D1, and each update stands for itself.
+      const { meta } = await store.db.run(replace(sealed, row, fresh))
+      const won = meta.changes === 1
+      counted(won ? store.ring.currentKeyId : keyId)
+      if (won) total.resealed += 1
+      else total.remaining += 1
     }
-  }
-  const [first, ...others] = updates.map(({ update }) => store.db.run(update))
-  if (first === undefined) return
-  const results = await store.db.batch([first, ...others])
-  for (const [index, { keyId }] of updates.entries()) {
-    const won = results[index]?.meta.changes === 1
-    counted(won ? store.ring.currentKeyId : keyId)
-    if (won) total.resealed += 1
-    else total.remaining += 1
   }
 }
 
