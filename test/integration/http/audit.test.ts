@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
+import { bindings } from '../support/bindings.ts'
+import { testApp } from '../support/worker-app.ts'
+
+const put = (app: Awaited<ReturnType<typeof testApp>>, path: string) =>
+  app.request('PUT', `/v1/secrets/${path}`, { body: { data: { value: 'MARKED-SECRET' }, secret_type: 'json' } })
+
+describe('/v1/audit', () => {
+  it('ok: newest first, filtered by event, resource, actor and time, page by page', async () => {
+    const app = await testApp()
+    await put(app, 'audit/a')
+    app.nowMs += 60_000
+    await put(app, 'audit/b')
+    await app.request('GET', '/v1/secrets/audit/a')
+    const events = async (query: string) =>
+      (await app.request('GET', `/v1/audit?${query}`)).json.data.map(
+        ({ event, resource }: { event: string; resource: string }) => `${event} ${resource}`,
+      )
+    expect(await events('')).toEqual([
+      'secret.read secrets/audit/a',
+      'secret.written secrets/audit/b',
+      'secret.written secrets/audit/a',
+    ])
+    expect(await events('resource=secrets/audit/a')).toEqual([
+      'secret.read secrets/audit/a',
+      'secret.written secrets/audit/a',
+    ])
+    expect(await events('event=secret.read')).toEqual(['secret.read secrets/audit/a'])
+    expect(await events('actor=tok_nobody')).toEqual([])
+    const first = await app.request('GET', '/v1/audit?limit=2')
+    expect(first.json).toMatchObject({ has_more: true })
+    const second = await app.request('GET', `/v1/audit?limit=2&cursor=${first.json.cursor}`)
+    expect(second.json.data).toHaveLength(1)
+    expect(second.json).toMatchObject({ has_more: false, cursor: null })
+    expect(first.text).not.toContain('MARKED-SECRET')
+  })
+
+  it('fail: a row that was changed afterwards breaks the chain, and the answer says which', async () => {
+    const app = await testApp()
+    for (const name of ['c', 'd', 'e']) await put(app, `audit/${name}`)
+    expect((await app.request('GET', '/v1/audit/verify')).json).toMatchObject({ holds: true })
+    const list = await app.request('GET', '/v1/audit?resource=secrets/audit/d')
+    const [{ seq }] = list.json.data
+    const change = (actor: string) =>
+      bindings.DB.prepare('UPDATE journal SET actor = ? WHERE tenant_id = ? AND seq = ?')
+        .bind(actor, DEFAULT_TENANT_ID, seq)
+        .run()
+    await change('tok_somebody_else')
+    expect((await app.request('GET', '/v1/audit/verify')).json).toMatchObject({ holds: false, broken_at: seq })
+    await change('tok_admin')
+    expect((await app.request('GET', '/v1/audit/verify')).json).toMatchObject({ holds: true })
+    const { meta } = await bindings.DB.prepare('DELETE FROM journal WHERE tenant_id = ? AND seq = ?')
+      .bind(DEFAULT_TENANT_ID, seq)
+      .run()
+    expect(meta.changes).toBe(1)
+    expect((await app.request('GET', '/v1/audit/verify')).json).toMatchObject({ holds: false, broken_at: seq + 1 })
+  })
+})
