@@ -20,7 +20,7 @@ type Answer<T> = Promise<Result<T, DnsProviderError>>
 
 export interface ZoneSource {
   list(signal: AbortSignal): Answer<readonly FoundZone[]>
-  /** Those of exactly this name; empty where there is none. */
+  /** All of this name. Others may come with them; they are passed over. */
   named(name: string, signal: AbortSignal): Answer<readonly FoundZone[]>
   /** The setting that restricts the provider to one zone; null where there is no such setting. */
   readonly setting: string | null

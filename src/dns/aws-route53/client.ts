@@ -36,8 +36,8 @@ export interface Route53Client {
   /** https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListHostedZones.html, every page. */
   listZones(signal: AbortSignal): Promise<Result<readonly FoundZone[], DnsProviderError>>
   /**
-   * https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListHostedZonesByName.html: those of exactly this name,
-   * of which there may be several.
+   * https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListHostedZonesByName.html: all of this name, of which
+   * there may be several, and some behind them.
    */
   listZonesNamed(name: string, signal: AbortSignal): Promise<Result<readonly FoundZone[], DnsProviderError>>
   /** https://docs.aws.amazon.com/Route53/latest/APIReference/API_GetHostedZone.html */
@@ -160,7 +160,7 @@ export function createRoute53Client(options: Route53ClientOptions): Route53Clien
       return pages('list zones', pathFrom(null), (page) => pathFrom(textAt(page, 'NextMarker') ?? ''), signal)
     },
 
-    async listZonesNamed(name, signal) {
+    listZonesNamed(name, signal) {
       // Zones come in order from this name on; after the last of that name, the rest is of no interest.
       const wanted = toRoute53Name(name)
       const next = (page: XmlElement): string | null => {
@@ -170,8 +170,7 @@ export function createRoute53Client(options: Route53ClientOptions): Route53Clien
         return `/hostedzonesbyname?${queryOf({ dnsname, hostedzoneid, maxitems: ZONES_PER_PAGE })}`
       }
       const first = `/hostedzonesbyname?${queryOf({ dnsname: wanted, maxitems: ZONES_PER_PAGE })}`
-      const zones = await pages('find zone', first, next, signal)
-      return zones.ok ? ok(zones.value.filter((zone) => zone.name === name)) : zones
+      return pages('find zone', first, next, signal)
     },
 
     async readZone(zoneId, signal) {

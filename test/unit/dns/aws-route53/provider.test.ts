@@ -106,6 +106,36 @@ describe('calls to Route 53', () => {
     expect(service.sets).toEqual([])
   })
 
+  it('ok: sets behind the one that is looked for are not taken for it', async () => {
+    const service = fakeRoute53(KEY, ZONES)
+    const behind = [
+      { ...txt([]), type: 'TYPE65', values: ['\\# 3 abcdef'] },
+      { ...txt(['other']), name: 'www.example.test' },
+    ]
+    const provider = build(service.fetch)
+    for (const sets of [behind, behind.slice(1)]) {
+      service.sets = sets
+      expect(await provider.present('example.test', [RECORD], soon())).toEqual(DONE)
+      expect(service.sets).toEqual([...sets, txt(['one'], 60)])
+    }
+  })
+
+  it('ok: private zones are not listed', async () => {
+    const listed = await build(fakeRoute53(KEY, ZONES).fetch).listZones(soon())
+    expect(listed).toEqual({ ok: true, value: ['example.test', 'twice.test', 'split.test'] })
+  })
+
+  it('ok: a name with a star is spelled as the API has it, and signed so', async () => {
+    const service = fakeRoute53(KEY, ZONES)
+    const provider = build(service.fetch)
+    const record = { ...RECORD, name: '*.example.test' }
+    expect(await provider.findZone(record.name, soon())).toEqual({ ok: true, value: 'example.test' })
+    expect(await provider.present('example.test', [record], soon())).toEqual(DONE)
+    expect(await provider.present('example.test', [record], soon())).toEqual(DONE)
+    expect(service.calls).toContain('GET /hostedzone/Z0/rrset?name=%5C052.example.test.&type=TXT&maxitems=1')
+    expect(service.sets).toEqual([{ ...txt(['one'], 60), name: '*.example.test' }])
+  })
+
   it('ok: 300 names take as many batches as the limits of one demand', async () => {
     const service = fakeRoute53(KEY, ZONES)
     const provider = build(service.fetch)

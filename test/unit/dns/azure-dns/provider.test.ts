@@ -211,6 +211,23 @@ describe('what Azure refuses', () => {
     expect(service.calls).toHaveLength(2)
   })
 
+  it('fail: an access token that an answer repeats is not told', async () => {
+    const service = fakeAzure(SERVED, ZONES)
+    const forgetful: Fetch = async (address, init) => {
+      const token = new Headers(init?.headers).get('authorization')?.slice('Bearer '.length)
+      if (address.startsWith(FAKE_AZURE_LOGIN)) return service.fetch(address, init)
+      return wrapped(401, 'InvalidAuthenticationToken', `The access token ${token} is invalid.`)
+    }
+    expect(await build(forgetful).listZones(soon())).toEqual({
+      ok: false,
+      error: {
+        kind: 'unauthorized',
+        message: 'azure_dns: list zones: 401 InvalidAuthenticationToken: The access token (secret) is invalid.',
+        retryAfterSeconds: null,
+      },
+    })
+  })
+
   it('fail: a zone that goes after it was found', async () => {
     const service = fakeAzure(SERVED, ZONES)
     const provider = build(service.fetch)

@@ -87,10 +87,14 @@ describe('calls to DigitalOcean', () => {
     const service = fakeDigitalOcean(TOKEN, DOMAINS)
     service.add({ ...THERE, data: 'one' })
     service.add({ ...THERE, name: 'www', data: 'one' })
+    service.add({ ...THERE, type: 'SPF', data: 'one' })
     const unfiltered: Fetch = (address, init) =>
       service.fetch(address.replace('type=TXT&name=_acme-challenge.www.example.test&', ''), init)
     expect(await build(unfiltered).cleanUp('example.test', [RECORD], soon())).toEqual(DONE)
-    expect(service.records.map(({ name }) => name)).toEqual(['www'])
+    expect(service.records.map(({ type, name }) => [type, name])).toEqual([
+      ['TXT', 'www'],
+      ['SPF', '_acme-challenge.www'],
+    ])
   })
 
   it('ok: a record that goes between looking and deleting is clean', async () => {
