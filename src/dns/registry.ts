@@ -1,14 +1,27 @@
 /** Every kind of DNS provider, by the type that the API calls it, and the settings that all of them share. */
 import { parseDurationSeconds } from '../core/duration.ts'
 import { err, ok, type Result } from '../core/result.ts'
+import { AWS_ROUTE53 } from './aws-route53/descriptor.ts'
+import { AZURE_DNS } from './azure-dns/descriptor.ts'
 import { CLOUDFLARE } from './cloudflare/descriptor.ts'
+import { DIGITALOCEAN } from './digitalocean/descriptor.ts'
 import type { DnsProviderDescriptor } from './dns-provider.ts'
+import { GOOGLE_CLOUD_DNS } from './google-cloud-dns/descriptor.ts'
+import { HETZNER } from './hetzner/descriptor.ts'
 import { formatHostPort, parseServer } from './host-port.ts'
 import { MAX_CONFIGURED_NAME_SERVERS, MAX_PROPAGATION_SECONDS, MAX_TTL_SECONDS } from './limits.ts'
 import { RFC2136 } from './rfc2136/descriptor.ts'
 
 /** One row per type. */
-export const DNS_PROVIDERS: readonly DnsProviderDescriptor[] = [CLOUDFLARE, RFC2136]
+export const DNS_PROVIDERS: readonly DnsProviderDescriptor[] = [
+  AWS_ROUTE53,
+  AZURE_DNS,
+  CLOUDFLARE,
+  DIGITALOCEAN,
+  GOOGLE_CLOUD_DNS,
+  HETZNER,
+  RFC2136,
+]
 
 const BY_TYPE: ReadonlyMap<string, DnsProviderDescriptor> = new Map(
   DNS_PROVIDERS.flatMap((each) => [each.code, ...each.aliases].map((type) => [type, each] as const)),

@@ -18,7 +18,13 @@ import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
 
-const settingValue = z.union([z.string().max(16_384), z.number(), z.array(z.string().max(512)).max(20)])
+/** Lists of servers, and a service account's key file as the object that it is, are taken as well as text. */
+const settingValue = z.union([
+  z.string().max(16_384),
+  z.number(),
+  z.array(z.string().max(512)).max(20),
+  z.record(z.string().max(64), z.string().max(8_192)),
+])
 const settingsSchema = z.record(z.string().max(64), settingValue)
 
 const providerSchema = z
@@ -192,9 +198,12 @@ export const dnsProviderRoutes: readonly Route[] = [
 
 /** As they are stored: text, lists joined by commas. */
 function settingsOf(values: z.output<typeof settingsSchema> | undefined): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(values ?? {}).map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : String(value)]),
-  )
+  return Object.fromEntries(Object.entries(values ?? {}).map(([name, value]) => [name, settingText(value)]))
+}
+
+function settingText(value: z.output<typeof settingValue>): string {
+  if (typeof value !== 'object') return String(value)
+  return Array.isArray(value) ? value.join(',') : JSON.stringify(value)
 }
 
 function showProvider(row: Omit<DnsProviderRow, 'sealedCredentials'>): z.input<typeof providerSchema> {
