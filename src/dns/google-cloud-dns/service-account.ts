@@ -51,7 +51,7 @@ export function parseServiceAccount(text: string): Result<ServiceAccount, string
 
 /** https://developers.google.com/identity/protocols/oauth2/service-account#authorizingrequests */
 export async function signAssertion(account: ServiceAccount, nowMs: number): Promise<Result<string, string>> {
-  let key: CryptoKey
+  let key: Awaited<ReturnType<typeof importPKCS8>>
   try {
     key = await importPKCS8(account.privateKeyPem, 'RS256')
   } catch {
