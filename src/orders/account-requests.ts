@@ -12,13 +12,18 @@ import type { AcmePort, CaAuthorization, CaChallenge, CaOrder, PeerFailure } fro
 /** The port of one account. */
 export function acmePort(client: AcmeClient): AcmePort {
   return {
-    async newOrder({ domains, profile, notAfterMs }) {
+    async newOrder({ domains, profile, notAfterMs, replaces }) {
       const made = await client.newOrder({
         identifiers: domains.map((value) => ({ type: 'dns' as const, value })),
         ...(profile === null ? {} : { profile }),
         ...(notAfterMs === null ? {} : { notAfterMs }),
+        ...(replaces === null ? {} : { replaces }),
       })
-      return map(made, ({ orderUrl, order }) => ({ orderUrl, order: caOrder(order) }))
+      return map(made, ({ orderUrl, order, replacesRefused }) => ({
+        orderUrl,
+        order: caOrder(order),
+        isReplacement: replaces !== null && !replacesRefused && order.replaces === replaces,
+      }))
     },
     order: async (url) => map(await client.order(url), caOrder),
     authorization: async (url) => map(await client.authorization(url), (each) => caAuthorization(client, each)),

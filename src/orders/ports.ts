@@ -35,6 +35,13 @@ export interface CaOrder {
   readonly retryAtMs: number | null
 }
 
+export interface CreatedCaOrder {
+  readonly orderUrl: string
+  readonly order: CaOrder
+  /** Did the CA take the order as the replacement that it was sent as? */
+  readonly isReplacement: boolean
+}
+
 export interface CaAuthorization {
   readonly domain: string
   readonly wildcard: boolean
@@ -65,7 +72,9 @@ export interface AcmePort {
     readonly domains: readonly string[]
     readonly profile: string | null
     readonly notAfterMs: number | null
-  }): Promise<Result<{ readonly orderUrl: string; readonly order: CaOrder }, PeerFailure>>
+    /** RFC 9773 §5: the certID of the certificate that is renewed. */
+    readonly replaces: string | null
+  }): Promise<Result<CreatedCaOrder, PeerFailure>>
   order(orderUrl: string): Promise<Result<CaOrder, PeerFailure>>
   authorization(url: string): Promise<Result<CaAuthorization, PeerFailure>>
   respond(challengeUrl: string): Promise<Result<void, PeerFailure>>

@@ -113,6 +113,10 @@ describe('the wildcard tutorial, step by step', () => {
       purpose: 'forced',
       certificate_id: order.certificate_id,
     })
+    // RFC 9773 §5: the CA took it as the replacement of version 1.
+    const renewalOrder = await service.api('GET', `/v1/pki/acme/orders/${renewal.body.order_id}`)
+    expect(renewalOrder.body.log[0].message).toContain('as the replacement of the certificate')
+    expect(order.log[0].message).not.toContain('replacement')
     const renewed = await service.api('GET', certificateUrl)
     expect(renewed.body).toMatchObject({ version: 2, order_id: null, auto_renew: true })
     const second = await service.api('GET', `${certificateUrl}/pem`)

@@ -1,6 +1,10 @@
 /** Opens the order at the CA and reads its authorizations (RFC 8555 §7.4, §7.5). Changes nothing in DNS. */
 import { dns01Value } from '../../acme/challenge.ts'
+import { buildCertificateId } from '../../acme/renewal-info.ts'
 import { err, ok, type Result } from '../../core/result.ts'
+import { parseCertificate } from '../../pki/certificate.ts'
+import { parsePemOf } from '../../pki/pem.ts'
+import { findCertificate } from '../../store/certificates.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
 import type { CaAuthorization, CaOrder, PeerFailure, Step, StepContext } from '../ports.ts'
 import { advance, afterFailure, fail, forEach } from './step.ts'
@@ -42,13 +46,28 @@ async function openOrder(
     return found.ok ? ok({ order: found.value, state }) : err(found.error)
   }
   const { domains, profile, notAfterMs } = state.request
-  const made = await context.acme.newOrder({ domains, profile, notAfterMs })
+  const replaces = await replacedCertificateId(context, state)
+  const made = await context.acme.newOrder({ domains, profile, notAfterMs, replaces })
   if (!made.ok) return err(made.error)
-  const { orderUrl, order } = made.value
+  const { orderUrl, order, isReplacement } = made.value
   const ca = { orderUrl, finalizeUrl: order.finalizeUrl, certificateUrl: null }
-  const opened = logged({ ...state, ca }, context.now(), `order opened at the CA: ${orderUrl}`)
+  const kind = isReplacement ? ', as the replacement of the certificate' : ''
+  const opened = logged({ ...state, ca }, context.now(), `order opened at the CA: ${orderUrl}${kind}`)
   await context.save(opened)
   return ok({ order, state: opened })
+}
+
+/**
+ * RFC 9773 §5: a renewal names the certificate that it replaces, and CAs exempt such orders from their limits. Null for
+ * the first order, after a restart (the CA has the replacement already), and for certificates without an AKI.
+ */
+async function replacedCertificateId(context: StepContext, state: OrderState): Promise<string | null> {
+  if (state.purpose === 'issue' || state.job.restarts > 0) return null
+  const current = await findCertificate(context.store, state.tenantId, state.certificateId)
+  const der = current === null ? null : parsePemOf('CERTIFICATE', current.leafPem)
+  const leaf = der?.ok && der.value[0] !== undefined ? parseCertificate(der.value[0]) : null
+  const keyIdentifier = leaf?.ok ? leaf.value.authorityKeyIdentifier?.keyIdentifier : null
+  return leaf?.ok && keyIdentifier ? buildCertificateId(keyIdentifier, leaf.value.serialNumber) : null
 }
 
 /** A new order at the CA; what may still be in DNS for the old one stays known. */
