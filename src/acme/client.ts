@@ -7,6 +7,7 @@ import { toBase64Url } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient, HttpResponse } from '../core/http-client.ts'
 import { err, ok, type Result } from '../core/result.ts'
+import { parseRetryAfter } from '../core/retry-after.ts'
 import {
   type Account,
   type NewAccount,
@@ -34,7 +35,6 @@ import { linksOf } from './link-header.ts'
 import type { NoncePool } from './nonce.ts'
 import { buildNewOrder, type CreatedOrder, type NewOrder, type Order, parseOrder, refusesReplacement } from './order.ts'
 import { isCertificateId, parseRenewalInfo, type RenewalInfo, renewalInfoUrl } from './renewal-info.ts'
-import { parseRetryAfter } from './retry-after.ts'
 import { buildRevocation, type Revocation, type RevocationDone } from './revocation.ts'
 import { badAnswer, checkMediaType, createSession, readLocation, readObject } from './session.ts'
 import { checkServerUrl } from './shape.ts'

@@ -5,6 +5,7 @@
 import type { Clock } from '../core/clock.ts'
 import { excerpt, type HttpClient, type HttpResponse, mediaTypeOf, parseJson } from '../core/http-client.ts'
 import { err, ok, type Result } from '../core/result.ts'
+import { parseRetryAfter } from '../core/retry-after.ts'
 import { type AcmeError, type BadAnswerError, isProblem, type ProblemError } from './acme-error.ts'
 import { type CachedDirectory, type Directory, parseDirectory, type Resource } from './directory.ts'
 import { signRequest } from './jws.ts'
@@ -21,7 +22,6 @@ import {
 import { linksOf } from './link-header.ts'
 import { createNoncePool, type NoncePool, parseReplayNonce } from './nonce.ts'
 import { cleanText, parseProblem } from './problem.ts'
-import { parseRetryAfter } from './retry-after.ts'
 import { checkServerUrl, type TargetPolicy } from './shape.ts'
 import type { SigningKey } from './signing-key.ts'
 

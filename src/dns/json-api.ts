@@ -6,6 +6,7 @@ import { utf8 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { excerpt, type HttpClient, type HttpFailure, parseJson } from '../core/http-client.ts'
 import { err, ok, type Result } from '../core/result.ts'
+import { parseRetryAfter } from '../core/retry-after.ts'
 import type { DnsProviderError } from './dns-provider.ts'
 import { API_TIMEOUT_MS, MAX_API_BYTES, MAX_RETRY_AFTER_SECONDS } from './limits.ts'
 
@@ -105,14 +106,8 @@ function transportFailure(api: JsonApi, what: string, error: HttpFailure): DnsPr
   }
 }
 
-/** RFC 9110 §10.2.3: seconds or a date (§5.6.7). */
-function retryAfterSeconds(headers: Headers, nowMs: number): number | null {
-  const text = headers.get('retry-after')?.trim() ?? ''
-  const isDate = /^[A-Z][a-z]{2}, .* GMT$/.test(text)
-  const seconds = /^\d{1,9}$/.test(text)
-    ? Number(text)
-    : isDate
-      ? Math.ceil((Date.parse(text) - nowMs) / 1000)
-      : Number.NaN
-  return Number.isNaN(seconds) ? null : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER_SECONDS)
+/** Whole seconds that the provider asks to wait, rounded up; null where it does not say. */
+export function retryAfterSeconds(headers: Headers, nowMs: number): number | null {
+  const atMs = parseRetryAfter(headers, nowMs, { maxMs: MAX_RETRY_AFTER_SECONDS * 1000 })
+  return atMs === null ? null : Math.ceil((atMs - nowMs) / 1000)
 }

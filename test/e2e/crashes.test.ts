@@ -1,29 +1,20 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type AcmeSetup, startAcmeSetup } from '../support/acme-setup.ts'
+import { startFaultySetup } from '../support/acme-setup.ts'
 import { verifyChain } from '../support/chain.ts'
-import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
+import type { FaultProxy } from '../support/fault-proxy.ts'
 import { eventually, finishedOrder } from '../support/service.ts'
 
-let setup: AcmeSetup
+let setup: Awaited<ReturnType<typeof startFaultySetup>>
 let proxy: FaultProxy
 let cleanZone: string[]
 let count = 0
 
 beforeAll(async () => {
-  setup = await startAcmeSetup({
-    directoryUrl: async (pebble) => {
-      proxy = await startFaultProxy(pebble)
-      return proxy.directoryUrl
-    },
-    // Authorizations are used again by Pebble's own choice elsewhere; here every step must be gone through.
-    pebble: { authzReuse: 0 },
-  })
+  setup = await startFaultySetup()
+  proxy = setup.proxy
   cleanZone = await setup.bind.transfer('acme.example')
 })
-afterAll(async () => {
-  await setup?.stop()
-  await proxy?.stop()
-})
+afterAll(() => setup?.stop())
 beforeEach(() => proxy.clear())
 
 /** The process is killed when `moment` comes and started again; the order ends with one certificate and a clean zone. */

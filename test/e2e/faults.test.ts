@@ -1,28 +1,20 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type AcmeSetup, startAcmeSetup } from '../support/acme-setup.ts'
+import { startFaultySetup } from '../support/acme-setup.ts'
 import { verifyChain } from '../support/chain.ts'
-import { type FaultProxy, type FaultRule, startFaultProxy } from '../support/fault-proxy.ts'
+import type { FaultProxy, FaultRule } from '../support/fault-proxy.ts'
 import { finishedOrder } from '../support/service.ts'
 
-let setup: AcmeSetup
+let setup: Awaited<ReturnType<typeof startFaultySetup>>
 let proxy: FaultProxy
 let cleanZone: string[]
 let count = 0
 
 beforeAll(async () => {
-  setup = await startAcmeSetup({
-    directoryUrl: async (pebble) => {
-      proxy = await startFaultProxy(pebble)
-      return proxy.directoryUrl
-    },
-    pebble: { authzReuse: 0 },
-  })
+  setup = await startFaultySetup()
+  proxy = setup.proxy
   cleanZone = await setup.bind.transfer('acme.example')
 })
-afterAll(async () => {
-  await setup?.stop()
-  await proxy?.stop()
-})
+afterAll(() => setup?.stop())
 beforeEach(() => proxy.clear())
 
 async function orderUnder(...rules: readonly FaultRule[]) {

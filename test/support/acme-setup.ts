@@ -1,5 +1,6 @@
 /** BIND, Pebble and the product, ready to order: the provider and the account of the tutorial's first steps. */
 import { type Bind, startBind } from './bind.ts'
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts'
 import { type Pebble, type PebbleOptions, startPebble } from './pebble.ts'
 import { type Service, type ServiceOptions, startService } from './service.ts'
 
@@ -55,6 +56,28 @@ export async function startAcmeSetup(options: AcmeSetupOptions = {}): Promise<Ac
       await service.stop()
       await pebble.stop()
       await bind.stop()
+    },
+  }
+}
+
+/** The setup with a proxy that does wrong between the product and Pebble; no authorization is used twice. */
+export async function startFaultySetup(): Promise<AcmeSetup & { readonly proxy: FaultProxy }> {
+  let proxy: FaultProxy | null = null
+  const setup = await startAcmeSetup({
+    directoryUrl: async (pebble) => {
+      proxy = await startFaultProxy(pebble)
+      return proxy.directoryUrl
+    },
+    pebble: { authzReuse: 0 },
+  })
+  const started = proxy as FaultProxy | null
+  if (started === null) throw new Error('the proxy was not started')
+  return {
+    ...setup,
+    proxy: started,
+    async stop() {
+      await setup.stop()
+      await started.stop()
     },
   }
 }

@@ -4,12 +4,12 @@
  */
 import { AwsV4Signer } from 'aws4fetch'
 import { fromUtf8 } from '../../core/bytes.ts'
-import type { HttpClient, HttpResponse } from '../../core/http-client.ts'
+import type { HttpClient } from '../../core/http-client.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { encodePart, queryOf } from '../api-answer.ts'
 import type { DnsProviderContext, DnsProviderError } from '../dns-provider.ts'
-import { failure } from '../json-api.ts'
-import { API_TIMEOUT_MS, MAX_API_BYTES, MAX_PAGES, MAX_RETRY_AFTER_SECONDS } from '../limits.ts'
+import { failure, retryAfterSeconds } from '../json-api.ts'
+import { API_TIMEOUT_MS, MAX_API_BYTES, MAX_PAGES } from '../limits.ts'
 import type { Applied, TxtSet, TxtSetChange } from '../txt-sets.ts'
 import type { FoundZone } from '../zone-finder.ts'
 import { fromRoute53Name, toRoute53Name } from './escapes.ts'
@@ -119,7 +119,10 @@ export function createRoute53Client(options: Route53ClientOptions): Route53Clien
     const { code, said } = describeRefusal(xml.ok ? xml.value : null)
     const kind = kindOf(response.value.status, code)
     const text = code === '' ? "an answer of another form than the API's" : `${code}: ${said}`
-    const wait = kind === 'rate_limited' || kind === 'unavailable' ? retryAfterSeconds(response.value) : null
+    const wait =
+      kind === 'rate_limited' || kind === 'unavailable'
+        ? retryAfterSeconds(response.value.headers, options.now())
+        : null
     return err({ error: fail(kind, each.what, `${response.value.status} ${text}`, wait), code, said })
   }
 
@@ -280,9 +283,4 @@ function kindOf(status: number, code: string): DnsProviderError['kind'] {
   // Another change of the same zone is under way, and the API asks to try again.
   if (status >= 500 || code === 'PriorRequestNotComplete') return 'unavailable'
   return 'refused'
-}
-
-function retryAfterSeconds({ headers }: HttpResponse): number | null {
-  const text = headers.get('retry-after') ?? ''
-  return /^\d{1,9}$/.test(text) ? Math.min(Number(text), MAX_RETRY_AFTER_SECONDS) : null
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { linksOf, parseLinkHeader } from '../../../src/acme/link-header.ts'
 import { createNoncePool, parseReplayNonce } from '../../../src/acme/nonce.ts'
-import { parseRetryAfter } from '../../../src/acme/retry-after.ts'
+import { parseRetryAfter } from '../../../src/core/retry-after.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 20, 12)
 const DAY_MS = 86_400_000

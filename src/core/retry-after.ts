@@ -1,4 +1,4 @@
-/** When a CA wants to be asked again (RFC 9110 §10.2.3): both forms, as one time on our own clock. */
+/** When a server wants to be asked again (RFC 9110 §10.2.3): both forms, as one time on our own clock. */
 
 export interface RetryAfterBounds {
   /** The least wait, for a server that says "at once". */
