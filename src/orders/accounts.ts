@@ -1,4 +1,5 @@
 /** Accounts at CAs: registering, reading, deactivating (RFC 8555 §7.3). */
+import { isProblem } from '../acme/acme-error.ts'
 import {
   CERTIFICATE_AUTHORITIES,
   type CertificateAuthorityCode,
@@ -61,6 +62,8 @@ export async function registerAccount(
   if (!registered.ok) {
     // Nothing came of it: the name is free again. A CA that did take the key keeps an account that nobody uses.
     await commitRemoval(dependencies, actor, account)
+    // RFC 8555 §7.3.4: what is missing is the caller's to give.
+    if (isProblem(registered.error, 'externalAccountRequired')) throw invalidField('eab', EAB_WANTED)
     throw acmeAppError(registered.error, dependencies.now())
   }
   const change = { status: 'active', accountUrl: registered.value, updatedAtMs: dependencies.now() }
@@ -88,6 +91,8 @@ export async function registerAccount(
   return { ...account, ...change }
 }
 
+const EAB_WANTED = 'the CA wants an external account binding: give eab with the kid and hmac_key that it gave you'
+
 /** Which directory is meant; refuses what is closed, missing or private before anything is stored. */
 function checkDirectory({ settings }: AccountDependencies, input: AccountInput): string {
   const authority = CERTIFICATE_AUTHORITIES[input.provider]
@@ -104,7 +109,7 @@ function checkDirectory({ settings }: AccountDependencies, input: AccountInput):
   const target = checkTarget(chosen.value, settings.allowPrivateTargets)
   if (!target.ok) throw invalidField('directory_url', target.error)
   if (authority.externalAccountRequired && input.directoryUrl === null && input.eab === null) {
-    throw invalidField('eab', `${authority.name} wants an external account binding: give eab with kid and hmac_key`)
+    throw invalidField('eab', EAB_WANTED)
   }
   return chosen.value
 }

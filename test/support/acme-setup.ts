@@ -21,6 +21,8 @@ export interface AcmeSetupOptions {
   readonly service?: ServiceOptions
   /** The directory to register with, where it is not Pebble's own. */
   readonly directoryUrl?: (pebble: Pebble) => Promise<string>
+  /** Fields of the account over the usual ones. */
+  readonly account?: Readonly<Record<string, unknown>>
   /** Settings of the DNS provider over the usual ones. */
   readonly provider?: (bind: Bind) => Readonly<Record<string, unknown>>
 }
@@ -38,6 +40,7 @@ export async function startAcmeSetup(options: AcmeSetupOptions = {}): Promise<Ac
     environment: 'staging',
     email: 'certs@acme.example',
     directory_url: directoryUrl,
+    ...options.account,
   })
   if (account.status !== 201) throw new Error(`no account: ${JSON.stringify(account.body)}\n${service.output()}`)
   return {
