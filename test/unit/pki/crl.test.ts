@@ -89,6 +89,14 @@ describe('CRLs', () => {
     expect(crl.unknownCriticalExtensions).toEqual([])
   })
 
+  it('ok: 5,000 entries, which is more than one chunk of the builder', async () => {
+    const entries = Array.from({ length: 5_000 }, () => revoked({ reason: 'superseded', invalidityDateMs: NOW_MS }))
+    const crl = readDer(await build([entries]))
+    expect([...crlEntries(crl)].map(({ serialNumber }) => toHex(serialNumber))).toEqual(
+      entries.map(({ serialNumber }) => toHex(serialNumber)),
+    )
+  })
+
   it('ok: unspecified is not written, and an entry without extensions has no sequence of them (RFC 5280 §5.3.1)', async () => {
     const serialNumber = new Uint8Array([5])
     const crl = readDer(await build([[revoked({ serialNumber, revokedAtMs: NOW_MS })]]))
