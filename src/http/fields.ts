@@ -7,4 +7,5 @@ export const nameField = z
   .trim()
   .min(1)
   .max(100)
-  .regex(/^\P{Cc}*$/u, 'must be one line of text without control characters')
+  // Not a regex of the schema: its flags would end up inside of the document's pattern.
+  .refine((text) => !/\p{Cc}/u.test(text), 'must be one line of text without control characters')

@@ -49,8 +49,9 @@ const tokenView = z
   })
   .openapi('Token')
 
-const newTokenView = tokenView
-  .extend({ token: z.string().openapi({ description: 'Shown this once' }) })
+// Not by extending: in the document that would be both schemas at once, and each forbids the fields of the other.
+const newTokenView = z
+  .strictObject({ ...tokenView.shape, token: z.string().openapi({ description: 'Shown this once' }) })
   .openapi('NewToken')
 
 const tokenBody = z
