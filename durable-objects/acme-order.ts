@@ -30,6 +30,9 @@ const NO_WISHES: Wishes = { cancelled: false, released: [] }
 /** Waits of up to this are slept through; longer ones are alarms, which cost a row. */
 const LONGEST_NAP_MS = 500
 
+/** Waits from here on are told to D1. */
+const REPORTED_WAIT_MS = 600_000
+
 /** How long `start` waits for the CA to open the order, so that its answer can show the challenges. */
 const START_PATIENCE_MS = 2_000
 
@@ -137,6 +140,8 @@ export class AcmeOrder extends DurableObject<Env> {
       const calledOff = this.#wishes().cancelled && isCancellable(state)
       if (napMs > LONGEST_NAP_MS && !calledOff) {
         await this.ctx.storage.setAlarm(systemClock() + napMs)
+        // Told to D1, so that the cron does not ask after this order again and again meanwhile.
+        if (napMs > REPORTED_WAIT_MS) await reportOrder(context.store, state, [], true, systemClock())
         return
       }
       if (napMs > 0 && !calledOff) await scheduler.wait(napMs)

@@ -59,7 +59,10 @@ export function reportAcmeOrder(
   )
 }
 
-/** Orders of every tenant that are open and were last heard of before `beforeMs`: their objects are asked what is up. */
+/**
+ * Orders of every tenant that are open, were last heard of before `beforeMs`, and do not wait for a later time: their
+ * objects are asked what is up.
+ */
 export function staleOpenOrders(
   store: Store,
   beforeMs: number,
@@ -74,6 +77,7 @@ export function staleOpenOrders(
         inArray(acmeOrders.tenantId, store.db.select({ id: tenants.id }).from(tenants)),
         inArray(acmeOrders.status, [...OPEN_STATUSES]),
         lt(acmeOrders.updatedAtMs, beforeMs),
+        lt(acmeOrders.nextAttemptAtMs, beforeMs),
       ),
     )
     .limit(limit)
