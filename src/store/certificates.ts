@@ -164,7 +164,7 @@ export function updateCertificate(
   store: Store,
   certificate: Pick<CertificateRow, 'tenantId' | 'id'>,
   change: Partial<Omit<CertificateRow, 'tenantId' | 'id'>>,
-  when: { readonly openOrderId?: string | null } = {},
+  when: { readonly openOrderId?: string | null; readonly version?: number } = {},
 ): Statement {
   return mustChange(
     store.db
@@ -174,6 +174,7 @@ export function updateCertificate(
         and(
           eq(certificates.tenantId, certificate.tenantId),
           eq(certificates.id, certificate.id),
+          when.version === undefined ? undefined : eq(certificates.version, when.version),
           when.openOrderId === undefined
             ? undefined
             : when.openOrderId === null

@@ -66,6 +66,23 @@ describe('renewal by the cron', () => {
     expect(Date.parse(again.next_renewal_at)).toBeGreaterThan(Date.now())
   })
 
+  it('ok: auto_renew changed while a renewal runs never makes the new version due at once', async () => {
+    const id = await dueCertificate('patched.acme.example')
+    await sweep()
+    const [order] = await renewalOrders(id)
+    const answers: { auto_renew?: boolean; error?: { code: string } }[] = []
+    const finished = await untilFinished(order.order_id, async () => {
+      answers.push(await api('PATCH', `/v1/pki/certificates/${id}`, { auto_renew: true }))
+      // The tests share the isolate with the objects: without a pause these would not come to their turn.
+      await scheduler.wait(1)
+    })
+    expect(finished.status).toBe('valid')
+    expect(answers.every(({ auto_renew, error }) => auto_renew === true || error?.code === 'conflict')).toBe(true)
+    const renewed = await read(id)
+    expect(renewed.version).toBe(2)
+    expect(Date.parse(renewed.next_renewal_at)).toBeGreaterThan(Date.now() + 30 * 86_400_000)
+  })
+
   it('fail: what cannot be ordered says why, and is tried again after 1, 10 and 100 minutes and then daily', async () => {
     const id = await dueCertificate('unserved.acme.example')
     const [provider] = (await api('GET', '/v1/dns/providers')).data

@@ -22,6 +22,7 @@ import {
   updateCertificate,
 } from '../../store/certificates.ts'
 import { json, raw } from '../answer.ts'
+import { mustCommit } from '../committed.ts'
 import { defineRoute, type Route, type RouteInput } from '../define-route.ts'
 import { missing } from '../error-envelope.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
@@ -171,9 +172,10 @@ const certificatePatch = defineRoute({
       ...(body.auto_renew === undefined ? {} : renewalChange(before, body.auto_renew)),
       updatedAtMs: deps.now(),
     }
-    await deps.store.commit({
+    const outcome = await deps.store.commit({
       tenantId: actor.tenantId,
-      statements: [updateCertificate(deps.store, before, change)],
+      // The next renewal is reckoned from this version: not to be written over that of a newer one.
+      statements: [updateCertificate(deps.store, before, change, { version: before.version })],
       entries: [
         {
           event: 'certificate.updated',
@@ -184,6 +186,7 @@ const certificatePatch = defineRoute({
         },
       ],
     })
+    mustCommit(outcome, { conflict: 'The certificate was renewed meanwhile: read it again' })
     return json(200, showCertificate({ ...before, ...change }, deps.now()))
   },
 })
