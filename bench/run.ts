@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import { benchOrders } from './orders.ts'
+import { benchRows } from './rows.ts'
 import { formatTable } from './table.ts'
 
 const README = join(import.meta.dirname, 'README.md')
@@ -17,6 +18,7 @@ function replaceMeasured(text: string, measured: string): string {
   return `${text.slice(0, begin + BEGIN.length)}\n${measured}\n${text.slice(end)}`
 }
 
+const rows = benchRows()
 const tables = await benchOrders()
 const machine = `${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown processor'}`
 const day = new Date().toISOString().slice(0, 10)
@@ -24,6 +26,8 @@ const measured = [
   `Measured on ${day}: ${machine}, Node ${process.versions.node}.`,
   '',
   ...tables.map(formatTable),
+  rows,
+  '',
 ].join('\n')
 console.info(measured)
 writeFileSync(README, replaceMeasured(readFileSync(README, 'utf8'), measured))
