@@ -73,14 +73,12 @@ export class AcmeOrder extends DurableObject<Env> {
         })
       }
     }
-    const state = this.#load()
-    // An alarm that was lost is set again; one that is set stays, unless the order is at its beginning.
+    // Before the alarm is set: it may have run to its end by the time that this goes on.
+    const begun = new Promise<void>((resolve) => this.#starting.push(resolve))
+    // An alarm that was lost is set again; one that is set stays.
     if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(systemClock())
-    if (state?.job.phase !== 'new-order') return
-    await Promise.race([
-      new Promise<void>((resolve) => this.#starting.push(resolve)),
-      scheduler.wait(START_PATIENCE_MS),
-    ])
+    if (this.#load()?.job.phase !== 'new-order') return
+    await Promise.race([begun, scheduler.wait(START_PATIENCE_MS)])
   }
 
   /** Where the order stands; null where the object has cleared itself and D1 has the last word. */

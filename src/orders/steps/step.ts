@@ -51,19 +51,20 @@ export function fail(
 /** First look after a tenth of a second, then ever more slowly. */
 const FIRST_POLL_MS = 100
 const SLOWEST_POLL_MS = 15_000
+const POLL_GROWTH = 1.5
 
 /**
  * Nothing yet: look again when the peer says (RFC 8555 §7.5.1 and §7.4, Retry-After), else at growing intervals. The
  * first looks come early whatever it says: most CAs are done long before the interval that they ask others to keep.
  */
 export function poll(context: StepContext, state: OrderState, retryAtMs: number | null): StepResult {
-  const ownMs = Math.min(FIRST_POLL_MS * 2 ** state.polls, SLOWEST_POLL_MS)
+  const ownMs = Math.min(FIRST_POLL_MS * POLL_GROWTH ** state.polls, SLOWEST_POLL_MS)
   const untilMs = state.polls < EARLY_POLLS ? context.now() + ownMs : Math.max(context.now() + ownMs, retryAtMs ?? 0)
   return { state: { ...state, polls: state.polls + 1 }, outcome: { kind: 'wait', untilMs }, entries: [] }
 }
 
-/** Looks within the first 0.3 seconds, before Retry-After counts. */
-const EARLY_POLLS = 2
+/** Looks within the first half second, before Retry-After counts. */
+const EARLY_POLLS = 3
 
 /** An effect outside, for the journal. */
 export function effect(state: OrderState, event: string, detail: { readonly [name: string]: Json }): JournalEntry {
