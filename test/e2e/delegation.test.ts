@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AcmeSetup, createBindProvider, startAcmeSetup } from '../support/acme-setup.ts'
 import { verifyChain } from '../support/chain.ts'
-import { finishedOrder } from '../support/service.ts'
+import { finishedOrder, orderAtOwner } from '../support/service.ts'
 
 let setup: AcmeSetup
 
@@ -59,9 +59,9 @@ describe('where the TXT value goes', () => {
 describe('by hand', () => {
   it('ok: the order shows the record and goes on when its owner says so', async () => {
     const orderId = await setup.issue(['manual.acme.example'], { solver: 'manual' })
-    const waiting = await setup.service.api('GET', `/v1/pki/acme/orders/${orderId}`)
-    const [challenge] = waiting.body.challenges
-    expect(waiting.body).toMatchObject({ status: 'pending', step: 'respond' })
+    const waiting = await orderAtOwner(setup.service, orderId)
+    const [challenge] = waiting.challenges
+    expect(waiting).toMatchObject({ status: 'pending', step: 'respond' })
     expect(challenge.record_name).toBe('_acme-challenge.manual.acme.example')
     await setup.bind.addRecord(challenge.record_name, 'TXT', challenge.record_value)
     const done = await setup.service.api('POST', `/v1/pki/acme/challenges/${challenge.id}/complete`)

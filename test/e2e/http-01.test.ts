@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AcmeSetup, startAcmeSetup } from '../support/acme-setup.ts'
 import { verifyChain } from '../support/chain.ts'
 import { freePort } from '../support/ports.ts'
-import { finishedOrder } from '../support/service.ts'
+import { finishedOrder, orderAtOwner } from '../support/service.ts'
 
 let setup: AcmeSetup
 const DOMAINS = ['web.acme.example', 'www.acme.example']
@@ -28,8 +28,7 @@ describe('http-01 answered by the service', () => {
 
   it('ok: while it is needed, anybody may have it, as application/octet-stream (RFC 8555 §8.3)', async () => {
     const orderId = await setup.issue(['web.acme.example'], { challenge_type: 'http-01', solver: 'manual' })
-    const waiting = await setup.service.api('GET', `/v1/pki/acme/orders/${orderId}`)
-    const [challenge] = waiting.body.challenges
+    const [challenge] = (await orderAtOwner(setup.service, orderId)).challenges
     expect(challenge).toMatchObject({ type: 'http-01', record_name: null, record_value: null })
     // By hand means by the owner's own server: this one answers nothing.
     const path = `/.well-known/acme-challenge/${challenge.token}`

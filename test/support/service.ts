@@ -130,6 +130,18 @@ export async function finishedOrder(service: Service, orderId: string, timeoutMs
   })
 }
 
+/** The order when it waits for its owner to answer its challenges (`solver: manual`). */
+export function orderAtOwner(service: Service, orderId: string): Promise<ApiAnswer['body']> {
+  return eventually(
+    async () => {
+      const { body } = await service.api('GET', `/v1/pki/acme/orders/${orderId}`)
+      return body.step === 'respond' && body.challenges.length > 0 ? body : null
+    },
+    60_000,
+    `the challenges of ${orderId}`,
+  )
+}
+
 /** Processes below a process, by way of /proc. */
 function descendantsOf(pid: number): number[] {
   try {
