@@ -131,6 +131,7 @@ export function replaceVersion(
         tenantId: certificates.tenantId,
         certificateId: sql<string>`${certificates.id}`.as('certificate_id'),
         version: certificates.version,
+        issuerCaId: certificates.issuerCaId,
         serialNumber: certificates.serialNumber,
         notBeforeMs: certificates.notBeforeMs,
         notAfterMs: certificates.notAfterMs,

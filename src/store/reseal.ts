@@ -26,6 +26,8 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   { table: 'secret_versions', column: 'sealed_data', key: ['path', 'version'] },
   { table: 'dns_providers', column: 'sealed_credentials', key: ['id'] },
   { table: 'acme_accounts', column: 'sealed_key', key: ['id'] },
+  { table: 'certificate_authorities', column: 'sealed_key', key: ['id'] },
+  { table: 'csrs', column: 'sealed_key', key: ['id'] },
   // Before the earlier versions: a version that moves during the walk is then met there.
   {
     table: 'certificates',

@@ -10,6 +10,8 @@ export const tenants = sqliteTable('tenants', {
   id: text().primaryKey().notNull(),
   name: text().notNull(),
   plan: text().notNull(),
+  /** Certificates up to this id have their names in `certificate_terms`; see store/certificate-terms.ts. */
+  termsThrough: text('terms_through').notNull().default(''),
   createdAtMs: integer('created_at_ms').notNull(),
 })
 
@@ -148,6 +150,8 @@ export const certificates = sqliteTable(
     source: text().notNull(),
     version: integer().notNull(),
     issuerCaId: text('issuer_ca_id'),
+    /** The role that an internal certificate was issued under; null where an approved CSR was signed. */
+    roleName: text('role_name'),
     acmeAccountId: text('acme_account_id'),
     commonName: text('common_name'),
     displayName: text('display_name').notNull(),
@@ -174,6 +178,11 @@ export const certificates = sqliteTable(
     renewalRequest: text('renewal_request', { mode: 'json' }).$type<unknown>(),
     /** The order that is making the next version; at most one at a time. */
     openOrderId: text('open_order_id'),
+    /** RFC 9773: when the CA wants the current version renewed, and when to ask it again. Null where it does not say. */
+    ariStartMs: integer('ari_start_ms'),
+    ariEndMs: integer('ari_end_ms'),
+    ariCheckAtMs: integer('ari_check_at_ms'),
+    ariExplanationUrl: text('ari_explanation_url'),
     revokedAtMs: integer('revoked_at_ms'),
     revocationReason: text('revocation_reason'),
     createdAtMs: integer('created_at_ms').notNull(),
@@ -188,6 +197,12 @@ export const certificates = sqliteTable(
     index('certificates_by_renewal')
       .on(table.nextRenewalAtMs)
       .where(sql`${table.nextRenewalAtMs} IS NOT NULL AND ${table.openOrderId} IS NULL`),
+    index('certificates_by_ari_check').on(table.ariCheckAtMs).where(sql`${table.ariCheckAtMs} IS NOT NULL`),
+    // Partial, so that issuing internal certificates writes none of these.
+    index('certificates_by_source')
+      .on(table.tenantId, table.source, table.id)
+      .where(sql`${table.source} <> 'internal'`),
+    index('certificates_by_revocation').on(table.tenantId, table.id).where(sql`${table.revokedAtMs} IS NOT NULL`),
   ],
 )
 
@@ -198,6 +213,7 @@ export const certificateVersions = sqliteTable(
     tenantId: text('tenant_id').notNull(),
     certificateId: text('certificate_id').notNull(),
     version: integer().notNull(),
+    issuerCaId: text('issuer_ca_id'),
     serialNumber: text('serial_number').notNull(),
     notBeforeMs: integer('not_before_ms').notNull(),
     notAfterMs: integer('not_after_ms').notNull(),
@@ -213,6 +229,199 @@ export const certificateVersions = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.tenantId, table.certificateId, table.version] }),
     index('certificate_versions_by_serial').on(table.tenantId, table.serialNumber),
+    index('certificate_versions_by_issuer').on(table.tenantId, table.issuerCaId, table.certificateId, table.version),
+  ],
+)
+
+/**
+ * What certificates are found by: `name:www.example.com`, `tag:production`. Written behind: see
+ * `store/certificate-terms.ts`.
+ */
+export const certificateTerms = sqliteTable(
+  'certificate_terms',
+  {
+    tenantId: text('tenant_id').notNull(),
+    term: text().notNull(),
+    certificateId: text('certificate_id').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.term, table.certificateId] })],
+)
+
+/** A CA of the internal PKI: its name, its key and where its CRL stands. Its certificates are in `ca_certificates`. */
+export const certificateAuthorities = sqliteTable(
+  'certificate_authorities',
+  {
+    tenantId: text('tenant_id').notNull(),
+    id: text().notNull(),
+    name: text().notNull(),
+    /** root or intermediate */
+    caType: text('ca_type').notNull(),
+    /** The CA of this tenant that signed its certificate; null for roots and where that CA is elsewhere. */
+    parentCaId: text('parent_ca_id'),
+    /** active or revoked */
+    status: text().notNull(),
+    commonName: text('common_name').notNull(),
+    keyType: text('key_type').notNull(),
+    keySize: integer('key_size').notNull(),
+    /** PKCS#8, sealed. */
+    sealedKey: text('sealed_key').notNull(),
+    /** The current certificate: content octets of its serial number in hex, and itself. */
+    serialNumber: text('serial_number').notNull(),
+    certificatePem: text('certificate_pem').notNull(),
+    /** Of CAs above that are elsewhere: what an imported intermediate brought. Empty where the parent is here. */
+    foreignChainPem: text('foreign_chain_pem').notNull(),
+    notBeforeMs: integer('not_before_ms').notNull(),
+    notAfterMs: integer('not_after_ms').notNull(),
+    /** Null: any number of CAs may follow. */
+    maxPathLength: integer('max_path_length'),
+    permittedDnsDomains: text('permitted_dns_domains', { mode: 'json' }).$type<readonly string[]>().notNull(),
+    excludedDnsDomains: text('excluded_dns_domains', { mode: 'json' }).$type<readonly string[]>().notNull(),
+    /** 0: one CRL for all; else each certificate names one of so many. */
+    crlPartitions: integer('crl_partitions').notNull(),
+    /** The last number that a CRL was given, and the last that was published. A claimed number may never be published. */
+    crlNumber: integer('crl_number').notNull(),
+    crlPublishedNumber: integer('crl_published_number').notNull(),
+    /** Grows with every change of what is revoked; what the published CRL knows of. */
+    crlRevision: integer('crl_revision').notNull(),
+    crlPublishedRevision: integer('crl_published_revision').notNull(),
+    crlThisUpdateMs: integer('crl_this_update_ms'),
+    crlNextUpdateMs: integer('crl_next_update_ms'),
+    crlRevokedCount: integer('crl_revoked_count').notNull(),
+    /** When the next CRL is to be made; null for a CA that will make none any more. */
+    crlDueAtMs: integer('crl_due_at_ms'),
+    /** Certificates up to this id are in the count. */
+    issuedCount: integer('issued_count').notNull(),
+    issuedThrough: text('issued_through').notNull(),
+    revokedAtMs: integer('revoked_at_ms'),
+    revocationReason: text('revocation_reason'),
+    /** While what is below a revoked CA is being revoked: the last certificate that is done. Null: nothing to do. */
+    cascadeAfter: text('cascade_after'),
+    createdAtMs: integer('created_at_ms').notNull(),
+    updatedAtMs: integer('updated_at_ms').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.id] }),
+    uniqueIndex('certificate_authorities_by_name').on(table.tenantId, table.name),
+    index('certificate_authorities_by_parent').on(table.tenantId, table.parentCaId, table.id),
+    // Of every tenant: what the cron asks for.
+    index('certificate_authorities_by_crl_due').on(table.crlDueAtMs).where(sql`${table.crlDueAtMs} IS NOT NULL`),
+    index('certificate_authorities_by_cascade').on(table.cascadeAfter).where(sql`${table.cascadeAfter} IS NOT NULL`),
+  ],
+)
+
+/** Every certificate of a CA: the current one, earlier ones, and those that other CAs gave its name and key. */
+export const caCertificates = sqliteTable(
+  'ca_certificates',
+  {
+    tenantId: text('tenant_id').notNull(),
+    caId: text('ca_id').notNull(),
+    serialNumber: text('serial_number').notNull(),
+    /** The CA of this tenant that signed it, itself for a root; null where it is elsewhere. */
+    issuerCaId: text('issuer_ca_id'),
+    /** own or cross */
+    kind: text().notNull(),
+    /** SHA-256 of the subject in DER, hex: how issuers are found by name. */
+    subjectHash: text('subject_hash').notNull(),
+    certificatePem: text('certificate_pem').notNull(),
+    notBeforeMs: integer('not_before_ms').notNull(),
+    notAfterMs: integer('not_after_ms').notNull(),
+    revokedAtMs: integer('revoked_at_ms'),
+    revocationReason: text('revocation_reason'),
+    createdAtMs: integer('created_at_ms').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.caId, table.serialNumber] }),
+    index('ca_certificates_by_subject').on(table.tenantId, table.subjectHash),
+    index('ca_certificates_by_serial').on(table.tenantId, table.serialNumber),
+  ],
+)
+
+/** What stands in the CRLs of a CA: in the order of the table, part by part. */
+export const revocations = sqliteTable(
+  'revocations',
+  {
+    tenantId: text('tenant_id').notNull(),
+    caId: text('ca_id').notNull(),
+    /** Follows from the serial number and the CA's number of partitions: see authority/crl-partition.ts. */
+    partition: integer().notNull(),
+    serialNumber: text('serial_number').notNull(),
+    revokedAtMs: integer('revoked_at_ms').notNull(),
+    reason: text().notNull(),
+    invalidityDateMs: integer('invalidity_date_ms'),
+    /** When the certificate ends; null where nobody knows, as for what an imported CRL names. */
+    notAfterMs: integer('not_after_ms'),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.caId, table.partition, table.serialNumber] })],
+)
+
+/** What may be issued, and by which CA. */
+export const roles = sqliteTable(
+  'roles',
+  {
+    tenantId: text('tenant_id').notNull(),
+    name: text().notNull(),
+    caId: text('ca_id').notNull(),
+    /** See authority/role-policy.ts. */
+    policy: text({ mode: 'json' }).$type<unknown>().notNull(),
+    /** Grows with every change: issuing demands the one that it checked against. */
+    version: integer().notNull(),
+    createdAtMs: integer('created_at_ms').notNull(),
+    updatedAtMs: integer('updated_at_ms').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.name] }),
+    index('roles_by_ca').on(table.tenantId, table.caId, table.name),
+  ],
+)
+
+/** Requests that wait for somebody to decide. */
+export const csrs = sqliteTable(
+  'csrs',
+  {
+    tenantId: text('tenant_id').notNull(),
+    id: text().notNull(),
+    /** generated or imported */
+    origin: text().notNull(),
+    /** pending, approved, rejected or signed */
+    status: text().notNull(),
+    csrPem: text('csr_pem').notNull(),
+    commonName: text('common_name'),
+    names: text({ mode: 'json' }).$type<CertificateNames>().notNull(),
+    keyType: text('key_type').notNull(),
+    keySize: integer('key_size').notNull(),
+    /** PKCS#8, sealed; null for those that were imported. Moves to the certificate when it is signed. */
+    sealedKey: text('sealed_key'),
+    createdBy: text('created_by').notNull(),
+    decidedBy: text('decided_by'),
+    decidedAtMs: integer('decided_at_ms'),
+    rejectionReason: text('rejection_reason'),
+    certificateId: text('certificate_id'),
+    createdAtMs: integer('created_at_ms').notNull(),
+    updatedAtMs: integer('updated_at_ms').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.id] }),
+    index('csrs_by_status').on(table.tenantId, table.status, table.id),
+  ],
+)
+
+/** CA certificates from elsewhere that validation trusts. */
+export const trustAnchors = sqliteTable(
+  'trust_anchors',
+  {
+    tenantId: text('tenant_id').notNull(),
+    id: text().notNull(),
+    name: text().notNull(),
+    subjectHash: text('subject_hash').notNull(),
+    /** SHA-256 of the certificate, hex. */
+    fingerprint: text().notNull(),
+    certificatePem: text('certificate_pem').notNull(),
+    createdAtMs: integer('created_at_ms').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.id] }),
+    uniqueIndex('trust_anchors_by_name').on(table.tenantId, table.name),
+    index('trust_anchors_by_subject').on(table.tenantId, table.subjectHash),
   ],
 )
 
