@@ -1,0 +1,49 @@
+/**
+ * What one search for a path may cost. Certificates come from strangers: without a bound, a few of them that cross-sign each
+ * other keep a search busy for ever. Counts work, not time.
+ */
+import { MAX_BUILD_CALLS, MAX_NAME_COMPARISONS, MAX_SIGNATURES } from './limits.ts'
+
+export type Cost = 'signatures' | 'buildCalls' | 'nameComparisons'
+
+export type BudgetLimits = Readonly<Record<Cost, number>>
+
+const LIMITS: BudgetLimits = {
+  signatures: MAX_SIGNATURES,
+  buildCalls: MAX_BUILD_CALLS,
+  nameComparisons: MAX_NAME_COMPARISONS,
+}
+
+export class PathBudget {
+  readonly #limits: BudgetLimits
+  readonly #spent: Record<Cost, number> = { signatures: 0, buildCalls: 0, nameComparisons: 0 }
+  #exhausted: Cost | null = null
+
+  constructor(limits: BudgetLimits = LIMITS) {
+    this.#limits = limits
+  }
+
+  /** False where it is used up. From then on every answer is false: the search is over. */
+  spend(cost: Cost): boolean {
+    if (this.#exhausted !== null) return false
+    if (this.#spent[cost] >= this.#limits[cost]) {
+      this.#exhausted = cost
+      return false
+    }
+    this.#spent[cost] += 1
+    return true
+  }
+
+  /** What ran out first, or null. */
+  get exhausted(): Cost | null {
+    return this.#exhausted
+  }
+
+  limitOf(cost: Cost): number {
+    return this.#limits[cost]
+  }
+
+  spentOn(cost: Cost): number {
+    return this.#spent[cost]
+  }
+}
