@@ -148,15 +148,17 @@ function plainHost(text: string): string | null {
   return parsed.ok && !parsed.value.isWildcard && !parsed.value.wasConverted ? parsed.value.name : null
 }
 
+/** RFC 3986 §3.2: user information, host, port. Strict, as others would read another host out of what is not a URI. */
+const AUTHORITY = /^(?:[A-Za-z0-9._~!$&'()*+,;=:%-]*@)?([^@:]*)(?::\d*)?$/
+
 /**
  * RFC 5280 §4.2.1.10: a URI without an authority, or whose host is no domain name, MUST be rejected where a constraint
  * applies. The authority is cut out here: an URL parser would mend what it finds.
  */
 function hostOfUri(uri: string): string | null {
-  const authority = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#\\]*)/.exec(uri)?.[1]
-  if (authority === undefined) return null
-  const host = authority.slice(authority.lastIndexOf('@') + 1).replace(/:\d*$/, '')
-  return parseIpAddress(host) === null ? plainHost(host) : null
+  const authority = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)/.exec(uri)?.[1] ?? ''
+  const host = AUTHORITY.exec(authority)?.[1]
+  return host === undefined || host === '' || parseIpAddress(host) !== null ? null : plainHost(host)
 }
 
 function isContiguous(mask: Bytes): boolean {
