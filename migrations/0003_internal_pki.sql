@@ -55,6 +55,7 @@ CREATE TABLE `certificate_authorities` (
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
 CREATE UNIQUE INDEX `certificate_authorities_by_name` ON `certificate_authorities` (`tenant_id`,`name`);--> statement-breakpoint
+CREATE UNIQUE INDEX `certificate_authorities_by_id` ON `certificate_authorities` (`id`);--> statement-breakpoint
 CREATE INDEX `certificate_authorities_by_parent` ON `certificate_authorities` (`tenant_id`,`parent_ca_id`,`id`);--> statement-breakpoint
 CREATE INDEX `certificate_authorities_by_crl_due` ON `certificate_authorities` (`crl_due_at_ms`) WHERE "certificate_authorities"."crl_due_at_ms" IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `certificate_authorities_by_cascade` ON `certificate_authorities` (`cascade_after`) WHERE "certificate_authorities"."cascade_after" IS NOT NULL;--> statement-breakpoint
@@ -127,6 +128,7 @@ CREATE INDEX `trust_anchors_by_subject` ON `trust_anchors` (`tenant_id`,`subject
 ALTER TABLE `certificate_versions` ADD `issuer_ca_id` text;--> statement-breakpoint
 CREATE INDEX `certificate_versions_by_issuer` ON `certificate_versions` (`tenant_id`,`issuer_ca_id`,`certificate_id`,`version`);--> statement-breakpoint
 ALTER TABLE `certificates` ADD `role_name` text;--> statement-breakpoint
+ALTER TABLE `certificates` ADD `key_origin` text;--> statement-breakpoint
 ALTER TABLE `certificates` ADD `ari_start_ms` integer;--> statement-breakpoint
 ALTER TABLE `certificates` ADD `ari_end_ms` integer;--> statement-breakpoint
 ALTER TABLE `certificates` ADD `ari_check_at_ms` integer;--> statement-breakpoint
@@ -134,4 +136,5 @@ ALTER TABLE `certificates` ADD `ari_explanation_url` text;--> statement-breakpoi
 CREATE INDEX `certificates_by_ari_check` ON `certificates` (`ari_check_at_ms`) WHERE "certificates"."ari_check_at_ms" IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `certificates_by_source` ON `certificates` (`tenant_id`,`source`,`id`) WHERE "certificates"."source" <> 'internal';--> statement-breakpoint
 CREATE INDEX `certificates_by_revocation` ON `certificates` (`tenant_id`,`id`) WHERE "certificates"."revoked_at_ms" IS NOT NULL;--> statement-breakpoint
-ALTER TABLE `tenants` ADD `terms_through` text DEFAULT '' NOT NULL;
+ALTER TABLE `tenants` ADD `terms_through` text DEFAULT '' NOT NULL;--> statement-breakpoint
+ALTER TABLE `tenants` ADD `allows_self_approval` integer DEFAULT true NOT NULL;

@@ -8,6 +8,7 @@ import { type KeyRing, parseKeyRing } from './store/key-ring.ts'
 /** What wrangler.toml and the Worker's secrets provide; nothing is believed before `checkEnv`. */
 export interface Env {
   readonly DB: D1Database
+  readonly CRLS: R2Bucket
   readonly TENANT_LEDGER: DurableObjectNamespace<TenantLedger>
   readonly ACME_ACCOUNT: DurableObjectNamespace<AcmeAccount>
   readonly ACME_ORDER: DurableObjectNamespace<AcmeOrder>

@@ -4,11 +4,13 @@ import { type Clock, systemClock } from './core/clock.ts'
 import { createHttpClient, type HttpClient } from './core/http-client.ts'
 import type { TcpConnect } from './core/tcp.ts'
 import { checkEnv, type Env, type Settings } from './env.ts'
+import { type CrlObjects, crlObjects } from './store/crl-objects.ts'
 import { openDatabase, type Store } from './store/store.ts'
 
 export interface Runtime {
   readonly settings: Settings
   readonly store: Store
+  readonly crls: CrlObjects
   readonly now: Clock
   readonly http: HttpClient
   readonly connect: TcpConnect
@@ -38,6 +40,7 @@ async function buildRuntime(env: Env): Promise<Runtime> {
   return {
     settings,
     store,
+    crls: crlObjects(env.CRLS),
     now: systemClock,
     http: createHttpClient({
       fetch: (input, init) => fetch(input, init),

@@ -1,19 +1,20 @@
 /** Runs the job of a cron expression and notes that it ended, for `/readyz`. Jobs are idempotent: runs may be doubled or missed. */
+import type { AuthorityDependencies } from '../authority/dependencies.ts'
 import type { Log } from '../core/log.ts'
 import type { IssueDependencies } from '../orders/issue.ts'
 import { recordCronRun } from '../store/cron-runs.ts'
+import { maintainPki } from './maintain-pki.ts'
 import { prune } from './prune.ts'
 import { renewDueCertificates } from './renew-due.ts'
 import { resumeOrders } from './resume-orders.ts'
 import { type CronJob, jobFor } from './schedule.ts'
 
-export interface CronDependencies extends IssueDependencies {
-  readonly log: Log
-}
+export type CronDependencies = IssueDependencies & AuthorityDependencies & { readonly log: Log }
 
 const JOBS: Readonly<Record<CronJob, (dependencies: CronDependencies) => Promise<void>>> = {
   'resume-orders': resumeOrders,
   'renew-due': renewDueCertificates,
+  'maintain-pki': maintainPki,
   prune,
 }
 

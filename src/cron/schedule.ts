@@ -4,6 +4,7 @@
 export const SCHEDULE = {
   '* * * * *': 'resume-orders',
   '*/2 * * * *': 'renew-due',
+  '*/5 * * * *': 'maintain-pki',
   '17 3 * * *': 'prune',
 } as const satisfies Record<string, string>
 

@@ -4,11 +4,13 @@ import type { HttpClient } from '../core/http-client.ts'
 import type { TcpConnect } from '../core/tcp.ts'
 import type { Settings } from '../env.ts'
 import type { AccountObjects, OrderObjects } from '../orders/objects.ts'
+import type { CrlObjects } from '../store/crl-objects.ts'
 import type { Store } from '../store/store.ts'
 
 export interface AppDependencies {
   readonly settings: Settings
   readonly store: Store
+  readonly crls: CrlObjects
   readonly now: Clock
   readonly http: HttpClient
   readonly connect: TcpConnect

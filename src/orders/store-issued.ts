@@ -120,6 +120,7 @@ function newRow(
     version: 1,
     issuerCaId: null,
     roleName: null,
+    keyOrigin: null,
     acmeAccountId: state.request.accountId,
     tags: [],
     description: null,

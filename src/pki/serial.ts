@@ -19,6 +19,13 @@ export function formatSerial(contentOctets: Uint8Array): string {
   return (hex.match(/../g) ?? []).join(':')
 }
 
+/** The same, of content octets that are given as hex. MUST be given hex. */
+export function formatSerialHex(contentOctetsHex: string): string {
+  const octets = fromHex(contentOctetsHex)
+  if (octets === null) throw new TypeError('a serial number is not hex')
+  return formatSerial(octets)
+}
+
 /** Content octets of a positive serial number in any case, with or without colons, or null. */
 export function parseSerial(text: string): Bytes | null {
   const separated = /^[0-9a-f]{1,2}(:[0-9a-f]{2})+$/i.test(text)

@@ -1,6 +1,7 @@
 /** Managed certificates and their versions: one model for internal, ACME and imported certificates. */
-import { and, desc, eq, gt, isNotNull, isNull, lt, lte, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, isNotNull, isNull, lt, lte, type SQL, sql } from 'drizzle-orm'
 import type { Bytes } from '../core/bytes.ts'
+import { idsWithTerm, nameTerm, tagTerm } from './certificate-terms.ts'
 import type { SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { certificates, certificateVersions } from './schema.ts'
@@ -29,10 +30,13 @@ export type NewVersion = Pick<
 export interface CertificateFilter {
   readonly issuerCaId: string | null
   readonly source: string | null
+  readonly commonName: string | null
+  /** A subject alternative name, of any type. */
+  readonly san: string | null
+  readonly tag: string | null
   readonly revoked: 'without' | 'with' | 'only'
-  /** Expires after `nowMs` and not later than this. */
-  readonly expiresByMs: number | null
-  readonly nowMs: number
+  /** Ends after the one and not later than the other; epoch milliseconds. */
+  readonly ends: { readonly afterMs: number | null; readonly byMs: number | null }
 }
 
 export async function findCertificate(store: Store, tenantId: string, id: string): Promise<CertificateRow | null> {
@@ -57,11 +61,12 @@ export function listCertificates(
       and(
         eq(certificates.tenantId, tenantId),
         filter.issuerCaId === null ? undefined : eq(certificates.issuerCaId, filter.issuerCaId),
-        filter.source === null ? undefined : eq(certificates.source, filter.source),
+        sourceFilter(filter.source),
+        termFilter(tenantId, filter),
         revocationFilter(filter),
-        filter.expiresByMs === null
-          ? undefined
-          : and(gt(certificates.notAfterMs, filter.nowMs), lte(certificates.notAfterMs, filter.expiresByMs)),
+        // Most certificates are alive: no index is to be walked for that alone, hence the plus.
+        filter.ends.afterMs === null ? undefined : sql`+${certificates.notAfterMs} > ${filter.ends.afterMs}`,
+        filter.ends.byMs === null ? undefined : lte(certificates.notAfterMs, filter.ends.byMs),
         lt(certificates.id, page.before ?? AFTER_EVERY_ID),
       ),
     )
@@ -69,6 +74,29 @@ export function listCertificates(
     .limit(page.limit)
     .all()
 }
+
+function sourceFilter(source: string | null): SQL | undefined {
+  if (source === null) return undefined
+  // Said as the partial index says it, so that it serves.
+  const isRare = source === 'internal' ? undefined : sql`${certificates.source} <> 'internal'`
+  return and(eq(certificates.source, source), isRare)
+}
+
+function termFilter(tenantId: string, { commonName, san, tag }: CertificateFilter): SQL | undefined {
+  const idIn = (term: string): SQL => sql`${certificates.id} IN ${idsWithTerm(tenantId, term)}`
+  return and(
+    commonName === null
+      ? undefined
+      : and(idIn(nameTerm(commonName)), eq(sql`lower(${certificates.commonName})`, commonName.toLowerCase())),
+    san === null ? undefined : and(idIn(nameTerm(san)), hasName(san.toLowerCase())),
+    tag === null ? undefined : idIn(tagTerm(tag)),
+  )
+}
+
+/** The index also has common names that are no alternative names. */
+const hasName = (name: string): SQL =>
+  sql`EXISTS (SELECT 1 FROM json_each(json_array('dns', 'ip', 'email', 'uri')) AS kind,
+    json_each(${certificates.names}, '$.' || kind.value) AS each WHERE lower(each.value) = ${name})`
 
 function revocationFilter({ revoked }: CertificateFilter) {
   if (revoked === 'with') return undefined

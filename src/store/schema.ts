@@ -12,6 +12,8 @@ export const tenants = sqliteTable('tenants', {
   plan: text().notNull(),
   /** Certificates up to this id have their names in `certificate_terms`; see store/certificate-terms.ts. */
   termsThrough: text('terms_through').notNull().default(''),
+  /** May who made a CSR approve it with the same token? */
+  allowsSelfApproval: integer('allows_self_approval', { mode: 'boolean' }).notNull().default(true),
   createdAtMs: integer('created_at_ms').notNull(),
 })
 
@@ -165,6 +167,8 @@ export const certificates = sqliteTable(
     chainPem: text('chain_pem').notNull(),
     /** PKCS#8, sealed; null where the key is kept elsewhere or nowhere. */
     sealedPrivateKey: text('sealed_private_key'),
+    /** generated or csr: whose key it is, for internal certificates. */
+    keyOrigin: text('key_origin'),
     tags: text({ mode: 'json' }).$type<readonly string[]>().notNull(),
     description: text(),
     autoRenew: integer('auto_renew', { mode: 'boolean' }).notNull(),
@@ -302,6 +306,8 @@ export const certificateAuthorities = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.tenantId, table.id] }),
     uniqueIndex('certificate_authorities_by_name').on(table.tenantId, table.name),
+    // Who fetches a CRL or a CA certificate has no token, and so no tenant.
+    uniqueIndex('certificate_authorities_by_id').on(table.id),
     index('certificate_authorities_by_parent').on(table.tenantId, table.parentCaId, table.id),
     // Of every tenant: what the cron asks for.
     index('certificate_authorities_by_crl_due').on(table.crlDueAtMs).where(sql`${table.crlDueAtMs} IS NOT NULL`),
@@ -342,7 +348,7 @@ export const revocations = sqliteTable(
   {
     tenantId: text('tenant_id').notNull(),
     caId: text('ca_id').notNull(),
-    /** Follows from the serial number and the CA's number of partitions: see authority/crl-partition.ts. */
+    /** Follows from the serial number and the CA's number of partitions: see store/revocations.ts. */
     partition: integer().notNull(),
     serialNumber: text('serial_number').notNull(),
     revokedAtMs: integer('revoked_at_ms').notNull(),

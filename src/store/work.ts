@@ -44,6 +44,16 @@ export function mustChange(query: Query): Statement {
   return { ...sqlOf(query), mustChange: true }
 }
 
+/** Undoes the batch where that query finds nothing. Writes no row. */
+export function demand(query: Query): Statement {
+  const { sql, params } = sqlOf(query)
+  return {
+    sql: `SELECT CASE WHEN NOT EXISTS (${sql}) THEN json('nothing changed') END`,
+    params,
+    mustChange: false,
+  }
+}
+
 function sqlOf(query: Query): Pick<Statement, 'sql' | 'params'> {
   const { sql, params } = query.toSQL()
   return { sql, params: params.map(bindable) }

@@ -1,6 +1,5 @@
 /** Managed certificates, whatever their source: `/v1/pki/certificates`. */
 import { z } from '@hono/zod-openapi'
-import { fromHex } from '../../core/bytes.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { parseDurationSeconds } from '../../core/duration.ts'
@@ -10,7 +9,7 @@ import { renewAcmeCertificate } from '../../orders/issue.ts'
 import { nextRenewalMs } from '../../orders/renewal-time.ts'
 import { exportPrivateKeyPem, importPrivateKey } from '../../pki/keys.ts'
 import { parsePemOf } from '../../pki/pem.ts'
-import { formatSerial } from '../../pki/serial.ts'
+import { formatSerialHex } from '../../pki/serial.ts'
 import {
   type CertificateFilter,
   type CertificateRow,
@@ -22,6 +21,7 @@ import {
   updateCertificate,
 } from '../../store/certificates.ts'
 import { json, raw } from '../answer.ts'
+import { certificateSchema, showCertificate } from '../certificate-view.ts'
 import { mustCommit } from '../committed.ts'
 import { defineRoute, type Route, type RouteInput } from '../define-route.ts'
 import { missing } from '../error-envelope.ts'
@@ -29,44 +29,6 @@ import { listOf, listQuery, pageOf } from '../list.ts'
 import { orderSchema, showOrder } from './acme-orders.ts'
 
 const time = z.iso.datetime()
-
-const certificateSchema = z
-  .strictObject({
-    id: z.string(),
-    common_name: z.string().nullable(),
-    display_name: z.string().openapi({ description: 'The common name, or the first alternative name' }),
-    source: z.enum(['internal', 'acme', 'imported']),
-    status: z.enum(['active', 'expired', 'revoked']),
-    version: z.number().int(),
-    names: z.strictObject({
-      dns: z.array(z.string()),
-      ip: z.array(z.string()),
-      email: z.array(z.string()),
-      uri: z.array(z.string()),
-    }),
-    issuer_ca_id: z.string().nullable(),
-    acme_account_id: z.string().nullable(),
-    serial_number: z.string(),
-    valid_from: time,
-    valid_until: time,
-    is_revoked: z.boolean(),
-    revoked_at: time.nullable(),
-    revocation_reason: z.string().nullable(),
-    key_type: z.string(),
-    key_size: z.number().int(),
-    has_private_key: z.boolean(),
-    tags: z.array(z.string()),
-    description: z.string().nullable(),
-    auto_renew: z.boolean(),
-    next_renewal_at: time.nullable(),
-    renewal_reason: z.string().nullable(),
-    renewal_failures: z.number().int().openapi({ description: 'Failed renewals in a row' }),
-    renewal_error: z.string().nullable().openapi({ description: 'What the last one failed of' }),
-    order_id: z.string().nullable().openapi({ description: 'The order that is making the next version' }),
-    created_at: time,
-    updated_at: time,
-  })
-  .openapi('Certificate')
 
 const versionSchema = z
   .strictObject({
@@ -95,9 +57,12 @@ const certificateList = defineRoute({
     ...listQuery,
     ca_id: z.string().optional(),
     source: z.enum(['internal', 'acme', 'imported']).optional(),
-    status: z.enum(['active', 'revoked']).optional(),
+    status: z.enum(['active', 'expired', 'revoked']).optional(),
     expiring_within: z.string().optional().openapi({ description: 'A duration such as 30d' }),
     include_revoked: z.enum(['true', 'false']).optional(),
+    common_name: z.string().max(255).optional(),
+    san: z.string().max(2_048).optional().openapi({ description: 'A subject alternative name of any type, whole' }),
+    tag: z.string().max(128).optional(),
   }),
   responses: { 200: { description: 'Newest first', schema: listOf(certificateSchema) } },
   async handler({ query, principal, deps }) {
@@ -105,9 +70,11 @@ const certificateList = defineRoute({
     const filter = {
       issuerCaId: query.ca_id ?? null,
       source: query.source ?? null,
+      commonName: query.common_name ?? null,
+      san: query.san ?? null,
+      tag: query.tag ?? null,
       revoked: revokedOf(query.status, query.include_revoked),
-      expiresByMs: query.expiring_within === undefined ? null : deps.now() + durationMs(query.expiring_within),
-      nowMs: deps.now(),
+      ends: endsOf(query.status, query.expiring_within, deps.now()),
     }
     const rows = await listCertificates(deps.store, principal.tenantId, filter, page)
     return json(
@@ -122,8 +89,16 @@ const certificateList = defineRoute({
   },
 })
 
+function endsOf(status: string | undefined, within: string | undefined, nowMs: number): CertificateFilter['ends'] {
+  const byMs = within === undefined ? null : nowMs + durationMs(within)
+  if (status === 'expired') return { afterMs: null, byMs: Math.min(nowMs, byMs ?? nowMs) }
+  // What is revoked is that, over or not.
+  const afterMs = status === 'active' || byMs !== null ? nowMs : null
+  return { afterMs, byMs }
+}
+
 function revokedOf(
-  status: 'active' | 'revoked' | undefined,
+  status: 'active' | 'expired' | 'revoked' | undefined,
   include: 'true' | 'false' | undefined,
 ): CertificateFilter['revoked'] {
   if (status === 'revoked') return 'only'
@@ -278,7 +253,7 @@ const certificatePrivateKey = defineRoute({
           event: 'certificate.private_key_read',
           actor: actor.tokenId,
           resource: `pki/certificates/${row.id}`,
-          detail: { certificate_id: row.id, version: row.version, serial_number: showSerial(row.serialNumber) },
+          detail: { certificate_id: row.id, version: row.version, serial_number: formatSerialHex(row.serialNumber) },
           requestId: actor.requestId,
         },
       ],
@@ -332,44 +307,11 @@ async function requireCertificate({ params: { id }, principal, deps }: Certifica
   return row
 }
 
-function showCertificate(row: CertificateRow, nowMs: number): z.input<typeof certificateSchema> {
-  return {
-    id: row.id,
-    common_name: row.commonName,
-    display_name: row.displayName,
-    source: row.source as 'internal' | 'acme' | 'imported',
-    status: row.revokedAtMs !== null ? 'revoked' : row.notAfterMs <= nowMs ? 'expired' : 'active',
-    version: row.version,
-    names: { dns: [...row.names.dns], ip: [...row.names.ip], email: [...row.names.email], uri: [...row.names.uri] },
-    issuer_ca_id: row.issuerCaId,
-    acme_account_id: row.acmeAccountId,
-    serial_number: showSerial(row.serialNumber),
-    valid_from: formatTime(row.notBeforeMs),
-    valid_until: formatTime(row.notAfterMs),
-    is_revoked: row.revokedAtMs !== null,
-    revoked_at: row.revokedAtMs === null ? null : formatTime(row.revokedAtMs),
-    revocation_reason: row.revocationReason,
-    key_type: row.keyType,
-    key_size: row.keySize,
-    has_private_key: row.sealedPrivateKey !== null,
-    tags: [...row.tags],
-    description: row.description,
-    auto_renew: row.autoRenew,
-    next_renewal_at: row.nextRenewalAtMs === null ? null : formatTime(row.nextRenewalAtMs),
-    renewal_reason: row.nextRenewalAtMs === null ? null : row.renewalReason,
-    renewal_failures: row.renewalFailures,
-    renewal_error: row.renewalError,
-    order_id: row.openOrderId,
-    created_at: formatTime(row.createdAtMs),
-    updated_at: formatTime(row.updatedAtMs),
-  }
-}
-
 function showVersion(row: CertificateRow | CertificateVersionRow, isCurrent: boolean): z.input<typeof versionSchema> {
   return {
     version: row.version,
     is_current: isCurrent,
-    serial_number: showSerial(row.serialNumber),
+    serial_number: formatSerialHex(row.serialNumber),
     valid_from: formatTime(row.notBeforeMs),
     valid_until: formatTime(row.notAfterMs),
     key_type: row.keyType,
@@ -380,6 +322,3 @@ function showVersion(row: CertificateRow | CertificateVersionRow, isCurrent: boo
 }
 
 /** Stored as hex, shown as `1A:2B`. */
-function showSerial(hex: string): string {
-  return formatSerial(fromHex(hex) ?? new Uint8Array(0))
-}

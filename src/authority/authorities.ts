@@ -1,0 +1,410 @@
+/**
+ * Making CAs: roots, intermediates, a new certificate for the same name and key, and cross-certificates. Each is one batch with
+ * its event; the CA's first CRL, which is empty, is published behind it.
+ */
+import type { Actor } from '../core/actor.ts'
+import { type Bytes, sha256, toHex } from '../core/bytes.ts'
+import { formatTime } from '../core/clock.ts'
+import { AppError, invalidField } from '../core/errors.ts'
+import { newId } from '../core/ids.ts'
+import { type AltName, isAltName } from '../pki/alt-name.ts'
+import { buildIntermediate, buildRoot, type CaInput } from '../pki/build-certificate.ts'
+import type { NameConstraintsInput } from '../pki/build-extensions.ts'
+import { type Certificate, parseCertificate } from '../pki/certificate.ts'
+import { buildName, type SubjectFields } from '../pki/distinguished-name.ts'
+import { parseDnsName } from '../pki/dns-name.ts'
+import { exportPkcs8, generateKeyPair, type KeySpec } from '../pki/keys.ts'
+import { formatCertificatesPem } from '../pki/pem.ts'
+import { formatSerial, newSerial } from '../pki/serial.ts'
+import {
+  type AuthorityRow,
+  type CaCertificateRow,
+  demandSigner,
+  findAuthority,
+  insertAuthority,
+  insertCaCertificate,
+  MAX_HIERARCHY_DEPTH,
+  sealAuthorityKey,
+  updateAuthority,
+} from '../store/authorities.ts'
+import type { JournalEntry } from '../store/journal.ts'
+import type { Statement } from '../store/work.ts'
+import type { AuthorityDependencies } from './dependencies.ts'
+import { locationsBelow } from './locations.ts'
+import { publishCrl } from './publish-crl.ts'
+import { findSigner, parseStored, requireSigner, type Signer } from './signer.ts'
+
+export interface AuthorityInput {
+  readonly name: string
+  /** Null: a root. */
+  readonly parentCaId: string | null
+  readonly subject: SubjectFields & { readonly commonName: string }
+  readonly key: KeySpec
+  /** Null: the default, cut to the end of the parent. */
+  readonly validityDays: number | null
+  readonly maxPathLength: number | null
+  readonly permittedDnsDomains: readonly string[]
+  readonly excludedDnsDomains: readonly string[]
+  readonly crlPartitions: number
+}
+
+const DAY_MS = 86_400_000
+const DEFAULT_ROOT_DAYS = 3_650
+const DEFAULT_INTERMEDIATE_DAYS = 1_825
+
+/** A new CA with a key of its own. Throws AppError. */
+export async function createAuthority(
+  dependencies: AuthorityDependencies,
+  actor: Actor,
+  input: AuthorityInput,
+): Promise<AuthorityRow> {
+  const { store, now } = dependencies
+  const subjectDer = subjectOf(input.subject)
+  const permitted = domainsOf(input, 'permitted')
+  const excluded = domainsOf(input, 'excluded')
+  const parent =
+    input.parentCaId === null ? null : await requireParent(dependencies, actor, input.parentCaId, input.maxPathLength)
+  const times = timesOf(now(), input.validityDays, parent)
+  const pair = await generateKeyPair(input.key)
+  const plan: CertificatePlan = {
+    subjectDer,
+    spkiDer: pair.spkiDer,
+    // RFC 5280 §4.2.1.9: one less than above, where the parent has a limit and none was asked for.
+    pathLength: input.maxPathLength ?? pathLengthBelow(parent),
+    names: { permitted: permitted.map(dnsName), excluded: excluded.map(dnsName) },
+    ...times,
+  }
+  const id = newId('ca', now())
+  const certificate =
+    parent === null ? await certifyRoot(plan, pair.privateKey) : await certify(dependencies, plan, parent)
+  const row: AuthorityRow = {
+    tenantId: actor.tenantId,
+    id,
+    name: input.name,
+    caType: parent === null ? 'root' : 'intermediate',
+    parentCaId: parent?.authority.id ?? null,
+    status: 'active',
+    commonName: input.subject.commonName,
+    keyType: pair.kind.type,
+    keySize: pair.kind.size,
+    sealedKey: await sealAuthorityKey(store, { tenantId: actor.tenantId, id }, await exportPkcs8(pair.privateKey)),
+    ...certificateColumns(certificate),
+    foreignChainPem: '',
+    maxPathLength: plan.pathLength,
+    permittedDnsDomains: permitted,
+    excludedDnsDomains: excluded,
+    ...newCrlColumns(input.crlPartitions, 0, now()),
+    createdAtMs: now(),
+    updatedAtMs: now(),
+  }
+  await commitNewAuthority(dependencies, actor, row, certificate, parent, 'ca.created')
+  return publishedRow(dependencies, row)
+}
+
+/** Columns of a CA that has published nothing and issued nothing. */
+export function newCrlColumns(crlPartitions: number, crlNumber: number, nowMs: number) {
+  return {
+    crlPartitions,
+    crlNumber,
+    crlPublishedNumber: crlNumber,
+    crlRevision: 1,
+    crlPublishedRevision: 0,
+    crlThisUpdateMs: null,
+    crlNextUpdateMs: null,
+    crlRevokedCount: 0,
+    crlDueAtMs: nowMs,
+    issuedCount: 0,
+    issuedThrough: '',
+    revokedAtMs: null,
+    revocationReason: null,
+    cascadeAfter: null,
+  }
+}
+
+/** Stores a CA with its certificate, as long as its parent still may sign. Throws `already_exists` and `conflict`. */
+export async function commitNewAuthority(
+  { store }: AuthorityDependencies,
+  actor: Actor,
+  row: AuthorityRow,
+  certificate: Certificate,
+  parent: Signer | null,
+  event: 'ca.created' | 'ca.imported',
+  more: readonly Statement[] = [],
+): Promise<void> {
+  const issuerCaId = parent?.authority.id ?? (row.caType === 'root' ? row.id : null)
+  const outcome = await store.commit({
+    tenantId: actor.tenantId,
+    statements: [
+      ...(parent === null || event === 'ca.imported' ? [] : [demandSigner(store, parent.authority)]),
+      insertAuthority(store, row),
+      insertCaCertificate(store, await caCertificateRow(row, certificate, issuerCaId, 'own', row.createdAtMs)),
+      ...more,
+    ],
+    entries: [entryOf(event, actor, row, certificate)],
+  })
+  if (outcome.kind === 'exists') throw new AppError('already_exists', `There is a CA with the name ${row.name} already`)
+  if (outcome.kind === 'conflict') {
+    throw new AppError('conflict', 'The parent CA was changed at the same time: look at it and try again')
+  }
+}
+
+/** The row as it is once the first CRL is out. Where that fails, the cron makes it. */
+export async function publishedRow(dependencies: AuthorityDependencies, row: AuthorityRow): Promise<AuthorityRow> {
+  await publishCrl(dependencies, row.tenantId, row.id).catch(() => null)
+  return (await findAuthority(dependencies.store, row.tenantId, row.id)) ?? row
+}
+
+/** A new certificate for the same name and key, with the same constraints, by the same issuer. Throws AppError. */
+export async function reissueAuthority(
+  dependencies: AuthorityDependencies,
+  actor: Actor,
+  caId: string,
+  validityDays: number | null,
+): Promise<AuthorityRow> {
+  const { store, now } = dependencies
+  const signer = await requireActive(dependencies, actor, caId)
+  const { authority } = signer
+  const [current] = signer.chain as readonly [Certificate, ...Certificate[]]
+  if (authority.caType === 'intermediate' && authority.parentCaId === null) {
+    throw new AppError('policy_violation', 'Its issuer is not here: have it issue a new certificate, and import that')
+  }
+  const parent =
+    authority.parentCaId === null
+      ? null
+      : await requireParent(dependencies, actor, authority.parentCaId, authority.maxPathLength)
+  const plan = planOf(authority, current, timesOf(now(), validityDays, parent))
+  const certificate =
+    parent === null ? await certifyRoot(plan, signer.issuer.privateKey) : await certify(dependencies, plan, parent)
+  const change = { ...certificateColumns(certificate), crlDueAtMs: now(), updatedAtMs: now() }
+  const outcome = await store.commit({
+    tenantId: actor.tenantId,
+    statements: [
+      ...(parent === null ? [] : [demandSigner(store, parent.authority)]),
+      updateAuthority(store, authority, change, { status: 'active', serialNumber: authority.serialNumber }),
+      insertCaCertificate(
+        store,
+        await caCertificateRow(authority, certificate, parent?.authority.id ?? authority.id, 'own', now()),
+      ),
+    ],
+    entries: [entryOf('ca.reissued', actor, authority, certificate)],
+  })
+  if (outcome.kind !== 'committed') {
+    throw new AppError('conflict', 'The CA was changed at the same time: look at it and try again')
+  }
+  return { ...authority, ...change }
+}
+
+/** A certificate by another CA for the name and key of this one: whoever trusts that CA then trusts this one. */
+export async function crossSignAuthority(
+  dependencies: AuthorityDependencies,
+  actor: Actor,
+  caId: string,
+  input: { readonly issuerCaId: string; readonly validityDays: number | null },
+): Promise<CaCertificateRow> {
+  const { store, now } = dependencies
+  const subject = await requireActive(dependencies, actor, caId)
+  if (input.issuerCaId === caId) throw invalidField('issuer_ca_id', 'name another CA: this is what reissue does')
+  const issuer = await requireParent(dependencies, actor, input.issuerCaId, subject.authority.maxPathLength)
+  const [current] = subject.chain as readonly [Certificate, ...Certificate[]]
+  // Not beyond the end of what it certifies: a name and key that have ended need a new certificate first.
+  const times = timesOf(now(), input.validityDays, issuer, current.notAfterMs)
+  const certificate = await certify(dependencies, planOf(subject.authority, current, times), issuer)
+  const row = await caCertificateRow(subject.authority, certificate, input.issuerCaId, 'cross', now())
+  const outcome = await store.commit({
+    tenantId: actor.tenantId,
+    statements: [
+      demandSigner(store, issuer.authority),
+      demandSigner(store, subject.authority),
+      insertCaCertificate(store, row),
+    ],
+    entries: [entryOf('ca.cross_signed', actor, subject.authority, certificate)],
+  })
+  if (outcome.kind !== 'committed') {
+    throw new AppError('conflict', 'One of the CAs was changed at the same time: look at them and try again')
+  }
+  return row
+}
+
+/** What a CA certificate is made of. */
+interface CertificatePlan {
+  readonly subjectDer: Bytes
+  readonly spkiDer: Bytes
+  readonly pathLength: number | null
+  readonly names: NameConstraintsInput
+  readonly notBeforeMs: number
+  readonly notAfterMs: number
+}
+
+/** The same as a certificate that is there, for another time. */
+function planOf(
+  authority: AuthorityRow,
+  current: Certificate,
+  times: Pick<CertificatePlan, 'notBeforeMs' | 'notAfterMs'>,
+): CertificatePlan {
+  return {
+    subjectDer: current.subject.der,
+    spkiDer: current.subjectPublicKeyInfo.der,
+    pathLength: authority.maxPathLength,
+    names: { permitted: constraintsOf(current, 'permitted'), excluded: constraintsOf(current, 'excluded') },
+    ...times,
+  }
+}
+
+/** An imported CA may have constraints that none is made with here: they are not dropped. */
+function constraintsOf(certificate: Certificate, side: 'permitted' | 'excluded'): AltName[] {
+  const bases = certificate.nameConstraints?.[side] ?? []
+  const names = bases.filter(isAltName)
+  if (names.length < bases.length) {
+    throw new AppError('policy_violation', 'It has name constraints of a kind that is not issued here')
+  }
+  return names
+}
+
+const dnsName = (value: string): AltName => ({ type: 'dns', value })
+
+const certifyRoot = async (plan: CertificatePlan, privateKey: Signer['issuer']['privateKey']): Promise<Certificate> =>
+  parseOwn(await buildRoot({ ...inputOf(plan), privateKey }))
+
+async function certify(
+  { settings }: AuthorityDependencies,
+  plan: CertificatePlan,
+  parent: Signer,
+): Promise<Certificate> {
+  const serialNumber = newSerial()
+  const locations = locationsBelow(settings.publicUrl, parent.authority, toHex(serialNumber))
+  return parseOwn(await buildIntermediate({ ...inputOf(plan), ...locations, serialNumber }, parent.issuer))
+}
+
+function inputOf({ names, ...plan }: CertificatePlan): Omit<CaInput, 'crlUris' | 'caIssuerUris' | 'ocspUris'> {
+  const hasNames = names.permitted.length + names.excluded.length > 0
+  return { ...plan, ...(hasNames ? { nameConstraints: names } : {}) }
+}
+
+function parseOwn({ der }: { readonly der: Bytes }): Certificate {
+  const parsed = parseCertificate(der)
+  if (!parsed.ok) throw new Error(`a certificate that was built does not parse: ${parsed.error.message}`)
+  return parsed.value
+}
+
+/** Columns of the CA's row that follow from its certificate. */
+export const certificateColumns = (certificate: Certificate) => ({
+  serialNumber: toHex(certificate.serialNumber),
+  certificatePem: formatCertificatesPem([certificate.der]),
+  notBeforeMs: certificate.notBeforeMs,
+  notAfterMs: certificate.notAfterMs,
+})
+
+/** SHA-256 of a name in DER, hex. */
+export const subjectHashOf = async (nameDer: Bytes): Promise<string> => toHex(await sha256(nameDer))
+
+async function caCertificateRow(
+  authority: Pick<AuthorityRow, 'tenantId' | 'id'>,
+  certificate: Certificate,
+  issuerCaId: string | null,
+  kind: 'own' | 'cross',
+  nowMs: number,
+): Promise<CaCertificateRow> {
+  return {
+    tenantId: authority.tenantId,
+    caId: authority.id,
+    ...certificateColumns(certificate),
+    issuerCaId,
+    kind,
+    subjectHash: await subjectHashOf(certificate.subject.der),
+    revokedAtMs: null,
+    revocationReason: null,
+    createdAtMs: nowMs,
+  }
+}
+
+function entryOf(event: string, actor: Actor, authority: AuthorityRow, certificate: Certificate): JournalEntry {
+  return {
+    event,
+    actor: actor.tokenId,
+    resource: `pki/ca/${authority.id}`,
+    detail: {
+      ca_id: authority.id,
+      name: authority.name,
+      serial_number: formatSerial(certificate.serialNumber),
+      not_after: formatTime(certificate.notAfterMs),
+    },
+    requestId: actor.requestId,
+  }
+}
+
+/** The CA where it is the tenant's and active; `not_found` and `conflict` where not. */
+export async function requireActive(dependencies: AuthorityDependencies, actor: Actor, caId: string): Promise<Signer> {
+  const signer = await findSigner(dependencies.store, actor.tenantId, caId, true)
+  if (signer === null) throw new AppError('not_found', `There is no CA ${caId}`)
+  if (signer.authority.status !== 'active') throw new AppError('conflict', 'The CA is revoked')
+  return signer
+}
+
+/** The CA that is to sign another CA, where its path length lets it (RFC 5280 §4.2.1.9). */
+async function requireParent(
+  { store }: AuthorityDependencies,
+  actor: Actor,
+  caId: string,
+  maxPathLength: number | null,
+): Promise<Signer> {
+  const signer = await requireSigner(store, actor.tenantId, caId, true)
+  const limit = signer.authority.maxPathLength
+  if (limit === 0) {
+    throw new AppError('policy_violation', `The CA ${signer.authority.name} may not sign CAs: its max_path_length is 0`)
+  }
+  if (limit !== null && maxPathLength !== null && maxPathLength >= limit) {
+    throw new AppError('policy_violation', `max_path_length can be ${limit - 1} at most below ${signer.authority.name}`)
+  }
+  if (signer.chain.length >= MAX_HIERARCHY_DEPTH) {
+    throw new AppError('policy_violation', `CAs stand at most ${MAX_HIERARCHY_DEPTH} deep`)
+  }
+  return signer
+}
+
+function pathLengthBelow(parent: Signer | null): number | null {
+  const limit = parent?.authority.maxPathLength ?? null
+  return limit === null ? null : limit - 1
+}
+
+/** From now on, whole seconds; never beyond the issuer, nor beyond `endMs`. */
+function timesOf(
+  nowMs: number,
+  validityDays: number | null,
+  issuer: Signer | null,
+  endMs = Number.POSITIVE_INFINITY,
+): Pick<CertificatePlan, 'notBeforeMs' | 'notAfterMs'> {
+  const notBeforeMs = Math.floor(nowMs / 1000) * 1000
+  const latestMs = Math.min(issuer?.notAfterMs ?? Number.POSITIVE_INFINITY, endMs)
+  const days = validityDays ?? (issuer === null ? DEFAULT_ROOT_DAYS : DEFAULT_INTERMEDIATE_DAYS)
+  const wantedMs = notBeforeMs + days * DAY_MS
+  if (latestMs <= notBeforeMs) throw new AppError('policy_violation', 'The issuing CA has ended: issue it anew first')
+  if (validityDays !== null && wantedMs > latestMs) {
+    const longest = Math.floor((latestMs - notBeforeMs) / DAY_MS)
+    const message = `A CA never outlives its issuer, which ends at ${formatTime(latestMs)}: the longest possible is ${longest} days`
+    throw new AppError('policy_violation', message, { details: [{ path: 'validity_days', message }] })
+  }
+  return { notBeforeMs, notAfterMs: Math.min(wantedMs, latestMs) }
+}
+
+function subjectOf(subject: SubjectFields): Bytes {
+  const name = buildName(subject)
+  if (name.ok) return name.value
+  const field = name.error.field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  throw invalidField(field, name.error.message)
+}
+
+/** RFC 5280 §4.2.1.10: host names; each stands for itself and everything below it. */
+function domainsOf(input: AuthorityInput, side: 'permitted' | 'excluded'): string[] {
+  const domains = side === 'permitted' ? input.permittedDnsDomains : input.excludedDnsDomains
+  return domains.map((domain, index) => {
+    const parsed = parseDnsName(domain.replace(/^\./, ''))
+    const path = `${side}_dns_domains[${index}]`
+    if (!parsed.ok) throw invalidField(path, parsed.error)
+    if (parsed.value.isWildcard)
+      throw invalidField(path, 'give the domain without a star: it stands for all names below')
+    return parsed.value.name
+  })
+}
+
+/** The current certificate of a CA. */
+export const certificateOf = (authority: AuthorityRow): Certificate => parseStored(authority.certificatePem)

@@ -1,0 +1,14 @@
+/** What the use cases of the internal PKI are given. */
+import type { Clock } from '../core/clock.ts'
+import type { CrlObjects } from '../store/crl-objects.ts'
+import type { Store } from '../store/store.ts'
+
+export interface AuthorityDependencies {
+  readonly store: Store
+  readonly crls: CrlObjects
+  readonly now: Clock
+  readonly settings: {
+    /** Without a trailing slash: certificates carry it. */
+    readonly publicUrl: string
+  }
+}

@@ -1,0 +1,159 @@
+/** Taking over a CA from elsewhere, so that what it has issued stays good: its certificate, its key, and what it has revoked. */
+import type { Actor } from '../core/actor.ts'
+import { type Bytes, toHex } from '../core/bytes.ts'
+import { AppError, invalidField } from '../core/errors.ts'
+import { newId } from '../core/ids.ts'
+import { type Certificate, isSelfIssued } from '../pki/certificate.ts'
+import { type Crl, crlEntries, parseCrl, verifyCrlSignature } from '../pki/crl.ts'
+import { formatName } from '../pki/distinguished-name.ts'
+import { commonNameOf } from '../pki/general-name.ts'
+import { exportPkcs8, importPrivateKeyPem, type KeyPair, privateKeyMatches } from '../pki/keys.ts'
+import { formatCertificatesPem, parsePemOf } from '../pki/pem.ts'
+import { type RevocationReason, revocationReasonOf } from '../pki/revocation-reason.ts'
+import { type AuthorityRow, findCaCertificatesBySubject, sealAuthorityKey } from '../store/authorities.ts'
+import { insertRevocations, partitionOf } from '../store/revocations.ts'
+import type { Statement } from '../store/work.ts'
+import { certificateColumns, commitNewAuthority, newCrlColumns, publishedRow, subjectHashOf } from './authorities.ts'
+import type { AuthorityDependencies } from './dependencies.ts'
+import { isSignedBy, requireCaCertificate, requireChain } from './given-certificates.ts'
+import { findSigner, parseStored, type Signer } from './signer.ts'
+
+export interface AuthorityImport {
+  readonly name: string
+  readonly certificatePem: string
+  readonly privateKeyPem: string
+  /** The CAs above it, its issuer first; not needed where they are here. */
+  readonly chainPem: string | null
+  /** Its last CRL, so that nothing that was revoked comes back. */
+  readonly crlPem: string | null
+  readonly crlPartitions: number
+}
+
+/** Throws AppError. */
+export async function importAuthority(
+  dependencies: AuthorityDependencies,
+  actor: Actor,
+  input: AuthorityImport,
+): Promise<AuthorityRow> {
+  const { store, now } = dependencies
+  const certificate = requireCaCertificate('certificate_pem', input.certificatePem)
+  if (certificate.notAfterMs <= now()) throw invalidField('certificate_pem', 'the certificate has expired')
+  const pair = await requireKey(certificate, input.privateKeyPem)
+  const isRoot = isSelfIssued(certificate)
+  if (isRoot && !(await isSignedBy(certificate, certificate))) {
+    throw invalidField('certificate_pem', 'it names itself as its issuer, but its own key did not sign it')
+  }
+  const parent = isRoot ? null : await findParent(dependencies, actor, certificate)
+  if (!isRoot && parent === null && input.chainPem === null) {
+    throw invalidField('chain_pem', 'its issuer is not here: give the certificates above it, its issuer first')
+  }
+  const chain = input.chainPem === null ? [] : await requireChain(certificate, 'chain_pem', input.chainPem)
+  const foreignChain = isRoot || parent !== null ? [] : chain
+  const crl = input.crlPem === null ? null : await requireCrl(certificate, input.crlPem)
+  const id = newId('ca', now())
+  const dnsDomains = (side: 'permitted' | 'excluded'): string[] =>
+    (certificate.nameConstraints?.[side] ?? []).flatMap((base) => (base.type === 'dns' ? [base.value] : []))
+  const row: AuthorityRow = {
+    tenantId: actor.tenantId,
+    id,
+    name: input.name,
+    caType: isRoot ? 'root' : 'intermediate',
+    parentCaId: parent?.authority.id ?? null,
+    status: 'active',
+    commonName: commonNameOf(certificate.subject) ?? formatName(certificate.subject),
+    keyType: pair.kind.type,
+    keySize: pair.kind.size,
+    sealedKey: await sealAuthorityKey(store, { tenantId: actor.tenantId, id }, await exportPkcs8(pair.privateKey)),
+    ...certificateColumns(certificate),
+    foreignChainPem: formatCertificatesPem(foreignChain.map(({ der }) => der)),
+    maxPathLength: certificate.basicConstraints?.pathLength ?? null,
+    permittedDnsDomains: dnsDomains('permitted'),
+    excludedDnsDomains: dnsDomains('excluded'),
+    ...newCrlColumns(input.crlPartitions, firstNumber(crl, now()), now()),
+    createdAtMs: now(),
+    updatedAtMs: now(),
+  }
+  const revocations = crl === null ? [] : revocationStatements(dependencies, row, crl)
+  await commitNewAuthority(dependencies, actor, row, certificate, parent, 'ca.imported', revocations)
+  return publishedRow(dependencies, row)
+}
+
+async function requireKey(certificate: Certificate, pem: string): Promise<KeyPair> {
+  const pair = await importPrivateKeyPem(pem, { extractable: true })
+  if (!pair.ok) throw invalidField('private_key_pem', pair.error.message)
+  if (!(await privateKeyMatches(pair.value.privateKey, certificate.subjectPublicKeyInfo.der))) {
+    throw invalidField('private_key_pem', 'the key does not belong to the certificate')
+  }
+  // RFC 5280 §4.2.1.3: without cRLSign nobody would take its CRLs.
+  if (certificate.keyUsage?.has('cRLSign') === false) {
+    throw invalidField('certificate_pem', 'its key usage does not let it sign CRLs, which is what revoking needs')
+  }
+  return pair.value
+}
+
+/** How many certificates of one subject are tried. */
+const MAX_CANDIDATES = 20
+
+/** The CA of this tenant that signed it, or null. */
+export async function findParent(
+  { store }: AuthorityDependencies,
+  actor: Actor,
+  certificate: Certificate,
+): Promise<Signer | null> {
+  const subjectHash = await subjectHashOf(certificate.issuer.der)
+  const candidates = await findCaCertificatesBySubject(store, actor.tenantId, subjectHash, MAX_CANDIDATES)
+  for (const candidate of candidates) {
+    if (!(await isSignedBy(certificate, parseStored(candidate.certificatePem)))) continue
+    return findSigner(store, actor.tenantId, candidate.caId, true)
+  }
+  return null
+}
+
+async function requireCrl(certificate: Certificate, pem: string): Promise<Crl> {
+  const ders = parsePemOf('X509 CRL', pem)
+  if (!ders.ok) throw invalidField('crl_pem', ders.error.message)
+  const [der, ...more] = ders.value as [Bytes, ...Bytes[]]
+  if (more.length > 0) throw invalidField('crl_pem', 'give one CRL')
+  const crl = parseCrl(der)
+  if (!crl.ok) throw invalidField('crl_pem', `the CRL is malformed: ${crl.error.message}`)
+  const verified = await verifyCrlSignature(crl.value, certificate.subjectPublicKeyInfo)
+  if (!verified.ok) throw invalidField('crl_pem', 'the CRL was not signed by that CA')
+  return crl.value
+}
+
+/** Behind every number that the CA may have used elsewhere: that of its last CRL, else a number larger than counters are. */
+function firstNumber(crl: Crl | null, nowMs: number): number {
+  const last = crl?.crlNumber ?? null
+  const known = last === null ? null : Number.parseInt(toHex(last), 16)
+  if (known !== null && !Number.isSafeInteger(known)) {
+    throw invalidField('crl_pem', 'its CRL number is too large to be followed by another one')
+  }
+  return known ?? Math.floor(nowMs / 1000)
+}
+
+const ROWS_PER_STATEMENT = 1_000
+
+function revocationStatements({ store }: AuthorityDependencies, row: AuthorityRow, crl: Crl): Statement[] {
+  const rows = Array.from(crlEntries(crl), (entry) => {
+    const serialNumber = toHex(entry.serialNumber)
+    return {
+      caId: row.id,
+      partition: partitionOf(serialNumber, row.crlPartitions),
+      serialNumber,
+      revokedAtMs: entry.revokedAtMs,
+      reason: reasonOf(entry.reasonCode),
+      invalidityDateMs: entry.invalidityDateMs,
+      notAfterMs: null,
+    }
+  })
+  return Array.from({ length: Math.ceil(rows.length / ROWS_PER_STATEMENT) }, (_, page) =>
+    insertRevocations(store, row.tenantId, rows.slice(page * ROWS_PER_STATEMENT, (page + 1) * ROWS_PER_STATEMENT)),
+  )
+}
+
+function reasonOf(code: number): RevocationReason {
+  const reason = revocationReasonOf(code)
+  if (reason === null)
+    throw new AppError('invalid_request', `crl_pem: an entry has the reason ${code}, which full CRLs do not have`)
+  return reason
+}

@@ -1,0 +1,123 @@
+/** Taking certificates from elsewhere into the list, so that they are seen and their end is told. */
+import type { Actor } from '../core/actor.ts'
+import { toHex } from '../core/bytes.ts'
+import { formatTime } from '../core/clock.ts'
+import { AppError, invalidField } from '../core/errors.ts'
+import { newId } from '../core/ids.ts'
+import { isAltName } from '../pki/alt-name.ts'
+import type { Certificate } from '../pki/certificate.ts'
+import { commonNameOf } from '../pki/general-name.ts'
+import { exportPkcs8, importPrivateKeyPem, privateKeyMatches } from '../pki/keys.ts'
+import { formatCertificatesPem } from '../pki/pem.ts'
+import { describePublicKey } from '../pki/public-key.ts'
+import { formatSerial } from '../pki/serial.ts'
+import { insertTerms, nameTermsOf, tagTerm } from '../store/certificate-terms.ts'
+import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store/certificates.ts'
+import { findVersionsBySerial } from '../store/issued-versions.ts'
+import type { AuthorityDependencies } from './dependencies.ts'
+import { requireChain, requireOne } from './given-certificates.ts'
+import { findParent } from './import-authority.ts'
+import { firstOf, namesOf, newCertificateRow } from './leaf.ts'
+
+export interface CertificateImport {
+  readonly certificatePem: string
+  readonly privateKeyPem: string | null
+  /** The certificates above it, its issuer first. */
+  readonly chainPem: string | null
+  /** A CA of the tenant that signed it; where it is not named, it is looked for. */
+  readonly caId: string | null
+  readonly tags: readonly string[]
+  readonly description: string | null
+}
+
+/** Throws AppError: for a key that does not belong to it, a chain that is none, and what is there already. */
+export async function importCertificate(
+  dependencies: AuthorityDependencies,
+  actor: Actor,
+  input: CertificateImport,
+): Promise<CertificateRow> {
+  const { store, now } = dependencies
+  const certificate = requireOne('certificate_pem', input.certificatePem)
+  if (certificate.basicConstraints?.isCa === true) {
+    throw invalidField('certificate_pem', 'it is the certificate of a CA: POST /v1/pki/ca/import, or a trust anchor')
+  }
+  const key = describePublicKey(certificate.subjectPublicKeyInfo)
+  if (!key.ok) throw invalidField('certificate_pem', key.error.message)
+  const privateKey = input.privateKeyPem === null ? null : await requireKey(certificate, input.privateKeyPem)
+  const chain = input.chainPem === null ? [] : await requireChain(certificate, 'chain_pem', input.chainPem)
+  const parent = await findParent(dependencies, actor, certificate)
+  const issuerCaId = parent?.authority.id ?? null
+  if (input.caId !== null && issuerCaId !== input.caId) {
+    throw invalidField('ca_id', 'that CA did not sign the certificate')
+  }
+  const serialNumber = toHex(certificate.serialNumber)
+  const leafPem = formatCertificatesPem([certificate.der])
+  const known = await findVersionsBySerial(store, actor.tenantId, serialNumber)
+  const same = known.find((version) => version.leafPem === leafPem)
+  if (same !== undefined) throw new AppError('already_exists', `It is here already, as ${same.certificateId}`)
+  const id = newId('certificate', now())
+  const names = namesOf((certificate.subjectAltNames ?? []).filter(isAltName))
+  const commonName = commonNameOf(certificate.subject)
+  const place = { tenantId: actor.tenantId, certificateId: id, serialNumber }
+  const row: CertificateRow = {
+    ...newCertificateRow(
+      {
+        tenantId: actor.tenantId,
+        id,
+        source: 'imported',
+        issuerCaId,
+        roleName: null,
+        keyOrigin: null,
+        commonName,
+        displayName: commonName ?? firstOf(names) ?? serialNumber,
+        names,
+        serialNumber,
+        notBeforeMs: certificate.notBeforeMs,
+        notAfterMs: certificate.notAfterMs,
+        keyType: key.value.type,
+        keySize: key.value.size,
+        leafPem,
+        chainPem:
+          chain.length > 0 || parent === null
+            ? formatCertificatesPem(chain.map(({ der }) => der))
+            : parent.chainPems.join(''),
+        sealedPrivateKey:
+          privateKey === null ? null : await sealPrivateKey(store, place, await exportPkcs8(privateKey)),
+      },
+      now(),
+    ),
+    tags: [...new Set(input.tags)],
+    description: input.description,
+  }
+  await store.commit({
+    tenantId: actor.tenantId,
+    statements: [
+      insertCertificate(store, row),
+      ...insertTerms(store, row, [...nameTermsOf(commonName, names), ...row.tags.map(tagTerm)]),
+    ],
+    entries: [
+      {
+        event: 'certificate.imported',
+        actor: actor.tokenId,
+        resource: `pki/certificates/${id}`,
+        detail: {
+          certificate_id: id,
+          serial_number: formatSerial(certificate.serialNumber),
+          not_after: formatTime(certificate.notAfterMs),
+          with_private_key: privateKey !== null,
+        },
+        requestId: actor.requestId,
+      },
+    ],
+  })
+  return row
+}
+
+async function requireKey(certificate: Certificate, pem: string): Promise<CryptoKey> {
+  const pair = await importPrivateKeyPem(pem, { extractable: true })
+  if (!pair.ok) throw invalidField('private_key_pem', pair.error.message)
+  if (!(await privateKeyMatches(pair.value.privateKey, certificate.subjectPublicKeyInfo.der))) {
+    throw invalidField('private_key_pem', 'the key does not belong to the certificate')
+  }
+  return pair.value.privateKey
+}

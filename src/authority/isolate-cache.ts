@@ -1,0 +1,33 @@
+/**
+ * Things that are read on every issuing and seldom change, kept in the isolate. Never the last word: who uses what was kept
+ * demands in the batch that nothing has changed, and reads anew where it has. Keeps values, not promises: one request must
+ * not wait for another, which may be gone.
+ */
+
+/** Entries: CAs and roles in use at a time by one isolate. */
+const MAX_ENTRIES = 500
+
+export class IsolateCache<Value> {
+  /** By store, so that two of them, as in tests, do not share. */
+  readonly #entries = new WeakMap<object, Map<string, Value>>()
+
+  /** What is kept under that key, or what `load` gives. Neither failures nor absences are kept. */
+  async get(owner: object, key: string, fresh: boolean, load: () => Promise<Value | null>): Promise<Value | null> {
+    const entries = this.#entriesOf(owner)
+    const known = fresh ? undefined : entries.get(key)
+    if (known !== undefined) return known
+    const value = await load()
+    entries.delete(key)
+    if (value === null) return null
+    entries.set(key, value)
+    const oldest = entries.size > MAX_ENTRIES ? entries.keys().next().value : undefined
+    if (oldest !== undefined) entries.delete(oldest)
+    return value
+  }
+
+  #entriesOf(owner: object): Map<string, Value> {
+    const known = this.#entries.get(owner) ?? new Map<string, Value>()
+    this.#entries.set(owner, known)
+    return known
+  }
+}

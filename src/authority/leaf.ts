@@ -1,0 +1,113 @@
+/** Leaves of the internal PKI: building one, and the rows that it becomes. Who may have which names is decided before. */
+import { type Bytes, toHex } from '../core/bytes.ts'
+import { type AltName, formatAltName } from '../pki/alt-name.ts'
+import { buildLeaf } from '../pki/build-certificate.ts'
+import type { KeyUsage } from '../pki/extensions.ts'
+import { EKU } from '../pki/oids.ts'
+import { formatCertificatesPem } from '../pki/pem.ts'
+import type { PublicKeyKind } from '../pki/public-key.ts'
+import { newSerial } from '../pki/serial.ts'
+import type { CertificateRow, NewVersion } from '../store/certificates.ts'
+import type { CertificateNames } from '../store/schema.ts'
+import type { AuthorityDependencies } from './dependencies.ts'
+import { locationsBelow } from './locations.ts'
+import { requireNamesWithin, type Signer } from './signer.ts'
+
+export interface LeafPlan {
+  readonly subjectDer: Bytes
+  readonly commonName: string | null
+  readonly altNames: readonly AltName[]
+  readonly spkiDer: Bytes
+  readonly key: PublicKeyKind
+  readonly notBeforeMs: number
+  readonly notAfterMs: number
+  /** Object identifiers. */
+  readonly extKeyUsage: readonly string[]
+  /** Null: what the kind of key is used for. */
+  readonly keyUsages: readonly KeyUsage[] | null
+}
+
+/** A leaf that is signed and not stored yet. */
+export type SignedLeaf = Omit<NewVersion, 'sealedPrivateKey'>
+
+/** Signs it. Throws `policy_violation` where a CA above forbids a name. */
+export async function signLeaf(
+  { settings }: AuthorityDependencies,
+  signer: Signer,
+  plan: LeafPlan,
+): Promise<SignedLeaf> {
+  const serialNumber = newSerial()
+  const serialHex = toHex(serialNumber)
+  const { der } = await buildLeaf(
+    {
+      subjectDer: plan.subjectDer,
+      altNames: plan.altNames,
+      spkiDer: plan.spkiDer,
+      notBeforeMs: plan.notBeforeMs,
+      notAfterMs: plan.notAfterMs,
+      extKeyUsage: plan.extKeyUsage,
+      ...(plan.keyUsages === null ? {} : { keyUsage: plan.keyUsages }),
+      serialNumber,
+      ...locationsBelow(settings.publicUrl, signer.authority, serialHex),
+    },
+    signer.issuer,
+  )
+  requireNamesWithin(signer, der)
+  const names = namesOf(plan.altNames)
+  return {
+    commonName: plan.commonName,
+    displayName: plan.commonName ?? firstOf(names) ?? serialHex,
+    names,
+    serialNumber: serialHex,
+    notBeforeMs: plan.notBeforeMs,
+    notAfterMs: plan.notAfterMs,
+    keyType: plan.key.type,
+    keySize: plan.key.size,
+    leafPem: formatCertificatesPem([der]),
+    chainPem: signer.chainPems.join(''),
+  }
+}
+
+/** Alternative names by type, as text. */
+export function namesOf(altNames: readonly AltName[]): CertificateNames {
+  const of = (type: AltName['type']): string[] => altNames.filter((name) => name.type === type).map(formatAltName)
+  return { dns: of('dns'), ip: of('ip'), email: of('email'), uri: of('uri') }
+}
+
+export function firstOf(names: CertificateNames): string | undefined {
+  return [...names.dns, ...names.ip, ...names.email, ...names.uri][0]
+}
+
+export const extKeyUsagesOf = (allowed: { readonly serverAuth: boolean; readonly clientAuth: boolean }): string[] => [
+  ...(allowed.serverAuth ? [EKU.serverAuth] : []),
+  ...(allowed.clientAuth ? [EKU.clientAuth] : []),
+]
+
+/** Version 1 of a certificate that did not come by ACME. */
+export function newCertificateRow(
+  row: Pick<CertificateRow, 'tenantId' | 'id' | 'source' | 'issuerCaId' | 'roleName' | 'keyOrigin'> & NewVersion,
+  nowMs: number,
+): CertificateRow {
+  return {
+    ...row,
+    version: 1,
+    acmeAccountId: null,
+    tags: [],
+    description: null,
+    autoRenew: false,
+    nextRenewalAtMs: null,
+    renewalReason: null,
+    renewalFailures: 0,
+    renewalError: null,
+    renewalRequest: null,
+    openOrderId: null,
+    ariStartMs: null,
+    ariEndMs: null,
+    ariCheckAtMs: null,
+    ariExplanationUrl: null,
+    revokedAtMs: null,
+    revocationReason: null,
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+  }
+}

@@ -1,0 +1,26 @@
+/** The public addresses that certificates carry: where relying parties find the issuer's CRL and its certificate. */
+import type { Locations } from '../pki/build-certificate.ts'
+import type { AuthorityRow } from '../store/authorities.ts'
+import { partitionOf } from '../store/revocations.ts'
+
+/** `partition` 0 is the CRL for all. */
+export function crlUrl(publicUrl: string, caId: string, partition: number): string {
+  const whole = `${publicUrl}/v1/pki/ca/${caId}/crl`
+  return partition === 0 ? whole : `${whole}/${partition}`
+}
+
+/** RFC 5280 §4.2.2.1: "a single DER encoded certificate", so not the JSON that the address has by default. */
+const caIssuerUrl = (publicUrl: string, caId: string): string => `${publicUrl}/v1/pki/ca/${caId}/certificate?format=der`
+
+/** For a certificate with that serial number, hex of its content octets, which that CA signs. */
+export function locationsBelow(
+  publicUrl: string,
+  issuer: Pick<AuthorityRow, 'id' | 'crlPartitions'>,
+  serialNumber: string,
+): Locations {
+  const partition = partitionOf(serialNumber, issuer.crlPartitions)
+  return {
+    crlUris: [crlUrl(publicUrl, issuer.id, partition)],
+    caIssuerUris: [caIssuerUrl(publicUrl, issuer.id)],
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * Revoking a CA and everything below it. The CAs themselves, through all intermediates, are marked in one batch: from then on
+ * none of them signs anything but CRLs. The certificates follow in pages, each a batch with its events; where the pages stop, the
+ * CA's row remembers (`cascade_after`) and the cron goes on.
+ */
+import { type Actor, systemActor } from '../core/actor.ts'
+import { AppError, invalidField } from '../core/errors.ts'
+import type { RevocationReason } from '../pki/revocation-reason.ts'
+import {
+  type AuthorityRow,
+  activeBelow,
+  type CaCertificateSet,
+  findAuthority,
+  idsBelow,
+  noteRevocations,
+  openCascades,
+  revokeAuthorities,
+  revokeCaCertificates,
+  standingCaCertificates,
+  updateAuthority,
+} from '../store/authorities.ts'
+import { revokeVersions, standingVersions } from '../store/issued-versions.ts'
+import { insertRevocations, partitionOf } from '../store/revocations.ts'
+import type { Statement } from '../store/work.ts'
+import type { AuthorityDependencies } from './dependencies.ts'
+import { publishCrl } from './publish-crl.ts'
+import { crlStatements, HOLD, revokedEntry } from './revoke.ts'
+
+/** Certificates a batch: with their events some two hundred statements, well below what the platform lets one call do. */
+const CERTIFICATES_PER_BATCH = 200
+/** Batches within one request; what is left is the cron's. */
+const BATCHES_PER_REQUEST = 10
+/** Batches of one run of the cron, for all tenants. */
+const BATCHES_PER_RUN = 100
+
+/** Revokes the CA. What is below may still be under way when this returns. Throws `not_found`. */
+export async function revokeAuthority(
+  dependencies: AuthorityDependencies,
+  actor: Actor,
+  caId: string,
+  reason: RevocationReason,
+): Promise<AuthorityRow> {
+  const { store, now } = dependencies
+  const authority = await findAuthority(store, actor.tenantId, caId)
+  if (authority === null) throw new AppError('not_found', `There is no CA ${caId}`)
+  // Revoking twice is no error and changes nothing.
+  if (authority.status === 'revoked') return authority
+  if (reason === HOLD)
+    throw invalidField('reason', 'a CA cannot be put on hold: what is below it would be revoked for good')
+  const nowMs = Math.floor(now() / 1000) * 1000
+  const below = await idsBelow(store, actor.tenantId, caId)
+  const own = await revokeLevel(dependencies, authority, { caIds: [caId], issuerCaIds: [] }, reason, nowMs)
+  const others = await revokeBelow(dependencies, authority, below, belowReason(reason), nowMs)
+  const outcome = await store.commit({
+    tenantId: actor.tenantId,
+    statements: [updateAuthority(store, authority, { updatedAtMs: nowMs }, { status: 'active' }), ...own, ...others],
+    entries: [
+      {
+        event: 'ca.revoked',
+        actor: actor.tokenId,
+        resource: `pki/ca/${caId}`,
+        detail: { ca_id: caId, name: authority.name, reason, cas_below: below },
+        requestId: actor.requestId,
+      },
+    ],
+  })
+  if (outcome.kind !== 'committed') {
+    const current = await findAuthority(store, actor.tenantId, caId)
+    if (current?.status === 'revoked') return current
+    throw new AppError('conflict', 'The CA was changed at the same time: try again')
+  }
+  if (authority.parentCaId !== null) await publishQuietly(dependencies, actor.tenantId, authority.parentCaId)
+  let batches = BATCHES_PER_REQUEST
+  for (const id of [caId, ...below]) batches = await cascade(dependencies, actor, id, batches)
+  return (await findAuthority(store, actor.tenantId, caId)) ?? authority
+}
+
+/** Their own keys are not lost: it is their CA that is not to be trusted any more. */
+function belowReason(reason: RevocationReason): RevocationReason {
+  return reason === 'key_compromise' ? 'ca_compromise' : reason
+}
+
+/** Those CAs, and the cross-certificates that they and the revoked CA gave to others. */
+const revokeBelow = (
+  dependencies: AuthorityDependencies,
+  authority: AuthorityRow,
+  below: readonly string[],
+  reason: RevocationReason,
+  nowMs: number,
+): Promise<Statement[]> =>
+  revokeLevel(dependencies, authority, { caIds: below, issuerCaIds: [authority.id, ...below] }, reason, nowMs)
+
+/** Marks CAs and certificates of CAs, and puts the certificates into the CRLs of their issuers. */
+async function revokeLevel(
+  { store }: AuthorityDependencies,
+  { tenantId }: AuthorityRow,
+  of: CaCertificateSet,
+  reason: RevocationReason,
+  nowMs: number,
+): Promise<Statement[]> {
+  const { caIds } = of
+  const certificates = await standingCaCertificates(store, tenantId, of)
+  const lines = []
+  const issuers = new Set<string>()
+  for (const { caId, issuerCaId, serialNumber, notAfterMs } of certificates) {
+    // A root is not revoked by its own CRL: who trusts it takes it out of the trusted ones (RFC 5280 §6.1: "trust anchor").
+    if (issuerCaId === null || issuerCaId === caId) continue
+    const issuer = await findAuthority(store, tenantId, issuerCaId)
+    if (issuer === null) continue
+    issuers.add(issuerCaId)
+    const partition = partitionOf(serialNumber, issuer.crlPartitions)
+    lines.push({
+      caId: issuerCaId,
+      partition,
+      serialNumber,
+      revokedAtMs: nowMs,
+      reason,
+      invalidityDateMs: null,
+      notAfterMs,
+    })
+  }
+  return [
+    revokeAuthorities(store, tenantId, caIds, nowMs, reason),
+    revokeCaCertificates(store, tenantId, of, nowMs, reason),
+    ...(lines.length === 0 ? [] : [insertRevocations(store, tenantId, lines)]),
+    ...Array.from(issuers, (id) => noteRevocations(store, tenantId, id, nowMs)),
+  ]
+}
+
+/** Goes on with every cascade that is open. Returns how many batches were written. */
+export async function resumeCascades(dependencies: AuthorityDependencies): Promise<number> {
+  let batches = BATCHES_PER_RUN
+  for (const { tenantId, id } of await openCascades(dependencies.store, BATCHES_PER_RUN)) {
+    if (batches === 0) break
+    batches = await cascade(dependencies, systemActor(tenantId), id, batches)
+  }
+  return BATCHES_PER_RUN - batches
+}
+
+/** Revokes what a revoked CA has issued, in at most so many batches, and publishes its CRL at the end. Returns how many are left. */
+async function cascade(
+  dependencies: AuthorityDependencies,
+  actor: Actor,
+  caId: string,
+  maxBatches: number,
+): Promise<number> {
+  const { store } = dependencies
+  let left = maxBatches
+  while (left > 0) {
+    const authority = await findAuthority(store, actor.tenantId, caId)
+    if (authority === null || authority.cascadeAfter === null) return left
+    left -= 1
+    await revokeStragglers(dependencies, actor, authority)
+    const isDone = await cascadePage(dependencies, actor, authority, authority.cascadeAfter)
+    if (!isDone) continue
+    await publishQuietly(dependencies, actor.tenantId, caId)
+    return left
+  }
+  return left
+}
+
+/** A CA that was made while its parent was being revoked, just before it. From now on there can be no more. */
+async function revokeStragglers(
+  dependencies: AuthorityDependencies,
+  actor: Actor,
+  authority: AuthorityRow,
+): Promise<void> {
+  const { store, now } = dependencies
+  if (authority.cascadeAfter !== '') return
+  const active = await activeBelow(store, authority.tenantId, authority.id)
+  if (active.length === 0) return
+  const reason = belowReason((authority.revocationReason ?? 'unspecified') as RevocationReason)
+  await store.commit({
+    tenantId: authority.tenantId,
+    statements: await revokeBelow(dependencies, authority, active, reason, Math.floor(now() / 1000) * 1000),
+    entries: active.map((id) => ({
+      event: 'ca.revoked',
+      actor: actor.tokenId,
+      resource: `pki/ca/${id}`,
+      detail: { ca_id: id, reason, revoked_with: authority.id },
+      requestId: actor.requestId,
+    })),
+  })
+}
+
+/** One page. True where it was the last one. A conflict, which somebody else's revocation or renewal is, is met again next time. */
+async function cascadePage(
+  dependencies: AuthorityDependencies,
+  actor: Actor,
+  authority: AuthorityRow,
+  from: string,
+): Promise<boolean> {
+  const { store, now } = dependencies
+  const page = await standingVersions(store, authority, { from, limit: CERTIFICATES_PER_BATCH }, now())
+  const revokedAtMs = authority.revokedAtMs ?? now()
+  const reason = belowReason((authority.revocationReason ?? 'unspecified') as RevocationReason)
+  const { versions } = page
+  const outcome = await store.commit({
+    tenantId: authority.tenantId,
+    statements: [
+      updateAuthority(store, authority, { cascadeAfter: page.next }, { cascadeAfter: from }),
+      ...(versions.length === 0
+        ? []
+        : [
+            ...revokeVersions(store, authority.tenantId, versions, { revokedAtMs, reason }),
+            ...(await crlStatements(dependencies, authority.tenantId, versions, {
+              reason,
+              invalidityDateMs: null,
+              revokedAtMs,
+            })),
+            noteRevocations(store, authority.tenantId, authority.id, now()),
+          ]),
+    ],
+    entries: versions.map((version) => revokedEntry(actor, version, reason, revokedAtMs)),
+  })
+  return outcome.kind === 'committed' && page.next === null
+}
+
+/** Where it cannot be published now, the cron does it. */
+async function publishQuietly(dependencies: AuthorityDependencies, tenantId: string, caId: string): Promise<void> {
+  await publishCrl(dependencies, tenantId, caId).catch(() => null)
+}

@@ -1,0 +1,87 @@
+/**
+ * A CA as issuing needs it: its certificate, those above it, and its key, which WebCrypto never gives out again. Kept in the
+ * isolate, since opening a key costs more than a signature: a batch that commits what was signed demands that the CA is still
+ * as it was read (`demandSigner`).
+ */
+import type { Bytes } from '../core/bytes.ts'
+import { AppError } from '../core/errors.ts'
+import { type Issuer, issuerOf } from '../pki/build-certificate.ts'
+import { type Certificate, parseCertificate } from '../pki/certificate.ts'
+import { importPrivateKey } from '../pki/keys.ts'
+import { PathBudget } from '../pki/path/budget.ts'
+import { checkNameConstraints } from '../pki/path/name-constraints.ts'
+import { parsePemOf } from '../pki/pem.ts'
+import { type AuthorityRow, findLineage, openAuthorityKey } from '../store/authorities.ts'
+import type { Store } from '../store/store.ts'
+import { IsolateCache } from './isolate-cache.ts'
+
+export interface Signer {
+  readonly authority: AuthorityRow
+  readonly issuer: Issuer
+  /** From the CA itself up to its root, as far as it is known. */
+  readonly chain: readonly Certificate[]
+  /** PEM, one certificate each, in the same order. */
+  readonly chainPems: readonly string[]
+  /** The first end of a certificate above: nothing signed now may end later. */
+  readonly notAfterMs: number
+}
+
+const signers = new IsolateCache<Signer>()
+
+/** The CA, from memory unless `fresh`. Null where there is none. Does not look whether it may sign. */
+export function findSigner(store: Store, tenantId: string, caId: string, fresh: boolean): Promise<Signer | null> {
+  return signers.get(store, `${tenantId}/${caId}`, fresh, () => loadSigner(store, tenantId, caId))
+}
+
+/** The CA where it may sign; throws `policy_violation` where it may not. */
+export async function requireSigner(store: Store, tenantId: string, caId: string, fresh: boolean): Promise<Signer> {
+  const signer = await findSigner(store, tenantId, caId, fresh)
+  if (signer === null) throw new AppError('policy_violation', `There is no CA ${caId}`)
+  if (signer.authority.status !== 'active') {
+    throw new AppError('policy_violation', `The CA ${signer.authority.name} is revoked and signs nothing more`)
+  }
+  return signer
+}
+
+async function loadSigner(store: Store, tenantId: string, caId: string): Promise<Signer | null> {
+  const lineage = await findLineage(store, tenantId, caId)
+  const [authority] = lineage
+  const top = lineage.at(-1)
+  if (authority === undefined || top === undefined) return null
+  const chainPems = [...lineage.map(({ certificatePem }) => certificatePem), ...splitPem(top.foreignChainPem)]
+  const chain = chainPems.map(parseStored)
+  const key = await importPrivateKey('pkcs8', await openAuthorityKey(store, authority), { extractable: false })
+  if (!key.ok) throw new Error(`the key of ${caId} does not import: ${key.error.reason}`)
+  const issuer = await issuerOf(chain[0] as Certificate, key.value.privateKey)
+  const notAfterMs = Math.min(...chain.map((each) => each.notAfterMs))
+  return { authority, issuer, chain, chainPems, notAfterMs }
+}
+
+/** One PEM text for each certificate of a text. */
+export function splitPem(pem: string): string[] {
+  return pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g) ?? []
+}
+
+/** A certificate that was checked when it was stored. */
+export function parseStored(pem: string): Certificate {
+  const ders = parsePemOf('CERTIFICATE', pem)
+  const [der] = ders.ok ? ders.value : []
+  const parsed = der === undefined ? null : parseCertificate(der)
+  if (parsed === null || !parsed.ok) throw new Error('a stored certificate does not parse')
+  return parsed.value
+}
+
+/**
+ * Throws `policy_violation` where the name constraints of a CA above forbid a name: no relying party would take the
+ * certificate (RFC 5280 §4.2.1.10).
+ */
+export function requireNamesWithin(signer: Signer, leafDer: Bytes): void {
+  if (signer.chain.every(({ nameConstraints }) => nameConstraints === null)) return
+  const leaf = parseCertificate(leafDer)
+  if (!leaf.ok) throw new Error(`a certificate that was built does not parse: ${leaf.error.message}`)
+  const problems = checkNameConstraints([leaf.value, ...signer.chain], new PathBudget())
+  const [first] = problems.filter(({ depth }) => depth === 0 || depth === null)
+  if (first === undefined) return
+  const name = first.evidence.name === undefined ? '' : ` (${first.evidence.name})`
+  throw new AppError('policy_violation', `A CA above does not let this CA certify such a name${name}: ${first.message}`)
+}

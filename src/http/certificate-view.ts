@@ -1,0 +1,80 @@
+/** A managed certificate as the API shows it. */
+import { z } from '@hono/zod-openapi'
+import { formatTime } from '../core/clock.ts'
+import { formatSerialHex } from '../pki/serial.ts'
+import type { CertificateRow } from '../store/certificates.ts'
+
+const time = z.iso.datetime()
+
+export const certificateSchema = z
+  .strictObject({
+    id: z.string(),
+    common_name: z.string().nullable(),
+    display_name: z.string().openapi({ description: 'The common name, or the first alternative name' }),
+    source: z.enum(['internal', 'acme', 'imported']),
+    status: z.enum(['active', 'expired', 'revoked']),
+    version: z.number().int(),
+    names: z.strictObject({
+      dns: z.array(z.string()),
+      ip: z.array(z.string()),
+      email: z.array(z.string()),
+      uri: z.array(z.string()),
+    }),
+    issuer_ca_id: z.string().nullable(),
+    role: z.string().nullable().openapi({ description: 'The role that it was issued under' }),
+    acme_account_id: z.string().nullable(),
+    serial_number: z.string(),
+    valid_from: time,
+    valid_until: time,
+    is_revoked: z.boolean(),
+    revoked_at: time.nullable(),
+    revocation_reason: z.string().nullable(),
+    key_type: z.string(),
+    key_size: z.number().int(),
+    has_private_key: z.boolean(),
+    tags: z.array(z.string()),
+    description: z.string().nullable(),
+    auto_renew: z.boolean(),
+    next_renewal_at: time.nullable(),
+    renewal_reason: z.string().nullable(),
+    renewal_failures: z.number().int().openapi({ description: 'Failed renewals in a row' }),
+    renewal_error: z.string().nullable().openapi({ description: 'What the last one failed of' }),
+    order_id: z.string().nullable().openapi({ description: 'The order that is making the next version' }),
+    created_at: time,
+    updated_at: time,
+  })
+  .openapi('Certificate')
+
+export function showCertificate(row: CertificateRow, nowMs: number): z.input<typeof certificateSchema> {
+  return {
+    id: row.id,
+    common_name: row.commonName,
+    display_name: row.displayName,
+    source: row.source as 'internal' | 'acme' | 'imported',
+    status: row.revokedAtMs !== null ? 'revoked' : row.notAfterMs <= nowMs ? 'expired' : 'active',
+    version: row.version,
+    names: { dns: [...row.names.dns], ip: [...row.names.ip], email: [...row.names.email], uri: [...row.names.uri] },
+    issuer_ca_id: row.issuerCaId,
+    role: row.roleName,
+    acme_account_id: row.acmeAccountId,
+    serial_number: formatSerialHex(row.serialNumber),
+    valid_from: formatTime(row.notBeforeMs),
+    valid_until: formatTime(row.notAfterMs),
+    is_revoked: row.revokedAtMs !== null,
+    revoked_at: row.revokedAtMs === null ? null : formatTime(row.revokedAtMs),
+    revocation_reason: row.revocationReason,
+    key_type: row.keyType,
+    key_size: row.keySize,
+    has_private_key: row.sealedPrivateKey !== null,
+    tags: [...row.tags],
+    description: row.description,
+    auto_renew: row.autoRenew,
+    next_renewal_at: row.nextRenewalAtMs === null ? null : formatTime(row.nextRenewalAtMs),
+    renewal_reason: row.nextRenewalAtMs === null ? null : row.renewalReason,
+    renewal_failures: row.renewalFailures,
+    renewal_error: row.renewalError,
+    order_id: row.openOrderId,
+    created_at: formatTime(row.createdAtMs),
+    updated_at: formatTime(row.updatedAtMs),
+  }
+}

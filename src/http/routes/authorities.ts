@@ -1,0 +1,381 @@
+/** The CAs of the internal PKI: `/v1/pki/ca`. Their CRLs are in `crls.ts`. */
+import { z } from '@hono/zod-openapi'
+import { createAuthority, crossSignAuthority, reissueAuthority } from '../../authority/authorities.ts'
+import { importAuthority } from '../../authority/import-authority.ts'
+import { revokeAuthority } from '../../authority/revoke-authority.ts'
+import { findSigner } from '../../authority/signer.ts'
+import { formatTime } from '../../core/clock.ts'
+import { toListPage } from '../../core/cursor.ts'
+import { invalidField } from '../../core/errors.ts'
+import { isId } from '../../core/ids.ts'
+import { parsePemOf } from '../../pki/pem.ts'
+import { REVOCATION_REASONS, type RevocationReason } from '../../pki/revocation-reason.ts'
+import { formatSerialHex } from '../../pki/serial.ts'
+import {
+  type AuthorityRow,
+  type CaCertificateRow,
+  countIssued,
+  findAuthority,
+  findPublicAuthority,
+  listAuthorities,
+  listCaCertificates,
+} from '../../store/authorities.ts'
+import { json, raw } from '../answer.ts'
+import { definePublicRoute, defineRoute, type Route } from '../define-route.ts'
+import type { AppDependencies } from '../dependencies.ts'
+import { missing } from '../error-envelope.ts'
+import { nameField } from '../fields.ts'
+import { internalKeyOf, internalKeySize, internalKeyType } from '../key-fields.ts'
+import { listOf, listQuery, pageOf } from '../list.ts'
+import { SUBJECT_FIELDS, subjectFieldsOf } from '../subject-fields.ts'
+
+const time = z.iso.datetime()
+const MAX_DAYS = 36_500
+const MAX_PARTITIONS = 256
+const validityDays = z.number().int().min(1).max(MAX_DAYS).optional()
+const crlPartitions = z
+  .number()
+  .int()
+  .min(0)
+  .max(MAX_PARTITIONS)
+  .default(0)
+  .openapi({ description: 'Certificates then name one of so many CRLs, each with its part; 0: one CRL for all' })
+const pem = z.string().min(1).max(1_000_000)
+
+export const reasonField = z.enum(Object.keys(REVOCATION_REASONS) as [RevocationReason, ...RevocationReason[]])
+
+const authoritySchema = z
+  .strictObject({
+    id: z.string(),
+    name: z.string(),
+    common_name: z.string(),
+    ca_type: z.enum(['root', 'intermediate']),
+    parent_ca_id: z.string().nullable(),
+    key_type: z.string(),
+    key_size: z.number().int(),
+    serial_number: z.string(),
+    valid_from: time,
+    valid_until: time,
+    max_path_length: z.number().int().nullable().openapi({ description: 'null: any number of CAs may follow' }),
+    permitted_dns_domains: z.array(z.string()),
+    excluded_dns_domains: z.array(z.string()),
+    crl_partitions: z.number().int(),
+    crl_number: z.number().int().nullable().openapi({ description: 'Of the CRL that is published' }),
+    crl_next_update: time.nullable(),
+    status: z.enum(['active', 'revoked', 'expired']),
+    is_active: z.boolean(),
+    revoked_at: time.nullable(),
+    revocation_reason: z.string().nullable(),
+    revocation_in_progress: z.boolean().openapi({ description: 'Certificates below are still being revoked' }),
+    certificates_issued: z.number().int().openapi({ description: 'Managed certificates, each counted once' }),
+    created_at: time,
+    updated_at: time,
+  })
+  .openapi('CertificateAuthority')
+
+const caCertificateSchema = z
+  .strictObject({
+    serial_number: z.string(),
+    kind: z.enum(['own', 'cross']),
+    issuer_ca_id: z.string().nullable(),
+    is_current: z.boolean(),
+    valid_from: time,
+    valid_until: time,
+    revoked_at: time.nullable(),
+    certificate_pem: z.string(),
+    created_at: time,
+  })
+  .openapi('CaCertificate')
+
+const params = z.object({ id: z.string() })
+const resourceOf = ({ id }: { readonly id: string }) => `pki/ca/${id}`
+const RESOURCES = 'pki/ca/ca_*'
+
+const list = defineRoute({
+  method: 'get',
+  path: '/v1/pki/ca',
+  tag: 'Certificate authorities',
+  summary: 'List CAs',
+  access: { scope: 'pki:admin', resource: RESOURCES },
+  query: z.object(listQuery),
+  responses: { 200: { description: 'Newest first', schema: listOf(authoritySchema) } },
+  async handler({ query, principal, deps }) {
+    const page = pageOf(query, (key) => isId('ca', key))
+    const rows = await listAuthorities(deps.store, principal.tenantId, page)
+    const shown = new Map<string, z.input<typeof authoritySchema>>()
+    for (const row of rows.slice(0, query.limit)) shown.set(row.id, await showAuthority(deps, row))
+    return json(
+      200,
+      toListPage(
+        rows,
+        query.limit,
+        ({ id }) => id,
+        ({ id }) => shown.get(id) as z.input<typeof authoritySchema>,
+      ),
+    )
+  },
+})
+
+const create = defineRoute({
+  method: 'post',
+  path: '/v1/pki/ca',
+  tag: 'Certificate authorities',
+  summary: 'Create a root or an intermediate',
+  access: {
+    scope: 'pki:admin',
+    resource: (_params, { body }) => [
+      RESOURCES,
+      ...(body.parent_ca_id === undefined ? [] : [`pki/ca/${body.parent_ca_id}`]),
+    ],
+  },
+  idempotent: true,
+  body: z
+    .strictObject({
+      name: nameField,
+      common_name: z.string().min(1).max(64),
+      ca_type: z.enum(['root', 'intermediate']),
+      parent_ca_id: z.string().optional().openapi({ description: 'For intermediates' }),
+      key_type: internalKeyType.default('rsa'),
+      key_size: internalKeySize,
+      validity_days: validityDays.openapi({ description: 'Default 3650 for roots, 1825 for intermediates' }),
+      ...SUBJECT_FIELDS,
+      max_path_length: z.number().int().min(0).max(15).optional(),
+      permitted_dns_domains: z.array(z.string().max(254)).max(100).default([]),
+      excluded_dns_domains: z.array(z.string().max(254)).max(100).default([]),
+      crl_partitions: crlPartitions,
+    })
+    .openapi('CertificateAuthorityRequest'),
+  responses: { 201: { description: 'The CA', schema: authoritySchema } },
+  async handler({ body, actor, deps }) {
+    if ((body.ca_type === 'root') !== (body.parent_ca_id === undefined)) {
+      throw invalidField('parent_ca_id', 'an intermediate names its parent, a root has none')
+    }
+    const row = await createAuthority(deps, actor, {
+      name: body.name,
+      parentCaId: body.parent_ca_id ?? null,
+      subject: { commonName: body.common_name, ...subjectFieldsOf(body) },
+      key: internalKeyOf(body.key_type, body.key_size, 'key_size'),
+      validityDays: body.validity_days ?? null,
+      maxPathLength: body.max_path_length ?? null,
+      permittedDnsDomains: body.permitted_dns_domains,
+      excludedDnsDomains: body.excluded_dns_domains,
+      crlPartitions: body.crl_partitions,
+    })
+    return json(201, await showAuthority(deps, row))
+  },
+})
+
+const importCa = defineRoute({
+  method: 'post',
+  path: '/v1/pki/ca/import',
+  tag: 'Certificate authorities',
+  summary: 'Take over a CA from elsewhere',
+  description: 'Give its last CRL too: what was revoked there stays revoked, and the numbers of its CRLs go on.',
+  access: { scope: 'pki:admin', resource: RESOURCES },
+  idempotent: true,
+  body: z
+    .strictObject({
+      name: nameField,
+      certificate_pem: pem,
+      private_key_pem: pem,
+      chain_pem: pem.optional(),
+      crl_pem: pem.optional(),
+      crl_partitions: crlPartitions,
+    })
+    .openapi('CertificateAuthorityImport'),
+  responses: { 201: { description: 'The CA', schema: authoritySchema } },
+  async handler({ body, actor, deps }) {
+    const row = await importAuthority(deps, actor, {
+      name: body.name,
+      certificatePem: body.certificate_pem,
+      privateKeyPem: body.private_key_pem,
+      chainPem: body.chain_pem ?? null,
+      crlPem: body.crl_pem ?? null,
+      crlPartitions: body.crl_partitions,
+    })
+    return json(201, await showAuthority(deps, row))
+  },
+})
+
+const read = defineRoute({
+  method: 'get',
+  path: '/v1/pki/ca/{id}',
+  tag: 'Certificate authorities',
+  summary: 'Read a CA',
+  access: { scope: 'pki:read', resource: resourceOf },
+  params,
+  responses: { 200: { description: 'The CA', schema: authoritySchema } },
+  async handler({ params: { id }, principal, deps }) {
+    const row = await findAuthority(deps.store, principal.tenantId, id)
+    if (row === null) throw missing(resourceOf({ id }))
+    return json(200, await showAuthority(deps, row))
+  },
+})
+
+const certificate = definePublicRoute({
+  method: 'get',
+  path: '/v1/pki/ca/{id}/certificate',
+  tag: 'Certificate authorities',
+  summary: "The CA's certificate",
+  description:
+    'JSON by default; `?format=pem` or `?format=der`, or `Accept`, give the bare certificate. Issued certificates carry this address (RFC 5280 §4.2.2.1).',
+  access: { public: 'whoever checks a certificate needs that of its issuer' },
+  params,
+  query: z.object({ format: z.enum(['json', 'pem', 'der']).optional() }),
+  responses: {
+    200: {
+      description: 'The certificate, and those above it',
+      schema: z.strictObject({ certificate_pem: z.string(), chain_pem: z.string() }),
+      mediaTypes: ['application/x-pem-file', 'application/pkix-cert'],
+    },
+  },
+  async handler({ params: { id }, query, request, deps }) {
+    const row = await findPublicAuthority(deps.store, id)
+    if (row === null) throw missing(resourceOf({ id }))
+    const accept = request.headers.get('accept') ?? ''
+    const format =
+      query.format ??
+      (accept.includes('application/pkix-cert') ? 'der' : accept.includes('application/x-pem-file') ? 'pem' : 'json')
+    const cached = { 'cache-control': 'public, max-age=3600' }
+    if (format === 'pem') return raw(200, 'application/x-pem-file', row.certificatePem, cached)
+    if (format === 'der') {
+      const der = parsePemOf('CERTIFICATE', row.certificatePem)
+      if (!der.ok || der.value[0] === undefined) throw new Error('a stored certificate is no PEM')
+      return raw(200, 'application/pkix-cert', der.value[0], cached)
+    }
+    const signer = await findSigner(deps.store, row.tenantId, id, true)
+    const chainPem = signer?.chainPems.slice(1).join('') ?? ''
+    return json(200, { certificate_pem: row.certificatePem, chain_pem: chainPem }, cached)
+  },
+})
+
+const certificates = defineRoute({
+  method: 'get',
+  path: '/v1/pki/ca/{id}/certificates',
+  tag: 'Certificate authorities',
+  summary: 'Every certificate of a CA: current, earlier, and by other CAs',
+  access: { scope: 'pki:read', resource: resourceOf },
+  params,
+  responses: { 200: { description: 'Newest first', schema: listOf(caCertificateSchema) } },
+  async handler({ params: { id }, principal, deps }) {
+    const authority = await findAuthority(deps.store, principal.tenantId, id)
+    if (authority === null) throw missing(resourceOf({ id }))
+    const rows = await listCaCertificates(deps.store, principal.tenantId, id, MAX_CA_CERTIFICATES)
+    const data = rows.map((row) => showCaCertificate(row, authority.serialNumber))
+    return json(200, { data, cursor: null, has_more: false })
+  },
+})
+
+/** More than any CA is given; they are shown on one page. */
+const MAX_CA_CERTIFICATES = 500
+
+const reissue = defineRoute({
+  method: 'post',
+  path: '/v1/pki/ca/{id}/reissue',
+  tag: 'Certificate authorities',
+  summary: 'A new certificate for the same name and key',
+  description: 'What the CA has issued stays valid below either certificate.',
+  access: { scope: 'pki:admin', resource: resourceOf },
+  idempotent: true,
+  params,
+  body: z.strictObject({ validity_days: validityDays }).openapi('CertificateAuthorityReissue'),
+  responses: { 200: { description: 'The CA', schema: authoritySchema } },
+  async handler({ params: { id }, body, actor, deps }) {
+    const row = await reissueAuthority(deps, actor, id, body.validity_days ?? null)
+    return json(200, await showAuthority(deps, row))
+  },
+})
+
+const crossSign = defineRoute({
+  method: 'post',
+  path: '/v1/pki/ca/{id}/cross-sign',
+  tag: 'Certificate authorities',
+  summary: 'Have another CA certify this one',
+  access: {
+    scope: 'pki:admin',
+    resource: ({ id }, { body }) => [`pki/ca/${id}`, `pki/ca/${body.issuer_ca_id}`],
+  },
+  idempotent: true,
+  params,
+  body: z
+    .strictObject({ issuer_ca_id: z.string(), validity_days: validityDays })
+    .openapi('CertificateAuthorityCrossSigning'),
+  responses: { 201: { description: 'The cross-certificate', schema: caCertificateSchema } },
+  async handler({ params: { id }, body, actor, deps }) {
+    const input = { issuerCaId: body.issuer_ca_id, validityDays: body.validity_days ?? null }
+    const row = await crossSignAuthority(deps, actor, id, input)
+    return json(201, showCaCertificate(row, ''))
+  },
+})
+
+const revoke = defineRoute({
+  method: 'post',
+  path: '/v1/pki/ca/{id}/revoke',
+  tag: 'Certificate authorities',
+  summary: 'Revoke a CA and everything below it',
+  description:
+    'From then on it signs nothing but its CRL. Where there is much below it, the rest follows behind: see revocation_in_progress.',
+  access: { scope: 'pki:admin', resource: resourceOf },
+  params,
+  body: z.strictObject({ reason: reasonField.default('unspecified') }).openapi('CertificateAuthorityRevocation'),
+  responses: { 200: { description: 'The CA', schema: authoritySchema } },
+  async handler({ params: { id }, body, actor, deps }) {
+    return json(200, await showAuthority(deps, await revokeAuthority(deps, actor, id, body.reason)))
+  },
+})
+
+export const authorityRoutes: readonly Route[] = [
+  list,
+  create,
+  importCa,
+  read,
+  certificate,
+  certificates,
+  reissue,
+  crossSign,
+  revoke,
+]
+
+async function showAuthority(deps: AppDependencies, row: AuthorityRow): Promise<z.input<typeof authoritySchema>> {
+  const isExpired = row.notAfterMs <= deps.now()
+  return {
+    id: row.id,
+    name: row.name,
+    common_name: row.commonName,
+    ca_type: row.caType as 'root' | 'intermediate',
+    parent_ca_id: row.parentCaId,
+    key_type: row.keyType,
+    key_size: row.keySize,
+    serial_number: formatSerialHex(row.serialNumber),
+    valid_from: formatTime(row.notBeforeMs),
+    valid_until: formatTime(row.notAfterMs),
+    max_path_length: row.maxPathLength,
+    permitted_dns_domains: [...row.permittedDnsDomains],
+    excluded_dns_domains: [...row.excludedDnsDomains],
+    crl_partitions: row.crlPartitions,
+    crl_number: row.crlNextUpdateMs === null ? null : row.crlPublishedNumber,
+    crl_next_update: row.crlNextUpdateMs === null ? null : formatTime(row.crlNextUpdateMs),
+    status: row.status === 'revoked' ? 'revoked' : isExpired ? 'expired' : 'active',
+    is_active: row.status === 'active' && !isExpired,
+    revoked_at: row.revokedAtMs === null ? null : formatTime(row.revokedAtMs),
+    revocation_reason: row.revocationReason,
+    revocation_in_progress: row.cascadeAfter !== null,
+    certificates_issued: row.issuedCount + (await countIssued(deps.store, row)),
+    created_at: formatTime(row.createdAtMs),
+    updated_at: formatTime(row.updatedAtMs),
+  }
+}
+
+function showCaCertificate(row: CaCertificateRow, currentSerial: string): z.input<typeof caCertificateSchema> {
+  return {
+    serial_number: formatSerialHex(row.serialNumber),
+    kind: row.kind as 'own' | 'cross',
+    issuer_ca_id: row.issuerCaId,
+    is_current: row.serialNumber === currentSerial,
+    valid_from: formatTime(row.notBeforeMs),
+    valid_until: formatTime(row.notAfterMs),
+    revoked_at: row.revokedAtMs === null ? null : formatTime(row.revokedAtMs),
+    certificate_pem: row.certificatePem,
+    created_at: formatTime(row.createdAtMs),
+  }
+}

@@ -1,0 +1,142 @@
+/** The CRLs of the CAs: `/v1/pki/ca/{id}/crl`. */
+import { z } from '@hono/zod-openapi'
+import { CRL_PERIOD_MS, publishCrl } from '../../authority/publish-crl.ts'
+import { type Bytes, sha256, toHex } from '../../core/bytes.ts'
+import { formatTime } from '../../core/clock.ts'
+import { AppError } from '../../core/errors.ts'
+import { formatPem } from '../../pki/pem.ts'
+import { type AuthorityRow, findAuthority, findPublicAuthority } from '../../store/authorities.ts'
+import { empty, json, raw } from '../answer.ts'
+import { definePublicRoute, defineRoute, type PublicInput, type Route } from '../define-route.ts'
+import type { AppDependencies } from '../dependencies.ts'
+import { missing } from '../error-envelope.ts'
+
+const time = z.iso.datetime()
+const resourceOf = ({ id }: { readonly id: string }) => `pki/ca/${id}`
+
+const crlSchema = z
+  .strictObject({
+    crl_pem: z.string(),
+    crl_number: z.number().int(),
+    this_update: time,
+    next_update: time,
+    revoked_count: z.number().int(),
+  })
+  .openapi('Crl')
+
+const publish = defineRoute({
+  method: 'post',
+  path: '/v1/pki/ca/{id}/crl',
+  tag: 'Certificate authorities',
+  summary: 'Make a new CRL now',
+  access: { scope: 'pki:admin', resource: resourceOf },
+  params: z.object({ id: z.string() }),
+  responses: { 200: { description: 'The CRL', schema: crlSchema } },
+  async handler({ params: { id }, actor, deps }) {
+    if ((await findAuthority(deps.store, actor.tenantId, id)) === null) throw missing(resourceOf({ id }))
+    const published = await publishCrl(deps, actor.tenantId, id, actor)
+    if (published === null) throw new AppError('conflict', 'The CA has ended: nobody asks for its CRL any more')
+    const { crlNumber } = published
+    const der = await deps.crls.get({ tenantId: actor.tenantId, caId: id, crlNumber, partition: 0 })
+    // Two more were published between: this one is not kept any more.
+    if (der === null) throw new AppError('conflict', 'Newer CRLs were published at the same time: read the current one')
+    return json(200, {
+      crl_pem: formatPem('X509 CRL', der),
+      crl_number: crlNumber,
+      this_update: formatTime(published.thisUpdateMs),
+      next_update: formatTime(published.nextUpdateMs),
+      revoked_count: published.revokedCount,
+    })
+  },
+})
+
+const PUBLIC = { public: 'whoever checks a certificate needs to know whether it is revoked' }
+const responses = {
+  200: { description: 'The CRL', mediaTypes: ['application/pkix-crl', 'application/x-pem-file'] },
+  304: { description: 'It is the one that the ETag names' },
+} as const
+
+const read = definePublicRoute({
+  method: 'get',
+  path: '/v1/pki/ca/{id}/crl',
+  tag: 'Certificate authorities',
+  summary: 'The current CRL',
+  description: 'DER, or PEM for `Accept: application/x-pem-file`.',
+  access: PUBLIC,
+  params: z.object({ id: z.string() }),
+  responses,
+  handler: (input) => serveCrl(input, 0),
+})
+
+const readPart = definePublicRoute({
+  method: 'get',
+  path: '/v1/pki/ca/{id}/crl/{partition}',
+  tag: 'Certificate authorities',
+  summary: 'One part of the current CRL',
+  description: 'For CAs with `crl_partitions`: certificates name the part that they would stand in.',
+  access: PUBLIC,
+  params: z.object({ id: z.string(), partition: z.string() }),
+  responses,
+  handler: (input) => serveCrl(input, Number(input.params.partition)),
+})
+
+export const crlRoutes: readonly Route[] = [publish, read, readPart]
+
+type CrlInput = Pick<PublicInput<{ readonly id: string }, unknown, unknown>, 'params' | 'request' | 'deps'>
+
+async function serveCrl({ params: { id }, request, deps }: CrlInput, partition: number) {
+  const current = await currentCrl(deps, id, partition)
+  if (current === null) throw missing(`${resourceOf({ id })}/crl`)
+  const { authority, der } = current
+  const wantsPem = (request.headers.get('accept') ?? '').includes('application/x-pem-file')
+  const etag = `"${toHex(await sha256(der)).slice(0, 32)}${wantsPem ? '-pem' : ''}"`
+  const headers = {
+    etag,
+    vary: 'accept',
+    'last-modified': new Date(authority.crlThisUpdateMs ?? 0).toUTCString(),
+    'cache-control': `public, max-age=${maxAgeSeconds(authority, deps.now())}`,
+  }
+  if (matches(request.headers.get('if-none-match'), etag)) return empty(304, headers)
+  return wantsPem
+    ? raw(200, 'application/x-pem-file', formatPem('X509 CRL', der), headers)
+    : raw(200, 'application/pkix-crl', der, headers)
+}
+
+/** The bytes that the CA's row names. Between reading the row and the object, newer ones may have come: then once more. */
+async function currentCrl(
+  { store, crls }: AppDependencies,
+  id: string,
+  partition: number,
+): Promise<{ authority: AuthorityRow; der: Bytes } | null> {
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    const authority = await findPublicAuthority(store, id)
+    if (authority === null || authority.crlThisUpdateMs === null) return null
+    const isPart = Number.isInteger(partition) && partition >= 0 && partition <= authority.crlPartitions
+    if (!isPart) return null
+    const { tenantId, crlPublishedNumber: crlNumber } = authority
+    const der = await crls.get({ tenantId, caId: id, crlNumber, partition })
+    if (der !== null) return { authority, der }
+  }
+  return null
+}
+
+/** Caches ask again when a new list may be there, so within the period, and never keep one beyond its nextUpdate. */
+function maxAgeSeconds({ crlThisUpdateMs, crlNextUpdateMs }: AuthorityRow, nowMs: number): number {
+  const untilNewMs = (crlThisUpdateMs ?? 0) + CRL_PERIOD_MS - nowMs
+  const untilEndMs = (crlNextUpdateMs ?? 0) - nowMs
+  return Math.max(0, Math.floor(Math.min(MAX_AGE_MS, Math.max(untilNewMs, MIN_AGE_MS), untilEndMs) / 1000))
+}
+
+/** A revocation is known everywhere within that time. */
+const MAX_AGE_MS = 300_000
+/** While a new list is late. */
+const MIN_AGE_MS = 10_000
+
+/** RFC 9110 §13.1.2: weak comparison against a list, or `*`. */
+function matches(ifNoneMatch: string | null, etag: string): boolean {
+  if (ifNoneMatch === null) return false
+  return ifNoneMatch
+    .split(',')
+    .map((each) => each.trim().replace(/^W\//, ''))
+    .some((each) => each === etag || each === '*')
+}

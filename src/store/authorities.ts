@@ -1,0 +1,357 @@
+/** The CAs of the internal PKI and their certificates. Does not know what a certificate says. */
+import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import type { Bytes } from '../core/bytes.ts'
+import type { SealPlace } from './key-ring.ts'
+import { AFTER_EVERY_ID, type Page } from './page.ts'
+import { caCertificates, certificateAuthorities, certificates } from './schema.ts'
+import type { Store } from './store.ts'
+import { demand, mustChange, type Statement, statement } from './work.ts'
+
+export type AuthorityRow = typeof certificateAuthorities.$inferSelect
+export type CaCertificateRow = typeof caCertificates.$inferSelect
+
+/** Intermediates above each other: far more than any PKI has, and a bound on what a broken row can cost. */
+export const MAX_HIERARCHY_DEPTH = 16
+
+export async function findAuthority(store: Store, tenantId: string, id: string): Promise<AuthorityRow | null> {
+  const row = await store.db.select().from(certificateAuthorities).where(isAuthority({ tenantId, id })).get()
+  return row ?? null
+}
+
+/** For those who come without a token, by the address in a certificate: the id is all that they have. */
+export async function findPublicAuthority(store: Store, id: string): Promise<AuthorityRow | null> {
+  const row = await store.db.select().from(certificateAuthorities).where(eq(certificateAuthorities.id, id)).get()
+  return row ?? null
+}
+
+export function listAuthorities(store: Store, tenantId: string, page: Page): Promise<AuthorityRow[]> {
+  return store.db
+    .select()
+    .from(certificateAuthorities)
+    .where(
+      and(eq(certificateAuthorities.tenantId, tenantId), lt(certificateAuthorities.id, page.before ?? AFTER_EVERY_ID)),
+    )
+    .orderBy(desc(certificateAuthorities.id))
+    .limit(page.limit)
+    .all()
+}
+
+/** The CA and those above it, from itself up. */
+export async function findLineage(store: Store, tenantId: string, id: string): Promise<AuthorityRow[]> {
+  const rows = await store.db.values<[string]>(sql`
+    WITH RECURSIVE above(id, parent_ca_id, height) AS (
+      SELECT id, parent_ca_id, 0 FROM certificate_authorities WHERE tenant_id = ${tenantId} AND id = ${id}
+      UNION
+      SELECT ca.id, ca.parent_ca_id, above.height + 1 FROM certificate_authorities ca JOIN above ON ca.id = above.parent_ca_id
+      WHERE ca.tenant_id = ${tenantId} AND above.height < ${MAX_HIERARCHY_DEPTH}
+    ) SELECT id FROM above ORDER BY height`)
+  const ids = rows.map(([each]) => each)
+  const found = await store.db
+    .select()
+    .from(certificateAuthorities)
+    .where(and(eq(certificateAuthorities.tenantId, tenantId), inArray(certificateAuthorities.id, ids)))
+    .all()
+  return ids.flatMap((each) => found.filter((row) => row.id === each))
+}
+
+/** The ids of the CAs below a CA, through all intermediates, itself not among them. */
+export async function idsBelow(store: Store, tenantId: string, id: string): Promise<string[]> {
+  const rows = await store.db.values<[string]>(sql`
+    WITH RECURSIVE below(id) AS (
+      SELECT ${id}
+      UNION
+      SELECT ca.id FROM certificate_authorities ca JOIN below ON ca.parent_ca_id = below.id WHERE ca.tenant_id = ${tenantId}
+    ) SELECT id FROM below WHERE id <> ${id}`)
+  return rows.map(([each]) => each)
+}
+
+/** Those of the CAs below that are still active. */
+export async function activeBelow(store: Store, tenantId: string, id: string): Promise<string[]> {
+  const below = await idsBelow(store, tenantId, id)
+  const rows = await store.db
+    .select({ id: certificateAuthorities.id })
+    .from(certificateAuthorities)
+    .where(
+      and(
+        eq(certificateAuthorities.tenantId, tenantId),
+        inListOf(certificateAuthorities.id, below),
+        eq(certificateAuthorities.status, 'active'),
+      ),
+    )
+    .all()
+  return rows.map((row) => row.id)
+}
+
+export function insertAuthority(store: Store, row: AuthorityRow): Statement {
+  return mustChange(store.db.insert(certificateAuthorities).values(row))
+}
+
+/** Changes a CA that is still as `when` says. */
+export function updateAuthority(
+  store: Store,
+  authority: Pick<AuthorityRow, 'tenantId' | 'id'>,
+  change: Partial<Omit<AuthorityRow, 'tenantId' | 'id'>>,
+  when: Partial<Pick<AuthorityRow, 'status' | 'serialNumber' | 'crlNumber' | 'cascadeAfter'>> = {},
+): Statement {
+  return mustChange(
+    store.db
+      .update(certificateAuthorities)
+      .set(change)
+      .where(and(isAuthority(authority), ...conditionsOf(when))),
+  )
+}
+
+function conditionsOf(
+  when: Partial<Pick<AuthorityRow, 'status' | 'serialNumber' | 'crlNumber' | 'cascadeAfter'>>,
+): (SQL | undefined)[] {
+  return [
+    when.status === undefined ? undefined : eq(certificateAuthorities.status, when.status),
+    when.serialNumber === undefined ? undefined : eq(certificateAuthorities.serialNumber, when.serialNumber),
+    when.crlNumber === undefined ? undefined : eq(certificateAuthorities.crlNumber, when.crlNumber),
+    when.cascadeAfter === undefined
+      ? undefined
+      : when.cascadeAfter === null
+        ? isNull(certificateAuthorities.cascadeAfter)
+        : eq(certificateAuthorities.cascadeAfter, when.cascadeAfter),
+  ]
+}
+
+/** Undoes the batch where the CA may not sign any more, or has another certificate than the one that was read. */
+export function demandSigner(
+  store: Store,
+  authority: Pick<AuthorityRow, 'tenantId' | 'id' | 'serialNumber'>,
+): Statement {
+  return demand(
+    store.db
+      .select({ id: certificateAuthorities.id })
+      .from(certificateAuthorities)
+      .where(
+        and(
+          isAuthority(authority),
+          eq(certificateAuthorities.status, 'active'),
+          eq(certificateAuthorities.serialNumber, authority.serialNumber),
+        ),
+      ),
+  )
+}
+
+/** Something that stands in its CRL has changed: a new one is due. Writes the CA's row and its place among those that are due. */
+export function noteRevocations(store: Store, tenantId: string, caId: string, nowMs: number): Statement {
+  return mustChange(
+    store.db
+      .update(certificateAuthorities)
+      .set({ crlRevision: sql`${certificateAuthorities.crlRevision} + 1`, crlDueAtMs: nowMs })
+      .where(isAuthority({ tenantId, id: caId })),
+  )
+}
+
+/** What a published CRL leaves in the row of its CA. */
+export interface CrlPublication {
+  readonly crlNumber: number
+  readonly thisUpdateMs: number
+  readonly nextUpdateMs: number
+  readonly revokedCount: number
+  /** `crlRevision` as it was before the list was read. */
+  readonly revision: number
+  readonly dueAtMs: number
+  /** Certificates to add to the count, where nobody else has meanwhile. */
+  readonly issued: { readonly count: number; readonly from: string; readonly through: string } | null
+}
+
+/** Names a published number, unless a higher one stands there. What was revoked since the list was read keeps the next one due. */
+export function publishCrlNumber(
+  store: Store,
+  authority: Pick<AuthorityRow, 'tenantId' | 'id'>,
+  { crlNumber, revision, dueAtMs, issued, ...times }: CrlPublication,
+): Statement {
+  const { crlRevision, crlDueAtMs, issuedThrough, issuedCount } = certificateAuthorities
+  const isFirst = sql`${issuedThrough} = ${issued?.from ?? null}`
+  return mustChange(
+    store.db
+      .update(certificateAuthorities)
+      .set({
+        crlPublishedNumber: crlNumber,
+        crlPublishedRevision: revision,
+        crlThisUpdateMs: times.thisUpdateMs,
+        crlNextUpdateMs: times.nextUpdateMs,
+        crlRevokedCount: times.revokedCount,
+        crlDueAtMs: sql`CASE WHEN ${crlRevision} = ${revision} THEN ${dueAtMs} ELSE ${crlDueAtMs} END`,
+        ...(issued === null
+          ? {}
+          : {
+              issuedCount: sql`${issuedCount} + CASE WHEN ${isFirst} THEN ${issued.count} ELSE 0 END`,
+              issuedThrough: sql`CASE WHEN ${isFirst} THEN ${issued.through} ELSE ${issuedThrough} END`,
+            }),
+      })
+      .where(and(isAuthority(authority), lt(certificateAuthorities.crlPublishedNumber, crlNumber))),
+  )
+}
+
+/** CAs of every tenant whose CRL is due, the most urgent first. */
+export function dueCrls(store: Store, nowMs: number, limit: number): Promise<Pick<AuthorityRow, 'tenantId' | 'id'>[]> {
+  return store.db
+    .select({ tenantId: certificateAuthorities.tenantId, id: certificateAuthorities.id })
+    .from(certificateAuthorities)
+    .where(and(isNotNull(certificateAuthorities.crlDueAtMs), lte(certificateAuthorities.crlDueAtMs, nowMs)))
+    .orderBy(certificateAuthorities.crlDueAtMs)
+    .limit(limit)
+    .all()
+}
+
+/** CAs of every tenant below which something is still to be revoked. */
+export function openCascades(store: Store, limit: number): Promise<AuthorityRow[]> {
+  return store.db
+    .select()
+    .from(certificateAuthorities)
+    .where(isNotNull(certificateAuthorities.cascadeAfter))
+    .limit(limit)
+    .all()
+}
+
+/** How many certificates a CA has issued behind `issuedThrough`, and not behind `through`. A range of one index. */
+export async function countIssued(
+  store: Store,
+  authority: Pick<AuthorityRow, 'tenantId' | 'id' | 'issuedThrough'>,
+  through: string = AFTER_EVERY_ID,
+): Promise<number> {
+  const row = await store.db
+    .select({ count: sql<number>`count(*)` })
+    .from(certificates)
+    .where(
+      and(
+        eq(certificates.tenantId, authority.tenantId),
+        eq(certificates.issuerCaId, authority.id),
+        gt(certificates.id, authority.issuedThrough),
+        lte(certificates.id, through),
+      ),
+    )
+    .get()
+  return row?.count ?? 0
+}
+
+export function insertCaCertificate(store: Store, row: CaCertificateRow): Statement {
+  return mustChange(store.db.insert(caCertificates).values(row))
+}
+
+/** Every certificate of a CA, newest first. */
+export function listCaCertificates(
+  store: Store,
+  tenantId: string,
+  caId: string,
+  limit: number,
+): Promise<CaCertificateRow[]> {
+  return store.db
+    .select()
+    .from(caCertificates)
+    .where(and(eq(caCertificates.tenantId, tenantId), eq(caCertificates.caId, caId)))
+    .orderBy(desc(caCertificates.createdAtMs))
+    .limit(limit)
+    .all()
+}
+
+/** Certificates of CAs that are not revoked, and that are either of those CAs or were signed by one of these. */
+export function standingCaCertificates(
+  store: Store,
+  tenantId: string,
+  of: CaCertificateSet,
+): Promise<CaCertificateRow[]> {
+  return store.db.select().from(caCertificates).where(isStanding(tenantId, of)).all()
+}
+
+export interface CaCertificateSet {
+  readonly caIds: readonly string[]
+  readonly issuerCaIds: readonly string[]
+}
+
+const isStanding = (tenantId: string, { caIds, issuerCaIds }: CaCertificateSet): SQL | undefined =>
+  and(
+    // A tenant's CA certificates are few: no index on the issuer.
+    eq(caCertificates.tenantId, tenantId),
+    or(inListOf(caCertificates.caId, caIds), inListOf(caCertificates.issuerCaId, issuerCaIds)),
+    isNull(caCertificates.revokedAtMs),
+  )
+
+/** Certificates of CAs with that subject: SHA-256 of its DER, hex. */
+export function findCaCertificatesBySubject(
+  store: Store,
+  tenantId: string,
+  subjectHash: string,
+  limit: number,
+): Promise<CaCertificateRow[]> {
+  return store.db
+    .select()
+    .from(caCertificates)
+    .where(and(eq(caCertificates.tenantId, tenantId), eq(caCertificates.subjectHash, subjectHash)))
+    .limit(limit)
+    .all()
+}
+
+/** The certificates of CAs with that serial number: hex of its content octets. */
+export function findCaCertificatesBySerial(
+  store: Store,
+  tenantId: string,
+  serialNumber: string,
+): Promise<CaCertificateRow[]> {
+  return store.db
+    .select()
+    .from(caCertificates)
+    .where(and(eq(caCertificates.tenantId, tenantId), eq(caCertificates.serialNumber, serialNumber)))
+    .all()
+}
+
+/** Marks them. */
+export function revokeCaCertificates(
+  store: Store,
+  tenantId: string,
+  of: CaCertificateSet,
+  revokedAtMs: number,
+  reason: string,
+): Statement {
+  return statement(
+    store.db.update(caCertificates).set({ revokedAtMs, revocationReason: reason }).where(isStanding(tenantId, of)),
+  )
+}
+
+/** Those CAs sign nothing more but CRLs, and what is below them is to be revoked. Those that are revoked already stay so. */
+export function revokeAuthorities(
+  store: Store,
+  tenantId: string,
+  caIds: readonly string[],
+  revokedAtMs: number,
+  reason: string,
+): Statement {
+  return statement(
+    store.db
+      .update(certificateAuthorities)
+      .set({ status: 'revoked', revokedAtMs, revocationReason: reason, cascadeAfter: '', updatedAtMs: revokedAtMs })
+      .where(
+        and(
+          eq(certificateAuthorities.tenantId, tenantId),
+          inListOf(certificateAuthorities.id, caIds),
+          eq(certificateAuthorities.status, 'active'),
+        ),
+      ),
+  )
+}
+
+/** `column IN (…)` with one bound parameter, however long the list: D1 binds at most a hundred. */
+function inListOf(column: SQLiteColumn, ids: readonly string[]): SQL {
+  return sql`${column} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`
+}
+
+const isAuthority = ({ tenantId, id }: Pick<AuthorityRow, 'tenantId' | 'id'>): SQL | undefined =>
+  and(eq(certificateAuthorities.tenantId, tenantId), eq(certificateAuthorities.id, id))
+
+export const sealAuthorityKey = (store: Store, authority: { tenantId: string; id: string }, pkcs8: Bytes) =>
+  store.ring.seal(authorityKeyPlace(authority), pkcs8)
+
+/** The CA's key, PKCS#8 DER. */
+export const openAuthorityKey = (store: Store, authority: AuthorityRow): Promise<Bytes> =>
+  store.ring.open(authorityKeyPlace(authority), authority.sealedKey)
+
+const authorityKeyPlace = ({ tenantId, id }: { tenantId: string; id: string }): SealPlace => ({
+  tenantId,
+  column: 'certificate_authorities.sealed_key',
+  row: id,
+})

@@ -1,0 +1,124 @@
+/**
+ * What certificates are found by: their names and tags, one row each. Issuing does not write them, so that its price does not
+ * grow with the number of names: a cron job writes them behind it, and until then the newest certificates, up to where the
+ * index goes (`tenants.terms_through`), are looked through. Certificates that come by other ways bring theirs.
+ */
+import { and, eq, gt, lte, type SQL, sql } from 'drizzle-orm'
+import { type CertificateNames, certificates, certificateTerms, tenants } from './schema.ts'
+import type { Store } from './store.ts'
+import { type Statement, statement } from './work.ts'
+
+export const nameTerm = (name: string): string => `name:${name.toLowerCase()}`
+export const tagTerm = (tag: string): string => `tag:${tag}`
+
+/** The terms of a certificate's names. */
+export function nameTermsOf(commonName: string | null, names: CertificateNames): string[] {
+  const all = [...names.dns, ...names.ip, ...names.email, ...names.uri, ...(commonName === null ? [] : [commonName])]
+  return [...new Set(all.map(nameTerm))]
+}
+
+/** Adds terms; those that are there stay. */
+export function insertTerms(
+  store: Store,
+  certificate: { readonly tenantId: string; readonly id: string },
+  terms: readonly string[],
+): readonly Statement[] {
+  if (terms.length === 0) return []
+  const values = sql`SELECT ${certificate.tenantId}, value, ${certificate.id} FROM json_each(${JSON.stringify(terms)}) WHERE true`
+  return [statement(store.db.insert(certificateTerms).select(values).onConflictDoNothing())]
+}
+
+/** Takes terms away. */
+export function deleteTerms(
+  store: Store,
+  certificate: { readonly tenantId: string; readonly id: string },
+  terms: readonly string[],
+): readonly Statement[] {
+  if (terms.length === 0) return []
+  return [
+    statement(
+      store.db
+        .delete(certificateTerms)
+        .where(
+          and(
+            eq(certificateTerms.tenantId, certificate.tenantId),
+            eq(certificateTerms.certificateId, certificate.id),
+            sql`${certificateTerms.term} IN (SELECT value FROM json_each(${JSON.stringify(terms)}))`,
+          ),
+        ),
+    ),
+  ]
+}
+
+/** The ids of certificates with that term: what the index has, and what it does not have yet. A subquery. */
+export function idsWithTerm(tenantId: string, term: string): SQL {
+  return sql`(
+    SELECT ${certificateTerms.certificateId} FROM ${certificateTerms}
+      WHERE ${certificateTerms.tenantId} = ${tenantId} AND ${certificateTerms.term} = ${term}
+    UNION
+    SELECT ${certificates.id} FROM ${certificates}
+      WHERE ${certificates.tenantId} = ${tenantId}
+        AND ${certificates.id} > (SELECT ${tenants.termsThrough} FROM ${tenants} WHERE ${tenants.id} = ${tenantId})
+        AND EXISTS (SELECT 1 FROM ${TERMS_OF_ROW} AS term WHERE term.value = ${term})
+  )`
+}
+
+/** The name terms of the row at hand, made of its JSON. */
+const TERMS_OF_ROW = sql`(
+  SELECT 'name:' || lower(each.value) AS value
+    FROM json_each(json_array('dns', 'ip', 'email', 'uri')) AS kind,
+      json_each(${certificates.names}, '$.' || kind.value) AS each
+  UNION SELECT 'name:' || lower(${certificates.commonName}) WHERE ${certificates.commonName} IS NOT NULL
+)`
+
+/** Certificates that one call takes into the index. */
+export const MAX_INDEXED_PER_CALL = 500
+
+/**
+ * Takes certificates into the index whose id is not above `through`: the caller leaves out the newest, some of which may
+ * still be on their way into the table. Returns how many; fewer than `MAX_INDEXED_PER_CALL` means that it is at its end.
+ */
+export async function indexTerms(store: Store, tenantId: string, through: string): Promise<number> {
+  const rows = await store.db
+    .select({ id: certificates.id })
+    .from(certificates)
+    .innerJoin(tenants, eq(tenants.id, certificates.tenantId))
+    .where(
+      and(
+        eq(certificates.tenantId, tenantId),
+        gt(certificates.id, tenants.termsThrough),
+        lte(certificates.id, through),
+      ),
+    )
+    .orderBy(certificates.id)
+    .limit(MAX_INDEXED_PER_CALL)
+    .all()
+  const first = rows[0]?.id
+  const last = rows.at(-1)?.id
+  if (first === undefined || last === undefined) return 0
+  const terms = sql`SELECT ${certificates.tenantId}, term.value, ${certificates.id} FROM ${certificates}, ${TERMS_OF_ROW} AS term
+    WHERE ${certificates.tenantId} = ${tenantId} AND ${certificates.id} BETWEEN ${first} AND ${last}`
+  // Both can be done twice at once: terms that are there stay, and the mark only rises.
+  await store.db.batch([
+    store.db.insert(certificateTerms).select(terms).onConflictDoNothing(),
+    store.db
+      .update(tenants)
+      .set({ termsThrough: sql`max(${tenants.termsThrough}, ${last})` })
+      .where(eq(tenants.id, tenantId)),
+  ])
+  return rows.length
+}
+
+/** Tenants that have certificates behind the index. */
+export async function tenantsToIndex(store: Store, through: string, limit: number): Promise<string[]> {
+  const rows = await store.db
+    .select({ id: tenants.id })
+    .from(tenants)
+    .where(
+      sql`EXISTS (SELECT 1 FROM ${certificates} WHERE ${certificates.tenantId} = ${tenants.id}
+        AND ${certificates.id} > ${tenants.termsThrough} AND ${certificates.id} <= ${through})`,
+    )
+    .limit(limit)
+    .all()
+  return rows.map(({ id }) => id)
+}

@@ -1,0 +1,48 @@
+/**
+ * CRLs as they are served, in an object store. A CRL is never overwritten: each number has objects of its own, and the CA's row
+ * says which number is current.
+ */
+import type { Bytes } from '../core/bytes.ts'
+
+export interface CrlObjects {
+  /** `partition` 0 is the CRL for all. DER. */
+  put(place: CrlPlace, der: Bytes): Promise<void>
+  get(place: CrlPlace): Promise<Bytes | null>
+  /** Removes the objects of numbers below that one. */
+  removeBelow(place: Omit<CrlPlace, 'partition'>): Promise<void>
+}
+
+export interface CrlPlace {
+  readonly tenantId: string
+  readonly caId: string
+  readonly crlNumber: number
+  readonly partition: number
+}
+
+/** Numbers as text that sorts as they do: 12 digits hold one a second for 30,000 years. */
+const NUMBER_DIGITS = 12
+
+const folderOf = ({ tenantId, caId }: Pick<CrlPlace, 'tenantId' | 'caId'>): string => `crl/${tenantId}/${caId}/`
+const numberOf = (crlNumber: number): string => crlNumber.toString().padStart(NUMBER_DIGITS, '0')
+const keyOf = (place: CrlPlace): string => `${folderOf(place)}${numberOf(place.crlNumber)}/${place.partition}.crl`
+
+/** Objects of an R2 bucket. */
+export function crlObjects(bucket: R2Bucket): CrlObjects {
+  return {
+    async put(place, der) {
+      await bucket.put(keyOf(place), der, { httpMetadata: { contentType: 'application/pkix-crl' } })
+    },
+    async get(place) {
+      const object = await bucket.get(keyOf(place))
+      return object === null ? null : new Uint8Array(await object.arrayBuffer())
+    },
+    async removeBelow(place) {
+      const prefix = folderOf(place)
+      const end = prefix + numberOf(place.crlNumber)
+      // In the order of their keys: the old ones are at the beginning, and a page of them is enough for every hour.
+      const { objects } = await bucket.list({ prefix })
+      const old = objects.map(({ key }) => key).filter((key) => key < end)
+      if (old.length > 0) await bucket.delete(old)
+    },
+  }
+}

@@ -1,0 +1,171 @@
+/** Versions of certificates as their issuer knows them: by serial number, standing or revoked. */
+import { and, eq, gt, gte, isNull, sql } from 'drizzle-orm'
+import type { CertificateRow, CertificateVersionRow } from './certificates.ts'
+import { certificates, certificateVersions } from './schema.ts'
+import type { Store } from './store.ts'
+import { demand, mustChange, type Statement, statement } from './work.ts'
+
+/** A version of a certificate, the current one or an earlier one, as revoking needs it. */
+export interface IssuedVersion {
+  readonly tenantId: string
+  readonly certificateId: string
+  readonly version: number
+  readonly isCurrent: boolean
+  readonly issuerCaId: string | null
+  readonly serialNumber: string
+  readonly notAfterMs: number
+  readonly leafPem: string
+  readonly revokedAtMs: number | null
+  readonly revocationReason: string | null
+}
+
+/** Every version with that serial number, hex of its content octets: issuers do not coordinate theirs. */
+export async function findVersionsBySerial(
+  store: Store,
+  tenantId: string,
+  serialNumber: string,
+): Promise<IssuedVersion[]> {
+  const [current, earlier] = await store.db.batch([
+    store.db
+      .select()
+      .from(certificates)
+      .where(and(eq(certificates.tenantId, tenantId), eq(certificates.serialNumber, serialNumber))),
+    store.db
+      .select()
+      .from(certificateVersions)
+      .where(and(eq(certificateVersions.tenantId, tenantId), eq(certificateVersions.serialNumber, serialNumber))),
+  ])
+  return [...current.map(currentVersionOf), ...earlier.map(earlierVersionOf)]
+}
+
+export const currentVersionOf = (row: CertificateRow): IssuedVersion => ({
+  ...row,
+  certificateId: row.id,
+  isCurrent: true,
+})
+
+export const earlierVersionOf = (row: CertificateVersionRow): IssuedVersion => ({ ...row, isCurrent: false })
+
+export interface VersionPage {
+  readonly versions: readonly IssuedVersion[]
+  /** Where the next page starts, once these are revoked; null where this is the last one. */
+  readonly next: string | null
+}
+
+/**
+ * What a CA issued that is neither revoked nor over, from the certificate `from` on. The next page starts with the last
+ * certificate of this one, which may have more versions: those that were revoked meanwhile are not met again.
+ */
+export async function standingVersions(
+  store: Store,
+  authority: { readonly tenantId: string; readonly id: string },
+  page: { readonly from: string; readonly limit: number },
+  nowMs: number,
+): Promise<VersionPage> {
+  const standing = (table: typeof certificates | typeof certificateVersions) =>
+    and(
+      eq(table.tenantId, authority.tenantId),
+      eq(table.issuerCaId, authority.id),
+      isNull(table.revokedAtMs),
+      gt(table.notAfterMs, nowMs),
+    )
+  const [current, earlier] = await store.db.batch([
+    store.db
+      .select()
+      .from(certificates)
+      .where(and(standing(certificates), gte(certificates.id, page.from)))
+      .orderBy(certificates.id)
+      .limit(page.limit),
+    store.db
+      .select()
+      .from(certificateVersions)
+      .where(and(standing(certificateVersions), gte(certificateVersions.certificateId, page.from)))
+      .orderBy(certificateVersions.certificateId, certificateVersions.version)
+      .limit(page.limit),
+  ])
+  const ends = [
+    ...(current.length < page.limit ? [] : [current.at(-1)?.id ?? '']),
+    ...(earlier.length < page.limit ? [] : [earlier.at(-1)?.certificateId ?? '']),
+  ]
+  const next = ends.length === 0 ? null : (ends.toSorted()[0] as string)
+  const versions = [...current.map(currentVersionOf), ...earlier.map(earlierVersionOf)]
+  return { versions: versions.filter(({ certificateId }) => next === null || certificateId <= next), next }
+}
+
+/** Marks versions that are not revoked yet, all or none: where one of them has changed since it was read, the batch is undone. */
+export function revokeVersions(
+  store: Store,
+  tenantId: string,
+  versions: readonly IssuedVersion[],
+  mark: { readonly revokedAtMs: number; readonly reason: string },
+): readonly Statement[] {
+  const inList = (
+    id: typeof certificates.id | typeof certificateVersions.certificateId,
+    of: readonly IssuedVersion[],
+  ) =>
+    sql`(${id}, version) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]')
+      FROM json_each(${JSON.stringify(of.map(({ certificateId, version }) => [certificateId, version]))}))`
+  const change = { revokedAtMs: mark.revokedAtMs, revocationReason: mark.reason }
+  const current = versions.filter(({ isCurrent }) => isCurrent)
+  const earlier = versions.filter(({ isCurrent }) => !isCurrent)
+  const isCurrent = and(
+    eq(certificates.tenantId, tenantId),
+    isNull(certificates.revokedAtMs),
+    inList(certificates.id, current),
+  )
+  const isEarlier = and(
+    eq(certificateVersions.tenantId, tenantId),
+    isNull(certificateVersions.revokedAtMs),
+    inList(certificateVersions.certificateId, earlier),
+  )
+  const count = sql<number>`count(*)`
+  return [
+    demand(store.db.select({ count }).from(certificates).where(isCurrent).having(eq(count, current.length))),
+    demand(store.db.select({ count }).from(certificateVersions).where(isEarlier).having(eq(count, earlier.length))),
+    statement(
+      store.db
+        .update(certificates)
+        .set({ ...change, ...NO_RENEWAL, updatedAtMs: mark.revokedAtMs })
+        .where(isCurrent),
+    ),
+    statement(store.db.update(certificateVersions).set(change).where(isEarlier)),
+  ]
+}
+
+/** Of a version that is on hold, the reason becomes a final one. */
+export function revokeHeldVersion(store: Store, version: IssuedVersion, reason: string, nowMs: number): Statement {
+  return changeHeld(store, version, { revocationReason: reason }, nowMs)
+}
+
+/** Takes the hold from a version that is on hold. */
+export function releaseVersion(store: Store, version: IssuedVersion, nowMs: number): Statement {
+  return changeHeld(store, version, { revokedAtMs: null, revocationReason: null }, nowMs)
+}
+
+function changeHeld(
+  store: Store,
+  version: IssuedVersion,
+  change: { readonly revokedAtMs?: null; readonly revocationReason: string | null },
+  nowMs: number,
+): Statement {
+  const isHeld = (table: typeof certificates | typeof certificateVersions) =>
+    and(
+      eq(table.tenantId, version.tenantId),
+      eq(table.version, version.version),
+      eq(table.revocationReason, 'certificate_hold'),
+    )
+  return mustChange(
+    version.isCurrent
+      ? store.db
+          .update(certificates)
+          .set({ ...change, updatedAtMs: nowMs })
+          .where(and(isHeld(certificates), eq(certificates.id, version.certificateId)))
+      : store.db
+          .update(certificateVersions)
+          .set(change)
+          .where(and(isHeld(certificateVersions), eq(certificateVersions.certificateId, version.certificateId))),
+  )
+}
+
+/** A revoked certificate is not renewed by itself: its owner wanted it gone. */
+const NO_RENEWAL = { nextRenewalAtMs: null, ariCheckAtMs: null }

@@ -1,0 +1,56 @@
+/** Roles: what may be issued by which CA. Does not know what a policy says. */
+import { and, desc, eq, lt } from 'drizzle-orm'
+import { AFTER_EVERY_ID, type Page } from './page.ts'
+import { roles } from './schema.ts'
+import type { Store } from './store.ts'
+import { demand, mustChange, type Statement } from './work.ts'
+
+export type RoleRow = typeof roles.$inferSelect
+
+export async function findRole(store: Store, tenantId: string, name: string): Promise<RoleRow | null> {
+  const row = await store.db.select().from(roles).where(isRole({ tenantId, name })).get()
+  return row ?? null
+}
+
+/** By name, from the end of the alphabet: the key is the name. */
+export function listRoles(store: Store, tenantId: string, page: Page): Promise<RoleRow[]> {
+  return store.db
+    .select()
+    .from(roles)
+    .where(and(eq(roles.tenantId, tenantId), lt(roles.name, page.before ?? AFTER_EVERY_ID)))
+    .orderBy(desc(roles.name))
+    .limit(page.limit)
+    .all()
+}
+
+export function insertRole(store: Store, row: RoleRow): Statement {
+  return mustChange(store.db.insert(roles).values(row))
+}
+
+/** Replaces a role that still is of `row.version - 1`. */
+export function updateRole(store: Store, row: RoleRow): Statement {
+  const { tenantId: _tenant, name: _name, ...values } = row
+  return mustChange(
+    store.db
+      .update(roles)
+      .set(values)
+      .where(and(isRole(row), eq(roles.version, row.version - 1))),
+  )
+}
+
+export function deleteRole(store: Store, tenantId: string, name: string): Statement {
+  return mustChange(store.db.delete(roles).where(isRole({ tenantId, name })))
+}
+
+/** Undoes the batch where the role has changed since it was read. */
+export function demandRole(store: Store, role: Pick<RoleRow, 'tenantId' | 'name' | 'version'>): Statement {
+  return demand(
+    store.db
+      .select({ name: roles.name })
+      .from(roles)
+      .where(and(isRole(role), eq(roles.version, role.version))),
+  )
+}
+
+const isRole = ({ tenantId, name }: Pick<RoleRow, 'tenantId' | 'name'>) =>
+  and(eq(roles.tenantId, tenantId), eq(roles.name, name))
