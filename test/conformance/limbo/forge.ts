@@ -21,6 +21,7 @@ import { contextPrimitive, TAG } from '../../../src/pki/der/tags.ts'
 import {
   derExplicit,
   derInteger,
+  derNamedBits,
   derSequence,
   derTime,
   derTrue,
@@ -75,6 +76,8 @@ export interface ForgeOptions {
   readonly crlUris?: readonly string[]
   /** Whole extensions, after the others. */
   readonly more?: readonly Bytes[]
+  /** As of 1988: without any extension. */
+  readonly isVersion1?: boolean
   /** Extensions that are left out. */
   readonly without?: readonly ('authorityKeyIdentifier' | 'subjectKeyIdentifier' | 'basicConstraints')[]
 }
@@ -129,14 +132,14 @@ async function forge(
   ]
   const { notBeforeMs = CASE_TIME_MS - DAY_MS, notAfterMs = CASE_TIME_MS + 90 * DAY_MS } = options
   const tbsDer = derSequence(
-    VERSION_3,
+    ...(options.isVersion1 === true ? [] : [VERSION_3]),
     derUnsigned(options.serialNumber ?? newSerial()),
     signatureAlgorithmDerOf(issuer.keyPair.privateKey),
     issuer.subjectDer,
     derSequence(derTime(notBeforeMs), derTime(notAfterMs)),
     subject.subjectDer,
     subject.keyPair.spkiDer,
-    derExplicit(3, derSequence(...extensions)),
+    ...(options.isVersion1 === true ? [] : [derExplicit(3, derSequence(...extensions))]),
   )
   return signWhole(tbsDer, issuer.keyPair.privateKey)
 }
@@ -214,8 +217,21 @@ const SCOPE_FLAGS = { userCertificates: 1, caCertificates: 2, indirect: 4, attri
 
 export function issuingDistributionPoint(uris: readonly string[], flag?: keyof typeof SCOPE_FLAGS): Bytes {
   const name = uris.length === 0 ? [] : [derExplicit(0, derFullName(uris))]
-  const flags = flag === undefined ? [] : [derTrue(contextPrimitive(SCOPE_FLAGS[flag]))]
-  return derExtension(EXTENSION.issuingDistributionPoint, true, derSequence(...name, ...flags))
+  return scopeOf(...name, ...(flag === undefined ? [] : [derTrue(contextPrimitive(SCOPE_FLAGS[flag]))]))
 }
+
+/** From the fields in DER. */
+export const scopeOf = (...fields: readonly Bytes[]): Bytes =>
+  derExtension(EXTENSION.issuingDistributionPoint, true, derSequence(...fields))
+
+/** keyCompromise alone (RFC 5280 §4.2.1.13), under the tag that it has in both places. */
+export const someReasons = (tagNumber: number): Bytes => derNamedBits([1], contextPrimitive(tagNumber))
+
+/** One distribution point, from its fields in DER. */
+export const distributionPoint = (...fields: readonly Bytes[]): Bytes =>
+  derExtension(EXTENSION.crlDistributionPoints, false, derSequence(derSequence(...fields)))
+
+/** A DistributionPointName of one GeneralName. */
+export const pointName = (generalName: Bytes): Bytes => derExplicit(0, derExplicit(0, generalName))
 
 export const deltaIndicator = (): Bytes => derExtension(EXTENSION.deltaCrlIndicator, true, derInteger(6))

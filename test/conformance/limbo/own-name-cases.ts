@@ -215,6 +215,12 @@ async function placeCases({ root, ca, leaf, anchors }: Hierarchy): Promise<OwnCa
       anchors,
     }),
     ownCase(
+      'own::nc::self-issued-leaf',
+      'a self-issued leaf is not passed over',
+      { leaf: await forgeLeaf(newCa, ca, netLeaf), above: [await forgeCa(ca, root, onlyCom)], anchors },
+      { errors: NOT_PERMITTED },
+    ),
+    ownCase(
       'own::nc::form-not-compared',
       'a form that is not compared, in the leaf',
       {

@@ -230,6 +230,17 @@ async function purposeCases({ root, a, leaf }: World, anchors: readonly Bytes[])
       { errors: ['purpose_refused@2'] },
     ),
     ownCase(
+      'own::purpose::client-key-usage',
+      'a key for encrypting keys does for a server, and not for a client',
+      {
+        leaf: await forgeLeaf(leaf, a, { keyUsage: ['keyEncipherment'] }),
+        above: await caFor(),
+        anchors,
+        kind: 'CLIENT',
+      },
+      { errors: ['purpose_refused@0'] },
+    ),
+    ownCase(
       'own::purpose::key-usage',
       'a key for encryption of data alone',
       { leaf: await forgeLeaf(leaf, a, { keyUsage: ['dataEncipherment'] }), above: await caFor(), anchors },
@@ -240,7 +251,7 @@ async function purposeCases({ root, a, leaf }: World, anchors: readonly Bytes[])
 
 async function certificateCases({ root, a, leaf }: World, anchors: readonly Bytes[]): Promise<OwnCase[]> {
   const aCert = await forgeCa(a, root)
-  const own = await newEntity('Self-signed')
+  const [own, nameless] = [await newEntity('Self-signed'), await newEntity({})]
   const [trusted, expired] = [await forgeLeaf(own, own), await forgeLeaf(leaf, a, PAST)]
   const policyConstraints = derExtension(EXTENSION.policyConstraints, true, derSequence(derInteger(0)))
   const withLeaf = async (
@@ -289,6 +300,17 @@ async function certificateCases({ root, a, leaf }: World, anchors: readonly Byte
     await withCa('no-subject-key', 'no subject key identifier', { without: ['subjectKeyIdentifier'] }, [
       'key_identifier_refused@1',
     ]),
+    await withLeaf('version-1', 'a certificate as of 1988', { isVersion1: true }, [
+      'version_not_three@0',
+      'key_identifier_refused@0',
+      'name_empty@0',
+    ]),
+    ownCase(
+      'own::anchor::nameless',
+      'a CA without a name, and so a leaf without the name of its issuer',
+      { leaf: await forgeLeaf(leaf, nameless), anchors: [await forgeRoot(nameless)] },
+      { errors: ['name_empty@0', 'name_empty@1', 'name_empty@1'] },
+    ),
     ownCase(
       'own::anchor::critical-unknown',
       'the anchor has a critical extension that nobody knows',

@@ -1,13 +1,15 @@
 /** Cases about revocation: what a list may say, and that a list which may not say anything never says "good". */
 import type { Bytes } from '../../../src/core/bytes.ts'
 import { buildCrl, type RevokedCertificate } from '../../../src/pki/build-crl.ts'
-import { derExtension, noRevAvailExtension } from '../../../src/pki/build-extensions.ts'
-import { derNull } from '../../../src/pki/der/writer.ts'
+import { authorityInfoAccessExtension, derExtension, noRevAvailExtension } from '../../../src/pki/build-extensions.ts'
+import { derExplicit, derNull } from '../../../src/pki/der/writer.ts'
 import { newSerial } from '../../../src/pki/serial.ts'
 import {
   CASE_TIME_MS,
   DAY_MS,
   deltaIndicator,
+  directory,
+  distributionPoint,
   type Entity,
   type ForgeCrlOptions,
   forgeCa,
@@ -17,6 +19,9 @@ import {
   issuingDistributionPoint,
   type LeafOptions,
   newEntity,
+  pointName,
+  scopeOf,
+  someReasons,
 } from './forge.ts'
 import type { OwnCase } from './limbo-cases.ts'
 import { type CaseAnswer, ownCase } from './own-case.ts'
@@ -72,6 +77,8 @@ export async function revocationCases(): Promise<OwnCase[]> {
     revokedAtMs: CASE_TIME_MS - 2 * DAY_MS,
     reason: 'key_compromise',
   })
+  const future = { thisUpdateMs: CASE_TIME_MS + 1_000 }
+  const named = pointName(directory({ commonName: 'Point 3' }))
   const stale = { thisUpdateMs: CASE_TIME_MS - 9 * DAY_MS, nextUpdateMs: CASE_TIME_MS - DAY_MS }
   const unknownCritical = derExtension('1.3.6.1.4.1.55555.1', true, derNull())
 
@@ -128,7 +135,7 @@ export async function revocationCases(): Promise<OwnCase[]> {
       REVOKED,
     ),
     await one('good-then-revoked', 'the list that revokes comes second', [{}, { revoked: leafRevoked }], REVOKED),
-    await one('future', 'the list is not valid yet', [{ thisUpdateMs: CASE_TIME_MS + 1_000 }], UNKNOWN),
+    await one('future', 'the list is not valid yet', [future], UNKNOWN),
     await one('no-next-update', 'a list that does not say when the next one comes', [{ nextUpdateMs: null }], UNKNOWN),
     await one(
       'signed-by-another',
@@ -205,6 +212,63 @@ export async function revocationCases(): Promise<OwnCase[]> {
     }),
     await one('never-revoked-with-point', 'noRevAvail beside a distribution point is a contradiction', [], UNKNOWN, {
       more: [noRevAvailExtension()],
+    }),
+    await one('never-revoked-with-ocsp', 'noRevAvail beside an OCSP responder is one too', [], UNKNOWN, {
+      crlUris: [],
+      more: [
+        noRevAvailExtension(),
+        authorityInfoAccessExtension({ ocspUris: ['http://ocsp.example.com'], caIssuerUris: [] }),
+      ],
+    }),
+    ownCase(
+      'own::crl::never-revoked-ca',
+      'noRevAvail is not for CAs',
+      {
+        leaf: await leafDer(),
+        above: [await forgeCa(ca, root, { more: [noRevAvailExtension()] })],
+        anchors,
+        crls: [await forgeCrl(ca)],
+      },
+      { errors: ['revocation_unknown@1'], notRevoked: null },
+    ),
+    await one('future-revoked', 'a list of tomorrow has the leaf', [{ ...future, revoked: leafRevoked }], UNKNOWN),
+    await one('first-second', 'the list starts now', [{ thisUpdateMs: CASE_TIME_MS }], GOOD),
+    await one('last-second', 'the next list is due now', [{ nextUpdateMs: CASE_TIME_MS }], GOOD),
+    await one('some-reasons', 'a list of some reasons alone', [{ more: [scopeOf(someReasons(3))] }], UNKNOWN),
+    ownCase(
+      'own::crl::user-certificates-for-ca',
+      'a list of leaves alone says nothing of a CA',
+      {
+        leaf: await leafDer(),
+        above,
+        anchors,
+        crls: [await forgeCrl(root, { more: [issuingDistributionPoint([], 'userCertificates')] }), await forgeCrl(ca)],
+      },
+      { errors: ['revocation_unknown@1'], notRevoked: null },
+    ),
+    await one(
+      'one-uri-of-two',
+      'the list has two addresses, and the leaf has one of them',
+      [{ more: [issuingDistributionPoint([OTHER_PARTITION, PARTITION])] }],
+      GOOD,
+    ),
+    await one('point-by-name', 'both name the point by a directory name', [{ more: [scopeOf(named)] }], GOOD, {
+      crlUris: [],
+      more: [distributionPoint(named)],
+    }),
+    await one(
+      'point-of-some-reasons',
+      'the point of the leaf is for some reasons',
+      [{ more: [scopeOf(named)] }],
+      UNKNOWN,
+      {
+        crlUris: [],
+        more: [distributionPoint(named, someReasons(1))],
+      },
+    ),
+    await one('point-of-another-issuer', 'somebody else signs for that point', [{ more: [scopeOf(named)] }], UNKNOWN, {
+      crlUris: [],
+      more: [distributionPoint(named, derExplicit(2, directory({ commonName: 'A stranger' })))],
     }),
     ownCase(
       'own::crl::key-not-for-crls',

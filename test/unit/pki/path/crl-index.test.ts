@@ -55,6 +55,14 @@ describe('CrlIndex', () => {
     expect(index.find(crl, wanted[2])).toBeNull()
   })
 
+  it('ok: of two entries for one number the first counts', async () => {
+    const [issuer, serialNumber] = [await newEntity('Twice'), newSerial()]
+    const revoked = [6, 1].map((reasonCode) => ({ serialNumber, reasonCode }))
+    const index = new CrlIndex([await forgeCrl(issuer, { revoked })], [serialNumber])
+    const crl = only(index.ofIssuer(await subjectOf(issuer)))
+    expect(index.find(crl, serialNumber)).toMatchObject({ reasonCode: 6 })
+  })
+
   it('fail: nobody asks for a serial number that was not announced', async () => {
     const issuer = await newEntity('Small')
     const index = new CrlIndex([await forgeCrl(issuer)], [])

@@ -15,6 +15,7 @@ import {
   nameConstraints,
   nameDer,
   newEntity,
+  rekeyed,
 } from '../../../conformance/limbo/forge.ts'
 
 let root: Entity
@@ -115,6 +116,21 @@ describe('the answer', () => {
       [refused, expired],
     ]) {
       expect(codes(await check({ intermediates }))).toEqual(['expired'])
+    }
+  })
+
+  it('fail: of two that came equally far, the one with fewer errors', async () => {
+    const past = { notBeforeMs: CASE_TIME_MS - 9 * DAY_MS, notAfterMs: CASE_TIME_MS - DAY_MS }
+    const other = await newEntity('Other CA')
+    const short = [await forgeCa(ca, root, past)]
+    const long = [await forgeCa(ca, other, past), await forgeCa(other, root, past)]
+    for (const intermediates of [
+      [...short, ...long],
+      [...long, ...short],
+    ]) {
+      const result = await check({ intermediates })
+      expect(codes(result)).toEqual(['expired'])
+      expect(result.chain).toHaveLength(3)
     }
   })
 
@@ -221,6 +237,27 @@ describe('the budget', () => {
       expect(result.valid).toBe(false)
       expect(codes(result)).toContain('budget_exceeded')
     }
+  })
+
+  it('ok: copies cost nothing', async () => {
+    const past = { notBeforeMs: CASE_TIME_MS - 9 * DAY_MS, notAfterMs: CASE_TIME_MS - DAY_MS }
+    const expired = await forgeCa(ca, root, past)
+    const budget = { signatures: 2, buildCalls: 9, nameComparisons: 9 }
+    const result = await check({ intermediates: [expired, expired.slice(), rootDer.slice(), expired.slice()], budget })
+    expect(codes(result)).toEqual(['expired'])
+  })
+
+  it('ok: of namesakes, the one whose key identifier fits comes first (RFC 4158 §3.5.12)', async () => {
+    const namesakes: Bytes[] = []
+    for (let i = 0; i < 4; i += 1) namesakes.push(await forgeCa(await rekeyed(ca), root))
+    const budget = { signatures: 2, buildCalls: 9, nameComparisons: 9 }
+    expect(await check({ intermediates: [...namesakes, caDer], budget })).toMatchObject({ valid: true })
+  })
+
+  it('ok: a second list that says nothing new costs nothing', async () => {
+    const crls = [await forgeCrl(root), await forgeCrl(ca), await forgeCrl(ca), await forgeCrl(root)]
+    const budget = { signatures: 4, buildCalls: 9, nameComparisons: 9 }
+    expect(await check({ checkRevocation: true, crls, budget })).toMatchObject({ valid: true, notRevoked: true })
   })
 
   it('fail: signatures of lists come out of it too', async () => {

@@ -114,3 +114,40 @@ describe('names of other forms', () => {
     expect(readComparedName({ type: 'directory', value })).toBeNull()
   })
 })
+
+describe('distinguished names (RFC 5280 §7.1)', () => {
+  /** Sets of pairs of type and text. */
+  const name = (...rdns: readonly (readonly (readonly [string, string])[])[]): GeneralName => {
+    const attributes = rdns.map((rdn) =>
+      rdn.map(([oid, text]) => ({ oid, valueTag: 0x0c, valueDer: new Uint8Array(), text })),
+    )
+    return { type: 'directory', value: { der: new Uint8Array(), rdns: attributes } }
+  }
+  const acme = name([['2.5.4.10', 'Acme Works']])
+
+  it.each(['acme works', ' ACME   Works ', '\uff21cme\u3000Works'])('ok: %j is the same name', (text) => {
+    expect(relation(name([['2.5.4.10', text]], [['2.5.4.3', 'x']]), acme)).toBe('inside')
+  })
+
+  it.each(['acmeworks', 'Acme', 'Acme Works 2', ''])('fail: %j is another name', (text) => {
+    expect(relation(name([['2.5.4.10', text]]), acme)).toBe('outside')
+  })
+
+  it('fail: another type of attribute is another name', () => {
+    expect(relation(name([['2.5.4.11', 'Acme Works']]), acme)).toBe('outside')
+  })
+
+  it('ok: a set has no order', () => {
+    const [one, two] = [['2.5.4.10', 'a'] as const, ['2.5.4.11', 'b'] as const]
+    expect(relation(name([one, two]), name([two, one]))).toBe('inside')
+    expect(relation(name([one], [two]), name([one, two]))).toBe('outside')
+  })
+
+  it('fail: text that looks like two attributes is one', () => {
+    const both = name([
+      ['2.5.4.10', 'a'],
+      ['2.5.4.11', 'b'],
+    ])
+    expect(relation(name([['2.5.4.10', 'a"],["2.5.4.11","b']]), both)).toBe('outside')
+  })
+})
