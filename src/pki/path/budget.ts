@@ -2,7 +2,9 @@
  * What one search for a path may cost. Certificates come from strangers: without a bound, a few of them that cross-sign each
  * other keep a search busy for ever. Counts work, not time.
  */
+
 import { MAX_BUILD_CALLS, MAX_NAME_COMPARISONS, MAX_SIGNATURES } from './limits.ts'
+import type { PathProblem } from './path-error.ts'
 
 export type Cost = 'signatures' | 'buildCalls' | 'nameComparisons'
 
@@ -42,8 +44,12 @@ export class PathBudget {
   limitOf(cost: Cost): number {
     return this.#limits[cost]
   }
+}
 
-  spentOn(cost: Cost): number {
-    return this.#spent[cost]
-  }
+/** What a caller is told about a budget that is used up; null where it is not. */
+export function exhaustionOf(budget: PathBudget): PathProblem | null {
+  const { exhausted } = budget
+  if (exhausted === null) return null
+  const message = 'the certificates take too much work: the search was given up'
+  return { code: 'budget_exceeded', message, depth: null, evidence: { exhausted, limit: budget.limitOf(exhausted) } }
 }

@@ -2,12 +2,14 @@
  * Name constraints (RFC 5280 §4.2.1.10, §6.1.3 (b) and (c)): every name of every certificate below a CA that constrains names.
  * Constraints of forms that are not compared refuse the names of that form, and are without effect where there are none.
  */
+import { formatAltName, isAltName } from '../alt-name.ts'
 import type { Certificate } from '../certificate.ts'
 import { isEmptyName, isSelfIssued } from '../certificate.ts'
+import { formatName } from '../distinguished-name.ts'
 import type { NameConstraints } from '../extensions.ts'
 import type { GeneralName } from '../general-name.ts'
 import { ATTRIBUTE } from '../oids.ts'
-import type { PathBudget } from './budget.ts'
+import { exhaustionOf, type PathBudget } from './budget.ts'
 import type { PathProblem } from './path-error.ts'
 import { type ComparedName, isCompared, readComparedName, readSubtree, relationOf, type Subtree } from './subtree.ts'
 
@@ -19,8 +21,17 @@ interface Constraint {
 
 type Verdict = { readonly code: PathProblem['code']; readonly message: string } | null
 
-/** From the leaf to the anchor. Stops without an answer where the budget runs out: see `PathBudget.exhausted`. */
+/** A verdict about a name, with the name. */
+type NameVerdict = (NonNullable<Verdict> & { readonly name: GeneralName }) | null
+
+/** From the leaf to the anchor. Where the budget runs out that is a problem too, as something was left unchecked. */
 export function checkNameConstraints(path: readonly Certificate[], budget: PathBudget): PathProblem[] {
+  const problems = checkUntilExhausted(path, budget)
+  const exhaustion = exhaustionOf(budget)
+  return exhaustion === null ? problems : [...problems, exhaustion]
+}
+
+function checkUntilExhausted(path: readonly Certificate[], budget: PathBudget): PathProblem[] {
   const problems: PathProblem[] = []
   for (const [caDepth, ca] of path.entries()) {
     // Constraints of the leaf itself constrain nothing; that it has them is refused elsewhere.
@@ -41,7 +52,10 @@ export function checkNameConstraints(path: readonly Certificate[], budget: PathB
       // RFC 5280 §6.1.3 (b): self-issued certificates are passed over, "unless it is the final certificate in the path".
       if (depth > 0 && isSelfIssued(certificate)) continue
       const verdict = checkNames(namesOf(certificate), constraints, budget)
-      if (verdict !== null) problems.push({ ...verdict, depth, evidence: { constrainedAtDepth: caDepth } })
+      if (verdict !== null) {
+        const { code, message, name } = verdict
+        problems.push({ code, message, depth, evidence: { constrainedAtDepth: caDepth, ...textOf(name) } })
+      }
       if (budget.exhausted !== null) return problems
     }
   }
@@ -87,23 +101,26 @@ function namesOf(certificate: Certificate): GeneralName[] {
   return names
 }
 
-function checkNames(names: readonly GeneralName[], constraints: Constraints, budget: PathBudget): Verdict {
+function checkNames(names: readonly GeneralName[], constraints: Constraints, budget: PathBudget): NameVerdict {
   for (const name of names) {
     if (!budget.spend('nameComparisons')) return null
     const constraint = constraints.get(formOf(name))
     if (constraint === undefined) continue
-    if (constraint === null) {
-      // RFC 5280 §4.2.1.10: "then the application MUST either process the constraint or reject the certificate".
-      return { code: 'name_constraint_unsupported', message: `constraints of ${name.type} names are not processed` }
-    }
-    const compared = readComparedName(name)
-    if (compared === null) {
-      return { code: 'name_not_permitted', message: 'a name that is constrained cannot be read' }
-    }
-    const verdict = checkName(compared, constraint, budget)
-    if (verdict !== null || budget.exhausted !== null) return verdict
+    const verdict = checkAgainst(name, constraint, budget)
+    if (verdict !== null) return { ...verdict, name }
+    if (budget.exhausted !== null) return null
   }
   return null
+}
+
+function checkAgainst(name: GeneralName, constraint: Constraint | null, budget: PathBudget): Verdict {
+  if (constraint === null) {
+    // RFC 5280 §4.2.1.10: "then the application MUST either process the constraint or reject the certificate".
+    return { code: 'name_constraint_unsupported', message: `constraints of ${name.type} names are not processed` }
+  }
+  const compared = readComparedName(name)
+  if (compared === null) return { code: 'name_not_permitted', message: 'a name that is constrained cannot be read' }
+  return checkName(compared, constraint, budget)
 }
 
 function checkName(name: ComparedName, { permitted, excluded }: Constraint, budget: PathBudget): Verdict {
@@ -119,4 +136,10 @@ function checkName(name: ComparedName, { permitted, excluded }: Constraint, budg
     if (!budget.spend('nameComparisons') || relationOf(name, subtree) === 'inside') return null
   }
   return { code: 'name_not_permitted', message: `a ${name.type} name is outside what a CA above it permits` }
+}
+
+/** The name as evidence, where it has a text. */
+function textOf(name: GeneralName): { name?: string } {
+  if (name.type === 'directory') return { name: formatName(name.value) }
+  return isAltName(name) ? { name: formatAltName(name) } : {}
 }

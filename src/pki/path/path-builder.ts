@@ -10,7 +10,7 @@ import type { Crl } from '../crl.ts'
 import { formatName } from '../distinguished-name.ts'
 import { formatSerial } from '../serial.ts'
 import type { SignatureError } from '../signature.ts'
-import { type BudgetLimits, PathBudget } from './budget.ts'
+import { type BudgetLimits, exhaustionOf, PathBudget } from './budget.ts'
 import { checkCertificate, type Place } from './check-certificate.ts'
 import { checkPathLengths, checkPurpose, checkTimes, type Purpose } from './check-path.ts'
 import { CrlIndex } from './crl-index.ts'
@@ -99,12 +99,10 @@ class PathSearch {
     const trusted = this.#anchors.find(({ certificate }) => equalBytes(certificate.der, leaf.der))
     const found = trusted === undefined ? await this.#extend([leaf], 0) : await this.#finish([leaf], trusted.id)
     const attempt = found ?? this.#best ?? this.#dead([leaf], [])
-    const { exhausted } = this.#budget
-    if (found !== null || exhausted === null) return attempt
-    const message = 'the certificates take too much work: the search was given up'
-    const evidence = { exhausted, limit: this.#budget.limitOf(exhausted) }
-    const problem: PathProblem = { code: 'budget_exceeded', message, depth: null, evidence }
-    return { ...attempt, problems: [...attempt.problems, problem] }
+    const exhaustion = exhaustionOf(this.#budget)
+    if (found !== null || exhaustion === null) return attempt
+    const others = attempt.problems.filter(({ code }) => code !== exhaustion.code)
+    return { ...attempt, problems: [...others, exhaustion] }
   }
 
   /** A path that stands and starts like this, or null. `depth` counts the intermediates that are not self-issued. */
