@@ -10,6 +10,7 @@ export default defineConfig({
       miniflare: {
         compatibilityDate: '2026-10-20',
         d1Databases: ['DB'],
+        r2Buckets: ['CRLS'],
         durableObjects: { TENANT_LEDGER: { className: 'TenantLedger', useSQLite: true } },
         bindings: { TEST_MIGRATIONS: await readD1Migrations('./migrations') },
       },

@@ -79,9 +79,9 @@ export function requireNamesWithin(signer: Signer, leafDer: Bytes): void {
   if (signer.chain.every(({ nameConstraints }) => nameConstraints === null)) return
   const leaf = parseCertificate(leafDer)
   if (!leaf.ok) throw new Error(`a certificate that was built does not parse: ${leaf.error.message}`)
-  const problems = checkNameConstraints([leaf.value, ...signer.chain], new PathBudget())
-  const [first] = problems.filter(({ depth }) => depth === 0 || depth === null)
+  // Malformed constraints too: whoever cannot read them refuses everything below.
+  const [first] = checkNameConstraints([leaf.value, ...signer.chain], new PathBudget())
   if (first === undefined) return
-  const name = first.evidence.name === undefined ? '' : ` (${first.evidence.name})`
+  const name = typeof first.evidence.name === 'string' ? ` (${first.evidence.name})` : ''
   throw new AppError('policy_violation', `A CA above does not let this CA certify such a name${name}: ${first.message}`)
 }

@@ -4,14 +4,22 @@ import { acmeAccountRoutes } from './routes/acme-accounts.ts'
 import { acmeChallengeRoutes } from './routes/acme-challenges.ts'
 import { acmeOrderRoutes } from './routes/acme-orders.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { authorityRoutes } from './routes/authorities.ts'
+import { certificateIntakeRoutes } from './routes/certificate-intake.ts'
+import { certificateKeyRoutes } from './routes/certificate-keys.ts'
 import { certificateRoutes } from './routes/certificates.ts'
+import { crlRoutes } from './routes/crls.ts'
+import { csrRoutes } from './routes/csrs.ts'
 import { dnsProviderRoutes } from './routes/dns-providers.ts'
 import { health } from './routes/health.ts'
 import { keyringRoutes } from './routes/keyring.ts'
 import { readiness } from './routes/readiness.ts'
 import { referenceRoutes } from './routes/reference.ts'
+import { revocationRoutes } from './routes/revocation.ts'
+import { roleRoutes } from './routes/roles.ts'
 import { secretRoutes } from './routes/secrets.ts'
 import { tokenRoutes } from './routes/tokens.ts'
+import { trustAnchorRoutes } from './routes/trust-anchors.ts'
 
 export const ROUTES: readonly Route[] = [
   health,
@@ -21,7 +29,15 @@ export const ROUTES: readonly Route[] = [
   ...secretRoutes,
   ...auditRoutes,
   ...keyringRoutes,
+  ...authorityRoutes,
+  ...crlRoutes,
+  ...roleRoutes,
+  ...certificateIntakeRoutes,
   ...certificateRoutes,
+  ...certificateKeyRoutes,
+  ...revocationRoutes,
+  ...csrRoutes,
+  ...trustAnchorRoutes,
   ...acmeAccountRoutes,
   ...acmeOrderRoutes,
   ...acmeChallengeRoutes,

@@ -4,6 +4,7 @@ import { formatTime } from '../core/clock.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { formatSerial } from '../pki/serial.ts'
+import { insertTerms, nameTermsOf } from '../store/certificate-terms.ts'
 import {
   type CertificateRow,
   findCertificate,
@@ -49,7 +50,10 @@ export async function storeIssued(
       : replaceVersion(store, existing, { ...version, ...renewal }, nowMs)
   const outcome = await store.commit({
     tenantId: state.tenantId,
-    statements,
+    statements: [
+      ...statements,
+      ...insertTerms(store, { tenantId: state.tenantId, id: state.certificateId }, termsOf(existing, version)),
+    ],
     entries: [
       {
         event: existing === null ? 'certificate.issued' : 'certificate.renewed',
@@ -71,6 +75,11 @@ export async function storeIssued(
   const current = await findCertificate(store, state.tenantId, state.certificateId)
   if (current?.serialNumber === serialNumber) return ok(undefined)
   return err('the certificate got another version while this order was under way')
+}
+
+/** Its id is as old as the order: the index of names may be behind it already. A renewal has the names that are there. */
+function termsOf(existing: CertificateRow | null, version: NewVersion): string[] {
+  return existing === null ? nameTermsOf(version.commonName, version.names) : []
 }
 
 async function newVersion(

@@ -1,5 +1,5 @@
 /** Managed certificates and their versions: one model for internal, ACME and imported certificates. */
-import { and, desc, eq, gt, isNotNull, isNull, lt, lte, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, isNotNull, isNull, lt, lte, type SQL, sql } from 'drizzle-orm'
 import type { Bytes } from '../core/bytes.ts'
 import { idsWithTerm, nameTerm, tagTerm } from './certificate-terms.ts'
 import type { SealPlace } from './key-ring.ts'
@@ -147,11 +147,14 @@ export function replaceVersion(
   current: Pick<CertificateRow, 'tenantId' | 'id' | 'version'>,
   next: NewVersion & Partial<CertificateRow>,
   nowMs: number,
+  /** `standing`: and that it has not been revoked. */
+  when: { readonly standing: boolean } = { standing: false },
 ): readonly Statement[] {
   const isCurrent = and(
     eq(certificates.tenantId, current.tenantId),
     eq(certificates.id, current.id),
     eq(certificates.version, current.version),
+    when.standing ? isNull(certificates.revokedAtMs) : undefined,
   )
   const copy = store.db.insert(certificateVersions).select(
     store.db

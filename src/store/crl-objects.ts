@@ -34,7 +34,7 @@ export function crlObjects(bucket: R2Bucket): CrlObjects {
     },
     async get(place) {
       const object = await bucket.get(keyOf(place))
-      return object === null ? null : new Uint8Array(await object.arrayBuffer())
+      return object === null ? null : ((await object.bytes()) as Bytes)
     },
     async removeBelow(place) {
       const prefix = folderOf(place)

@@ -9,7 +9,6 @@ import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { parsePemOf } from '../../pki/pem.ts'
-import { REVOCATION_REASONS, type RevocationReason } from '../../pki/revocation-reason.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
 import {
   type AuthorityRow,
@@ -27,6 +26,7 @@ import { missing } from '../error-envelope.ts'
 import { nameField } from '../fields.ts'
 import { internalKeyOf, internalKeySize, internalKeyType } from '../key-fields.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
+import { reasonField } from '../revocation-fields.ts'
 import { SUBJECT_FIELDS, subjectFieldsOf } from '../subject-fields.ts'
 
 const time = z.iso.datetime()
@@ -41,8 +41,6 @@ const crlPartitions = z
   .default(0)
   .openapi({ description: 'Certificates then name one of so many CRLs, each with its part; 0: one CRL for all' })
 const pem = z.string().min(1).max(1_000_000)
-
-export const reasonField = z.enum(Object.keys(REVOCATION_REASONS) as [RevocationReason, ...RevocationReason[]])
 
 const authoritySchema = z
   .strictObject({

@@ -1,5 +1,6 @@
 /** Managed certificates, whatever their source: `/v1/pki/certificates`. */
 import { z } from '@hono/zod-openapi'
+import { renewInternal } from '../../authority/renew.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { parseDurationSeconds } from '../../core/duration.ts'
@@ -7,25 +8,26 @@ import { AppError, invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { renewAcmeCertificate } from '../../orders/issue.ts'
 import { nextRenewalMs } from '../../orders/renewal-time.ts'
-import { exportPrivateKeyPem, importPrivateKey } from '../../pki/keys.ts'
 import { parsePemOf } from '../../pki/pem.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
+import { deleteTerms, insertTerms, tagTerm } from '../../store/certificate-terms.ts'
 import {
   type CertificateFilter,
   type CertificateRow,
   type CertificateVersionRow,
-  findCertificate,
   listCertificates,
   listEarlierVersions,
-  openPrivateKey,
   updateCertificate,
 } from '../../store/certificates.ts'
+import type { Store } from '../../store/store.ts'
 import { json, raw } from '../answer.ts'
 import { certificateSchema, showCertificate } from '../certificate-view.ts'
 import { mustCommit } from '../committed.ts'
-import { defineRoute, type Route, type RouteInput } from '../define-route.ts'
-import { missing } from '../error-envelope.ts'
+import { defineRoute, type Route } from '../define-route.ts'
+import { durationField, durationOf } from '../duration-field.ts'
+import { issuedSchema, showIssued } from '../issued-view.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
+import { requireCertificate } from '../require-certificate.ts'
 import { orderSchema, showOrder } from './acme-orders.ts'
 
 const time = z.iso.datetime()
@@ -150,7 +152,10 @@ const certificatePatch = defineRoute({
     const outcome = await deps.store.commit({
       tenantId: actor.tenantId,
       // The next renewal is reckoned from this version: not to be written over that of a newer one.
-      statements: [updateCertificate(deps.store, before, change, { version: before.version })],
+      statements: [
+        updateCertificate(deps.store, before, change, { version: before.version }),
+        ...(change.tags === undefined ? [] : retag(deps.store, before, change.tags)),
+      ],
       entries: [
         {
           event: 'certificate.updated',
@@ -165,6 +170,13 @@ const certificatePatch = defineRoute({
     return json(200, showCertificate({ ...before, ...change }, deps.now()))
   },
 })
+
+/** The index of tags follows. */
+function retag(store: Store, before: CertificateRow, tags: readonly string[]) {
+  const added = tags.filter((tag) => !before.tags.includes(tag))
+  const removed = before.tags.filter((tag) => !tags.includes(tag))
+  return [...insertTerms(store, before, added.map(tagTerm)), ...deleteTerms(store, before, removed.map(tagTerm))]
+}
 
 function renewalChange(row: CertificateRow, autoRenew: boolean): Partial<CertificateRow> {
   return { autoRenew, nextRenewalAtMs: autoRenew ? nextRenewalMs(row.id, row.notBeforeMs, row.notAfterMs) : null }
@@ -229,63 +241,43 @@ const certificateVersions = defineRoute({
 /** Ten years of six-day certificates; more are not shown. */
 const MAX_VERSIONS = 1_000
 
-const certificatePrivateKey = defineRoute({
-  method: 'post',
-  path: '/v1/pki/certificates/{id}/private-key',
-  tag: 'Certificates',
-  summary: 'Read the stored private key',
-  description: 'PKCS#8. Every read is audited.',
-  access: { scope: 'pki:issue', resource: resourceOf },
-  params,
-  responses: { 200: { description: 'The key', schema: z.strictObject({ private_key_pem: z.string() }) } },
-  async handler(input) {
-    const { deps, actor } = input
-    const row = await requireCertificate(input)
-    if (row.sealedPrivateKey === null) throw new AppError('not_found', whyNoKey(row))
-    const version = { tenantId: row.tenantId, certificateId: row.id, serialNumber: row.serialNumber }
-    const pkcs8 = await openPrivateKey(deps.store, version, row.sealedPrivateKey)
-    // Written before it is answered: no key leaves without a trace.
-    await deps.store.commit({
-      tenantId: actor.tenantId,
-      statements: [],
-      entries: [
-        {
-          event: 'certificate.private_key_read',
-          actor: actor.tokenId,
-          resource: `pki/certificates/${row.id}`,
-          detail: { certificate_id: row.id, version: row.version, serial_number: formatSerialHex(row.serialNumber) },
-          requestId: actor.requestId,
-        },
-      ],
-    })
-    const key = await importPrivateKey('pkcs8', pkcs8, { extractable: true })
-    if (!key.ok) throw new Error(`a stored private key does not import: ${key.error.reason}`)
-    return json(200, { private_key_pem: await exportPrivateKeyPem(key.value.privateKey, 'pkcs8') })
-  },
-})
-
-function whyNoKey(row: CertificateRow): string {
-  if (row.source === 'acme') return 'No key is stored: the certificate was ordered with a CSR, whose owner has the key'
-  if (row.source === 'imported') return 'No key is stored: the certificate was imported without one'
-  return 'No key is stored: the role does not keep private keys (store_private_keys)'
-}
-
 const certificateRenew = defineRoute({
   method: 'post',
   path: '/v1/pki/certificates/{id}/renew',
   tag: 'Certificates',
   summary: 'Make a new version now',
+  description:
+    'Of an internal certificate at once, with a new key unless it was signed from a CSR; of an ACME certificate by an order. The version before stays valid until its end.',
   access: { scope: 'pki:issue', resource: resourceOf },
   idempotent: true,
   params,
-  body: z.strictObject({}),
-  responses: { 202: { description: 'The order that makes it', schema: orderSchema } },
+  body: z
+    .strictObject({
+      ttl: durationField.optional().openapi({ description: 'Internal certificates alone; as long as before' }),
+      private_key_format: z.enum(['traditional', 'pkcs8']).default('traditional'),
+    })
+    .openapi('RenewRequest'),
+  responses: {
+    201: { description: 'The new version', schema: issuedSchema },
+    202: { description: 'The order that makes it', schema: orderSchema },
+  },
   async handler(input) {
+    const { body, deps, actor } = input
     const row = await requireCertificate(input)
-    if (row.source !== 'acme') {
-      throw new AppError('conflict', `A certificate of the source ${row.source} cannot be ordered again at a CA`)
+    if (row.source === 'imported') {
+      throw new AppError('conflict', 'It was imported: its issuer is elsewhere, and so is its renewal')
     }
-    return json(202, showOrder(await renewAcmeCertificate(input.deps, input.actor, row, 'forced')))
+    if (row.source === 'internal') {
+      // Its role may be outside of the token's paths: then so is what it can issue.
+      if (row.roleName !== null) await input.requireResource(`pki/roles/${row.roleName}`)
+      const ttlSeconds = body.ttl === undefined ? null : durationOf('ttl', body.ttl)
+      return json(
+        201,
+        showIssued(await renewInternal(deps, actor, row, { ttlSeconds, keyFormat: body.private_key_format })),
+      )
+    }
+    if (body.ttl !== undefined) throw invalidField('ttl', 'the CA decides how long its certificates last')
+    return json(202, showOrder(await renewAcmeCertificate(deps, actor, row, 'forced')))
   },
 })
 
@@ -295,17 +287,8 @@ export const certificateRoutes: readonly Route[] = [
   certificatePatch,
   certificatePem,
   certificateVersions,
-  certificatePrivateKey,
   certificateRenew,
 ]
-
-type CertificateInput = Pick<RouteInput<{ readonly id: string }, unknown, unknown>, 'params' | 'principal' | 'deps'>
-
-async function requireCertificate({ params: { id }, principal, deps }: CertificateInput): Promise<CertificateRow> {
-  const row = await findCertificate(deps.store, principal.tenantId, id)
-  if (row === null) throw missing(`pki/certificates/${id}`)
-  return row
-}
 
 function showVersion(row: CertificateRow | CertificateVersionRow, isCurrent: boolean): z.input<typeof versionSchema> {
   return {

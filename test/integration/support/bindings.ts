@@ -5,6 +5,7 @@ import type { TenantLedger } from '../../../durable-objects/tenant-ledger.ts'
 
 export interface TestBindings {
   readonly DB: D1Database
+  readonly CRLS: R2Bucket
   readonly TENANT_LEDGER: DurableObjectNamespace<TenantLedger>
   readonly TEST_MIGRATIONS: D1Migration[]
 }

@@ -6,6 +6,7 @@ import type { Settings } from '../../../src/env.ts'
 import { createApp } from '../../../src/http/app.ts'
 import type { Route } from '../../../src/http/define-route.ts'
 import type { AppDependencies } from '../../../src/http/dependencies.ts'
+import { crlObjects } from '../../../src/store/crl-objects.ts'
 import { parseKeyRing } from '../../../src/store/key-ring.ts'
 import { openDatabase, type Store } from '../../../src/store/store.ts'
 import { bindings } from './bindings.ts'
@@ -75,6 +76,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
   const deps: AppDependencies = {
     settings,
     store,
+    crls: crlObjects(bindings.CRLS),
     now,
     http: () => Promise.reject(new Error('these tests have no network')),
     connect: () => {

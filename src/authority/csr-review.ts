@@ -1,0 +1,117 @@
+/**
+ * What a CSR asks for beyond its key and its names. Nothing of it is copied into a certificate: what would change what the
+ * certificate may do is refused by name, the rest is left out and said.
+ */
+
+import { isAltName } from '../pki/alt-name.ts'
+import type { Csr } from '../pki/csr.ts'
+import type { GeneralName } from '../pki/general-name.ts'
+import { ATTRIBUTE, EKU, EXTENSION } from '../pki/oids.ts'
+
+export interface CsrReview {
+  /** One plain sentence each. */
+  readonly refusals: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+export interface CsrAllowance {
+  /** Object identifiers. */
+  readonly extKeyUsage: readonly string[]
+  /** Of the subject, under a role the common name alone; where somebody has approved it, all of it. */
+  readonly subject: 'common-name' | 'whole'
+}
+
+export function reviewCsr(csr: Csr, allowance: CsrAllowance): CsrReview {
+  const refusals = [
+    ...authorityRefusals(csr),
+    ...usageRefusals(csr, allowance.extKeyUsage),
+    ...extensionRefusals(csr),
+    ...nameRefusals(csr),
+    ...subjectRefusals(csr),
+  ]
+  return { refusals, warnings: [...leftOut(csr), ...(allowance.subject === 'whole' ? [] : subjectWarnings(csr))] }
+}
+
+function authorityRefusals({ basicConstraints, keyUsage }: Csr): string[] {
+  const refusals: string[] = []
+  if (basicConstraints?.isCa === true) refusals.push('The CSR asks for a CA certificate (basicConstraints CA:TRUE)')
+  for (const usage of ['keyCertSign', 'cRLSign'] as const) {
+    if (keyUsage?.has(usage)) refusals.push(`The CSR asks for the key usage ${usage}, which CAs alone have`)
+  }
+  return refusals
+}
+
+function usageRefusals({ extKeyUsage }: Csr, allowed: readonly string[]): string[] {
+  return (extKeyUsage ?? [])
+    .filter((oid) => !allowed.includes(oid))
+    .map((oid) => `The CSR asks for the extended key usage ${nameOf(EKU, oid)}, which is not allowed`)
+}
+
+/** Extensions that say who may sign, or for whom: a leaf has none of them. */
+const OF_AUTHORITIES: readonly string[] = [
+  EXTENSION.nameConstraints,
+  EXTENSION.policyMappings,
+  EXTENSION.policyConstraints,
+  EXTENSION.inhibitAnyPolicy,
+  EXTENSION.issuerAltName,
+  EXTENSION.authorityKeyIdentifier,
+  EXTENSION.acmeIdentifier,
+]
+/** Read, and judged above. */
+const READ: readonly string[] = [
+  EXTENSION.subjectAltName,
+  EXTENSION.basicConstraints,
+  EXTENSION.keyUsage,
+  EXTENSION.extKeyUsage,
+]
+
+function extensionRefusals({ extensions }: Csr): string[] {
+  return extensions.flatMap(({ oid, critical }) => {
+    if (OF_AUTHORITIES.includes(oid)) return [`The CSR asks for the extension ${nameOf(EXTENSION, oid)}`]
+    return critical && !READ.includes(oid)
+      ? [`The CSR asks for the critical extension ${nameOf(EXTENSION, oid)}, which is not issued here`]
+      : []
+  })
+}
+
+function nameRefusals({ subjectAltNames }: Csr): string[] {
+  return (subjectAltNames ?? [])
+    .filter((name) => !isAltName(name))
+    .map((name) => `The CSR asks for an alternative name of the kind ${kindOf(name)}, which is not issued here`)
+}
+
+function kindOf(name: GeneralName): string {
+  switch (name.type) {
+    case 'directory':
+      return 'directoryName'
+    case 'other':
+      return `otherName (${name.oid})`
+    case 'registered-id':
+      return 'registeredID'
+    default:
+      return 'x400Address or ediPartyName'
+  }
+}
+
+function subjectRefusals({ subject }: Csr): string[] {
+  const common = subject.rdns.flat().filter(({ oid }) => oid === ATTRIBUTE.commonName)
+  if (common.length > 1) return ['The CSR has more than one common name']
+  return common.some(({ text }) => text === null) ? ['The common name of the CSR is not text'] : []
+}
+
+function leftOut({ extensions }: Csr): string[] {
+  return extensions
+    .filter(({ oid, critical }) => !critical && oid !== EXTENSION.subjectAltName && oid !== EXTENSION.basicConstraints)
+    .filter(({ oid }) => !OF_AUTHORITIES.includes(oid))
+    .map(({ oid }) => `The extension ${nameOf(EXTENSION, oid)} of the CSR is not copied: it follows from the role`)
+}
+
+function subjectWarnings({ subject }: Csr): string[] {
+  const others = subject.rdns.flat().filter(({ oid }) => oid !== ATTRIBUTE.commonName)
+  if (others.length === 0) return []
+  const names = [...new Set(others.map(({ oid }) => nameOf(ATTRIBUTE, oid)))].join(', ')
+  return [`Of the subject of the CSR only the common name is certified, not: ${names}`]
+}
+
+const nameOf = (table: Readonly<Record<string, string>>, oid: string): string =>
+  Object.entries(table).find(([, each]) => each === oid)?.[0] ?? oid

@@ -1,0 +1,100 @@
+/** Revoking certificates, and lifting holds: `/v1/pki/revoke`, `/v1/pki/certificates/{id}/unhold`. */
+import { z } from '@hono/zod-openapi'
+import { findRevocable, type RevocationTarget, revokeCertificates, unholdCertificate } from '../../authority/revoke.ts'
+import { toHex } from '../../core/bytes.ts'
+import { formatTime, parseTime } from '../../core/clock.ts'
+import { invalidField } from '../../core/errors.ts'
+import { formatSerialHex, parseSerial } from '../../pki/serial.ts'
+import { findCertificate } from '../../store/certificates.ts'
+import { json } from '../answer.ts'
+import { certificateSchema, showCertificate } from '../certificate-view.ts'
+import { defineRoute, type Route } from '../define-route.ts'
+import { missing } from '../error-envelope.ts'
+import { reasonField } from '../revocation-fields.ts'
+
+const revokeBody = z
+  .strictObject({
+    serial_number: z.string().max(128).optional().openapi({ description: 'One version, by its serial number' }),
+    ca_id: z.string().optional().openapi({ description: 'Where the serial number is ambiguous' }),
+    certificate_id: z.string().optional().openapi({ description: 'Every version that is still valid' }),
+    reason: reasonField.default('unspecified'),
+    invalidity_date: z
+      .string()
+      .max(40)
+      .optional()
+      .openapi({ description: 'When the key was lost, where that is known' }),
+  })
+  .openapi('RevocationRequest')
+
+const revokedSchema = z
+  .strictObject({
+    certificate_id: z.string(),
+    serial_number: z.string(),
+    is_revoked: z.literal(true),
+    revoked_at: z.iso.datetime(),
+    reason: z.string(),
+    revoked_count: z.number().int().openapi({ description: 'Versions that this call has revoked' }),
+  })
+  .openapi('Revocation')
+
+const revoke = defineRoute({
+  method: 'post',
+  path: '/v1/pki/revoke',
+  tag: 'Certificates',
+  summary: 'Revoke a certificate',
+  description:
+    'Revoking twice is no error and changes nothing. certificate_hold can be lifted, and replaced by another reason.',
+  access: { scope: 'pki:admin', resource: null },
+  body: revokeBody,
+  responses: { 200: { description: 'It is revoked', schema: revokedSchema } },
+  async handler({ body, actor, deps, requireResource }) {
+    const versions = await findRevocable(deps, actor, targetOf(body))
+    const [version] = versions
+    if (version === undefined) throw new Error('nothing to revoke was found, and nobody said so')
+    await requireResource(`pki/certificates/${version.certificateId}`)
+    const invalidityDateMs = body.invalidity_date === undefined ? null : parseTime(body.invalidity_date)
+    if (body.invalidity_date !== undefined && invalidityDateMs === null) {
+      throw invalidField('invalidity_date', 'give an RFC 3339 time such as 2026-11-20T12:00:00Z')
+    }
+    const count = await revokeCertificates(deps, actor, versions, { reason: body.reason, invalidityDateMs })
+    const target = { by: 'serial', serialNumber: version.serialNumber, caId: version.issuerCaId } as const
+    const [after] = await findRevocable(deps, actor, target)
+    return json(200, {
+      certificate_id: version.certificateId,
+      serial_number: formatSerialHex(version.serialNumber),
+      is_revoked: true,
+      revoked_at: formatTime(after?.revokedAtMs ?? deps.now()),
+      reason: after?.revocationReason ?? body.reason,
+      revoked_count: count,
+    })
+  },
+})
+
+function targetOf(body: z.output<typeof revokeBody>): RevocationTarget {
+  if ((body.serial_number === undefined) === (body.certificate_id === undefined)) {
+    throw invalidField('serial_number', 'give serial_number or certificate_id, one of them')
+  }
+  if (body.certificate_id !== undefined) return { by: 'certificate', certificateId: body.certificate_id }
+  const octets = parseSerial(body.serial_number ?? '')
+  if (octets === null) throw invalidField('serial_number', 'give it in hex, as 1A:2B:3C')
+  return { by: 'serial', serialNumber: toHex(octets), caId: body.ca_id ?? null }
+}
+
+const unhold = defineRoute({
+  method: 'post',
+  path: '/v1/pki/certificates/{id}/unhold',
+  tag: 'Certificates',
+  summary: 'Lift a hold',
+  description: 'Only certificate_hold can be lifted.',
+  access: { scope: 'pki:admin', resource: ({ id }) => `pki/certificates/${id}` },
+  params: z.object({ id: z.string() }),
+  responses: { 200: { description: 'The certificate', schema: certificateSchema } },
+  async handler({ params: { id }, actor, deps }) {
+    await unholdCertificate(deps, actor, id)
+    const row = await findCertificate(deps.store, actor.tenantId, id)
+    if (row === null) throw missing(`pki/certificates/${id}`)
+    return json(200, showCertificate(row, deps.now()))
+  },
+})
+
+export const revocationRoutes: readonly Route[] = [revoke, unhold]

@@ -1,0 +1,337 @@
+/** Roles, and issuing under them: `/v1/pki/roles`, `/v1/pki/issue/{role}`, `/v1/pki/sign/{role}`. */
+import { z } from '@hono/zod-openapi'
+import { issueUnderRole, signUnderRole } from '../../authority/issue.ts'
+import type { RolePolicy } from '../../authority/role-policy.ts'
+import { changeRole, createRole, removeRole, requireRole } from '../../authority/roles.ts'
+import { formatTime } from '../../core/clock.ts'
+import { toListPage } from '../../core/cursor.ts'
+import { KEY_USAGES } from '../../pki/extensions.ts'
+import { listRoles, type RoleRow } from '../../store/roles.ts'
+import { empty, json } from '../answer.ts'
+import { defineRoute, type Route } from '../define-route.ts'
+import { durationField, durationOf } from '../duration-field.ts'
+import { issuedSchema, sanField, sanOf, showIssued } from '../issued-view.ts'
+import { internalKeySizeOf, internalKeyType } from '../key-fields.ts'
+import { listOf, listQuery, pageOf } from '../list.ts'
+
+const time = z.iso.datetime()
+const MAX_PATTERNS = 200
+const patterns = z.array(z.string().min(1).max(512)).max(MAX_PATTERNS)
+
+/** Part of addresses and of token paths. */
+const roleName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$/, 'must be 1 to 64 letters, digits, . _ -')
+
+const roleSchema = z
+  .strictObject({
+    name: z.string(),
+    ca_id: z.string(),
+    allowed_domains: z.array(z.string()),
+    allow_subdomains: z.boolean(),
+    allow_bare_domains: z.boolean(),
+    allow_wildcard_certificates: z.boolean(),
+    allow_any_name: z.boolean(),
+    allow_localhost: z.boolean(),
+    allow_ip_sans: z.boolean(),
+    allowed_ip_ranges: z.array(z.string()),
+    allowed_uri_sans: z.array(z.string()),
+    allowed_email_domains: z.array(z.string()),
+    max_ttl: z.number().int().openapi({ description: 'Seconds' }),
+    default_ttl: z.number().int().openapi({ description: 'Seconds' }),
+    key_type: z.string(),
+    key_bits: z.number().int(),
+    require_cn: z.boolean(),
+    store_private_keys: z.boolean(),
+    server_auth: z.boolean(),
+    client_auth: z.boolean(),
+    key_usages: z.array(z.string()).nullable().openapi({ description: 'null: what the type of key is used for' }),
+    not_before_backdate: z.number().int().openapi({ description: 'Seconds' }),
+    created_at: time,
+    updated_at: time,
+  })
+  .openapi('Role')
+
+/** What creating and changing share; all of it may be left out. */
+const policyFields = {
+  allowed_domains: patterns.optional(),
+  allow_subdomains: z.boolean().optional(),
+  allow_bare_domains: z.boolean().optional(),
+  allow_wildcard_certificates: z.boolean().optional(),
+  allow_any_name: z.boolean().optional(),
+  allow_localhost: z.boolean().optional(),
+  allow_ip_sans: z.boolean().optional(),
+  allowed_ip_ranges: patterns.optional(),
+  allowed_uri_sans: patterns.optional(),
+  allowed_email_domains: patterns.optional(),
+  max_ttl: durationField.optional(),
+  default_ttl: durationField.optional(),
+  key_type: internalKeyType.optional(),
+  key_bits: z.number().int().optional(),
+  require_cn: z.boolean().optional(),
+  store_private_keys: z.boolean().optional(),
+  server_auth: z.boolean().optional(),
+  client_auth: z.boolean().optional(),
+  key_usages: z.array(z.enum(KEY_USAGES)).max(KEY_USAGES.length).nullable().optional(),
+  not_before_backdate: durationField.optional(),
+}
+const policyShape = z.object(policyFields)
+type PolicyBody = z.output<typeof policyShape>
+
+const DAY_SECONDS = 86_400
+/** What a role is that says nothing: it allows no name. */
+const DEFAULTS: RolePolicy = {
+  allowedDomains: [],
+  allowSubdomains: false,
+  allowBareDomains: true,
+  allowWildcardCertificates: true,
+  allowAnyName: false,
+  allowLocalhost: false,
+  allowIpSans: false,
+  allowedIpRanges: [],
+  allowedUriSans: [],
+  allowedEmailDomains: [],
+  maxTtlSeconds: 30 * DAY_SECONDS,
+  defaultTtlSeconds: 30 * DAY_SECONDS,
+  keyType: 'ec',
+  keyBits: 256,
+  requireCn: true,
+  storePrivateKeys: false,
+  serverAuth: true,
+  clientAuth: true,
+  keyUsages: null,
+  notBeforeBackdateSeconds: 30,
+}
+
+const params = z.object({ name: z.string() })
+const resourceOf = ({ name }: { readonly name: string }) => `pki/roles/${name}`
+const RESOURCES = 'pki/roles/*'
+
+const list = defineRoute({
+  method: 'get',
+  path: '/v1/pki/roles',
+  tag: 'Roles',
+  summary: 'List roles',
+  access: { scope: 'pki:read', resource: RESOURCES },
+  query: z.object(listQuery),
+  responses: { 200: { description: 'By name, from the end', schema: listOf(roleSchema) } },
+  async handler({ query, principal, deps }) {
+    const page = pageOf(query, (key) => roleName.safeParse(key).success)
+    const rows = await listRoles(deps.store, principal.tenantId, page)
+    return json(
+      200,
+      toListPage(rows, query.limit, ({ name }) => name, showRole),
+    )
+  },
+})
+
+const create = defineRoute({
+  method: 'post',
+  path: '/v1/pki/roles',
+  tag: 'Roles',
+  summary: 'Create a role',
+  access: { scope: 'pki:admin', resource: (_params, { body }) => [`pki/roles/${body.name}`, `pki/ca/${body.ca_id}`] },
+  idempotent: true,
+  body: z.strictObject({ name: roleName, ca_id: z.string(), ...policyFields }).openapi('RoleRequest'),
+  responses: { 201: { description: 'The role', schema: roleSchema } },
+  async handler({ body, actor, deps }) {
+    const given = policyOf(body)
+    const maxTtlSeconds = given.maxTtlSeconds ?? DEFAULTS.maxTtlSeconds
+    // A short max_ttl is also the default, where no other is given.
+    const defaultTtlSeconds = given.defaultTtlSeconds ?? Math.min(DEFAULTS.defaultTtlSeconds, maxTtlSeconds)
+    const policy = { ...DEFAULTS, ...given, maxTtlSeconds, defaultTtlSeconds }
+    const keyBits = internalKeySizeOf(policy.keyType, body.key_bits, 'key_bits')
+    const input = { name: body.name, caId: body.ca_id, policy: { ...policy, keyBits } }
+    return json(201, showRole(await createRole(deps, actor, input)))
+  },
+})
+
+const read = defineRoute({
+  method: 'get',
+  path: '/v1/pki/roles/{name}',
+  tag: 'Roles',
+  summary: 'Read a role',
+  access: { scope: 'pki:read', resource: resourceOf },
+  params,
+  responses: { 200: { description: 'The role', schema: roleSchema } },
+  handler: async ({ params: { name }, principal, deps }) =>
+    json(200, showRole(await requireRole(deps.store, principal.tenantId, name))),
+})
+
+const change = defineRoute({
+  method: 'patch',
+  path: '/v1/pki/roles/{name}',
+  tag: 'Roles',
+  summary: 'Change a role',
+  description: 'What is left out stays. What was issued before stays as it is.',
+  access: {
+    scope: 'pki:admin',
+    resource: ({ name }, { body }) => [
+      `pki/roles/${name}`,
+      ...(body.ca_id === undefined ? [] : [`pki/ca/${body.ca_id}`]),
+    ],
+  },
+  params,
+  body: z.strictObject({ ca_id: z.string().optional(), ...policyFields }).openapi('RoleChange'),
+  responses: { 200: { description: 'The role', schema: roleSchema } },
+  async handler({ params: { name }, principal, body, actor, deps }) {
+    const before = (await requireRole(deps.store, principal.tenantId, name)).policy as RolePolicy
+    const given = policyOf(body)
+    const keyType = given.keyType ?? before.keyType
+    // Another type of key without a size has the size that is its default.
+    const size = body.key_bits ?? (keyType === before.keyType ? before.keyBits : undefined)
+    const keyBits = internalKeySizeOf(keyType, size, 'key_bits')
+    const role = await changeRole(deps, actor, name, {
+      ...(body.ca_id === undefined ? {} : { caId: body.ca_id }),
+      policy: { ...given, keyBits },
+    })
+    return json(200, showRole(role))
+  },
+})
+
+const remove = defineRoute({
+  method: 'delete',
+  path: '/v1/pki/roles/{name}',
+  tag: 'Roles',
+  summary: 'Delete a role',
+  description: 'What was issued under it stays valid, and cannot be renewed any more.',
+  access: { scope: 'pki:admin', resource: resourceOf },
+  params,
+  responses: { 204: { description: 'It is gone' } },
+  async handler({ params: { name }, actor, deps }) {
+    await removeRole(deps, actor, name)
+    return empty(204)
+  },
+})
+
+const roleParams = z.object({ role: z.string() })
+const roleResourceOf = ({ role }: { readonly role: string }) => `pki/roles/${role}`
+const names = z.array(z.string().min(1).max(255)).max(100).default([])
+const uris = z.array(z.string().min(1).max(2_048)).max(100).default([])
+
+const issue = defineRoute({
+  method: 'post',
+  path: '/v1/pki/issue/{role}',
+  tag: 'Roles',
+  summary: 'Issue a certificate with a new key',
+  description: 'The private key is shown in this answer alone, unless the role stores private keys.',
+  access: { scope: 'pki:issue', resource: roleResourceOf },
+  idempotent: true,
+  params: roleParams,
+  body: z
+    .strictObject({
+      common_name: z.string().min(1).max(255).optional().openapi({ description: 'Required where the role says so' }),
+      alt_names: names.openapi({ description: 'DNS names' }),
+      ip_sans: names,
+      uri_sans: uris,
+      email_sans: names,
+      ttl: durationField.optional(),
+      private_key_format: z
+        .enum(['traditional', 'pkcs8'])
+        .default('traditional')
+        .openapi({ description: 'traditional: EC PRIVATE KEY or RSA PRIVATE KEY' }),
+    })
+    .openapi('IssueRequest'),
+  responses: { 201: { description: 'The certificate', schema: issuedSchema } },
+  async handler({ params: { role }, body, actor, deps }) {
+    const issued = await issueUnderRole(deps, actor, {
+      roleName: role,
+      names: {
+        commonName: body.common_name ?? null,
+        dns: body.alt_names,
+        ip: body.ip_sans,
+        email: body.email_sans,
+        uri: body.uri_sans,
+      },
+      ttlSeconds: body.ttl === undefined ? null : durationOf('ttl', body.ttl),
+      keyFormat: body.private_key_format,
+    })
+    return json(201, showIssued(issued))
+  },
+})
+
+const sign = defineRoute({
+  method: 'post',
+  path: '/v1/pki/sign/{role}',
+  tag: 'Roles',
+  summary: 'Sign a certificate request',
+  description:
+    'Key and names are held to the role. What else the request asks for is not copied; what would make a CA of it, or give it other purposes, is refused.',
+  access: { scope: 'pki:issue', resource: roleResourceOf },
+  idempotent: true,
+  params: roleParams,
+  body: z
+    .strictObject({
+      csr_pem: z.string().min(1).max(100_000),
+      ttl: durationField.optional(),
+      san: sanField.optional().openapi({ description: 'In place of the alternative names of the request' }),
+    })
+    .openapi('SignRequest'),
+  responses: { 201: { description: 'The certificate', schema: issuedSchema } },
+  async handler({ params: { role }, body, actor, deps }) {
+    const issued = await signUnderRole(deps, actor, {
+      roleName: role,
+      csrPem: body.csr_pem,
+      ttlSeconds: body.ttl === undefined ? null : durationOf('ttl', body.ttl),
+      names: body.san === undefined ? null : sanOf(body.san),
+    })
+    return json(201, showIssued(issued))
+  },
+})
+
+export const roleRoutes: readonly Route[] = [list, create, read, change, remove, issue, sign]
+
+/** What of a policy is given. */
+function policyOf(body: PolicyBody): Partial<RolePolicy> {
+  const given = {
+    allowedDomains: body.allowed_domains,
+    allowSubdomains: body.allow_subdomains,
+    allowBareDomains: body.allow_bare_domains,
+    allowWildcardCertificates: body.allow_wildcard_certificates,
+    allowAnyName: body.allow_any_name,
+    allowLocalhost: body.allow_localhost,
+    allowIpSans: body.allow_ip_sans,
+    allowedIpRanges: body.allowed_ip_ranges,
+    allowedUriSans: body.allowed_uri_sans,
+    allowedEmailDomains: body.allowed_email_domains,
+    maxTtlSeconds: body.max_ttl === undefined ? undefined : durationOf('max_ttl', body.max_ttl),
+    defaultTtlSeconds: body.default_ttl === undefined ? undefined : durationOf('default_ttl', body.default_ttl),
+    keyType: body.key_type,
+    requireCn: body.require_cn,
+    storePrivateKeys: body.store_private_keys,
+    serverAuth: body.server_auth,
+    clientAuth: body.client_auth,
+    keyUsages: body.key_usages,
+    notBeforeBackdateSeconds:
+      body.not_before_backdate === undefined ? undefined : durationOf('not_before_backdate', body.not_before_backdate),
+  }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<RolePolicy>
+}
+
+function showRole(row: RoleRow): z.input<typeof roleSchema> {
+  const policy = row.policy as RolePolicy
+  return {
+    name: row.name,
+    ca_id: row.caId,
+    allowed_domains: [...policy.allowedDomains],
+    allow_subdomains: policy.allowSubdomains,
+    allow_bare_domains: policy.allowBareDomains,
+    allow_wildcard_certificates: policy.allowWildcardCertificates,
+    allow_any_name: policy.allowAnyName,
+    allow_localhost: policy.allowLocalhost,
+    allow_ip_sans: policy.allowIpSans,
+    allowed_ip_ranges: [...policy.allowedIpRanges],
+    allowed_uri_sans: [...policy.allowedUriSans],
+    allowed_email_domains: [...policy.allowedEmailDomains],
+    max_ttl: policy.maxTtlSeconds,
+    default_ttl: policy.defaultTtlSeconds,
+    key_type: policy.keyType,
+    key_bits: policy.keyBits,
+    require_cn: policy.requireCn,
+    store_private_keys: policy.storePrivateKeys,
+    server_auth: policy.serverAuth,
+    client_auth: policy.clientAuth,
+    key_usages: policy.keyUsages === null ? null : [...policy.keyUsages],
+    not_before_backdate: policy.notBeforeBackdateSeconds,
+    created_at: formatTime(row.createdAtMs),
+    updated_at: formatTime(row.updatedAtMs),
+  }
+}

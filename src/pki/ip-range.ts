@@ -1,0 +1,35 @@
+/** Ranges of IP addresses in CIDR notation (RFC 4632, RFC 4291). IPv4 and IPv6 never match each other. */
+import { err, ok, type Result } from '../core/result.ts'
+import { parseIpAddress } from './ip-address.ts'
+
+export interface IpRange {
+  /** 4 or 16 octets. */
+  readonly octets: Uint8Array
+  readonly prefixBits: number
+}
+
+/** The error is a sentence for the caller. */
+export function parseIpRange(text: string): Result<IpRange, string> {
+  const match = /^([0-9a-fA-F.:]+)\/(\d{1,3})$/.exec(text)
+  const octets = match === null ? null : parseIpAddress(match[1] as string)
+  const prefixBits = Number(match?.[2])
+  if (octets === null || prefixBits > octets.length * 8) {
+    return err('give a range such as 10.0.0.0/8 or fd00::/8')
+  }
+  const range = { octets, prefixBits }
+  const hasHostBits = octets.some((octet, index) => (octet & ~maskOctet(prefixBits, index) & 0xff) !== 0)
+  return hasHostBits ? err('the address has bits set behind the prefix: is it the range that you mean?') : ok(range)
+}
+
+export function isInIpRange(octets: Uint8Array, range: IpRange): boolean {
+  if (octets.length !== range.octets.length) return false
+  return range.octets.every((octet, index) => {
+    const mask = maskOctet(range.prefixBits, index)
+    return (octet & mask) === ((octets[index] as number) & mask)
+  })
+}
+
+function maskOctet(prefixBits: number, index: number): number {
+  const bits = Math.min(8, Math.max(0, prefixBits - 8 * index))
+  return (0xff << (8 - bits)) & 0xff
+}
