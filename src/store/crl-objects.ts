@@ -3,6 +3,7 @@
  * says which number is current.
  */
 import type { Bytes } from '../core/bytes.ts'
+import { readBody } from '../core/http-client.ts'
 
 export interface CrlObjects {
   /** `partition` 0 is the CRL for all. DER. */
@@ -19,6 +20,8 @@ export interface CrlPlace {
   readonly partition: number
 }
 
+/** A million entries. */
+const MAX_CRL_OCTETS = 64 * 1024 * 1024
 /** Numbers as text that sorts as they do: 12 digits hold one a second for 30,000 years. */
 const NUMBER_DIGITS = 12
 
