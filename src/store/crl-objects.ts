@@ -37,7 +37,7 @@ export function crlObjects(bucket: R2Bucket): CrlObjects {
     },
     async get(place) {
       const object = await bucket.get(keyOf(place))
-      return object === null ? null : ((await object.bytes()) as Bytes)
+      return object === null ? null : readBody(new Response(object.body), MAX_CRL_OCTETS)
     },
     async removeBelow(place) {
       const prefix = folderOf(place)
