@@ -1,6 +1,6 @@
 /**
  * `npm run demo`: the main job on real input, from nothing. A real ACME server (Pebble) and a real name server (BIND) on
- * loopback, the service, then the wildcard tutorial over the HTTP API. Leaves it all running until it is stopped;
+ * loopback, the service, then the wildcard tutorial over the HTTP API and a private CA. Leaves it all running until it is stopped;
  * `npm run demo -- --once` ends it.
  */
 import { mkdtempSync } from 'node:fs'
@@ -11,6 +11,7 @@ import { type Bind, startBind } from '../test/support/bind.ts'
 import { verifyChain } from '../test/support/chain.ts'
 import { type Pebble, startPebble } from '../test/support/pebble.ts'
 import { type Service, startService } from '../test/support/service.ts'
+import { internalPki } from './demo-internal-pki.ts'
 import { requireServers } from './install-servers.ts'
 
 const DOMAINS = ['*.acme.example', 'acme.example']
@@ -36,6 +37,7 @@ say(`  token: ${service.token}`)
 let failed = false
 try {
   await wildcard(service, bind, pebble)
+  await internalPki(service, say)
 } catch (error) {
   failed = true
   console.error(error instanceof Error ? error.message : error)

@@ -11,5 +11,7 @@ describe('npm run demo', () => {
     expect(said).toContain('openssl verifies it for *.acme.example and acme.example, up to the root of the CA')
     expect(said).toContain('no TXT record is left in the zone')
     expect(said).toContain('version 2 under the same id')
+    expect(said).toContain('openssl verifies it with both CRLs')
+    expect(said).toContain('openssl refuses it: certificate revoked')
   })
 })
