@@ -24,6 +24,8 @@ export function accountObjects(env: Env): AccountObjects {
   return {
     register: (tenantId, accountId, eab) => stubOf(env, { tenantId, accountId }).register({ tenantId, accountId }, eab),
     deactivate: (tenantId, accountId) => stubOf(env, { tenantId, accountId }).deactivate({ tenantId, accountId }),
+    renewalInfo: (tenantId, accountId, certificateId) =>
+      stubOf(env, { tenantId, accountId }).renewalInfo({ tenantId, accountId }, certificateId),
   }
 }
 

@@ -1,6 +1,7 @@
 /** One account at a CA: its key, its nonces, its directory. Stores nothing of its own; the sealed key is in D1. */
 import { DurableObject } from 'cloudflare:workers'
 import type { AcmeError } from '../src/acme/acme-error.ts'
+import type { RenewalInfo } from '../src/acme/renewal-info.ts'
 import type { Bytes } from '../src/core/bytes.ts'
 import { ok, type Result } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
@@ -34,6 +35,10 @@ export class AcmeAccount extends DurableObject<Env> {
     const { client } = await this.#open(key)
     const done = await client.deactivateAccount()
     return done.ok ? ok(undefined) : done
+  }
+
+  async renewalInfo(key: AccountKey, certificateId: string): Promise<Result<RenewalInfo, AcmeError>> {
+    return (await this.#open(key)).client.renewalInfo(certificateId)
   }
 
   async newOrder(key: AccountKey, order: Parameters<AcmePort['newOrder']>[0]): ReturnType<AcmePort['newOrder']> {

@@ -1,6 +1,7 @@
 /** Runs the job of a cron expression and notes that it ended, for `/readyz`. Jobs are idempotent: runs may be doubled or missed. */
 import type { Log } from '../core/log.ts'
 import type { IssueDependencies } from '../orders/issue.ts'
+import type { AccountObjects } from '../orders/objects.ts'
 import { recordCronRun } from '../store/cron-runs.ts'
 import { prune } from './prune.ts'
 import { renewDueCertificates } from './renew-due.ts'
@@ -8,6 +9,7 @@ import { resumeOrders } from './resume-orders.ts'
 import { type CronJob, jobFor } from './schedule.ts'
 
 export interface CronDependencies extends IssueDependencies {
+  readonly accounts: AccountObjects
   readonly log: Log
 }
 

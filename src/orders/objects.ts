@@ -1,5 +1,6 @@
 /** The Durable Objects, as the use cases see them. */
 import type { AcmeError } from '../acme/acme-error.ts'
+import type { RenewalInfo } from '../acme/renewal-info.ts'
 import type { Result } from '../core/result.ts'
 import type { OrderProgress } from './order-report.ts'
 
@@ -28,4 +29,6 @@ export interface AccountObjects {
   register(tenantId: string, accountId: string, eab: EabCredentials | null): Promise<Result<string, AcmeError>>
   /** RFC 8555 §7.3.6. */
   deactivate(tenantId: string, accountId: string): Promise<Result<void, AcmeError>>
+  /** RFC 9773 §4: when the account's CA wants the certificate of that certID renewed. */
+  renewalInfo(tenantId: string, accountId: string, certificateId: string): Promise<Result<RenewalInfo, AcmeError>>
 }

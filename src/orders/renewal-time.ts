@@ -29,7 +29,7 @@ export function retryRenewalMs(certificateId: string, failures: number, nowMs: n
 }
 
 /** A number from 0 to 1 that is always the same for the same text (FNV-1a, its bits mixed once more). */
-function fractionOf(text: string): number {
+export function fractionOf(text: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i += 1) {
     hash ^= text.charCodeAt(i)
