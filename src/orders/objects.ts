@@ -1,8 +1,11 @@
 /** The Durable Objects, as the use cases see them. */
 import type { AcmeError } from '../acme/acme-error.ts'
 import type { RenewalInfo } from '../acme/renewal-info.ts'
+import type { Actor } from '../core/actor.ts'
 import type { Result } from '../core/result.ts'
+import type { RolloverRefusal } from './account-session.ts'
 import type { OrderProgress } from './order-report.ts'
+import type { CertificateKeySpec } from './order-request.ts'
 
 /** Running orders. */
 export interface OrderObjects {
@@ -29,6 +32,8 @@ export interface AccountObjects {
   register(tenantId: string, accountId: string, eab: EabCredentials | null): Promise<Result<string, AcmeError>>
   /** RFC 8555 §7.3.6. */
   deactivate(tenantId: string, accountId: string): Promise<Result<void, AcmeError>>
+  /** RFC 8555 §7.3.5: makes the new key, stores it, and writes the account's row when the CA has taken it. */
+  rollover(actor: Actor, accountId: string, key: CertificateKeySpec): Promise<Result<void, RolloverRefusal>>
   /** RFC 9773 §4: when the account's CA wants the certificate of that certID renewed. */
   renewalInfo(tenantId: string, accountId: string, certificateId: string): Promise<Result<RenewalInfo, AcmeError>>
 }

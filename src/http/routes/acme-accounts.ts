@@ -3,8 +3,9 @@ import { z } from '@hono/zod-openapi'
 import { CERTIFICATE_AUTHORITY_CODES, ENVIRONMENTS } from '../../acme/certificate-authorities.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
+import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
-import { deactivateAccount, registerAccount, requireAccount } from '../../orders/accounts.ts'
+import { deactivateAccount, registerAccount, requireAccount, rolloverAccountKey } from '../../orders/accounts.ts'
 import { type AcmeAccountRow, listAcmeAccounts } from '../../store/acme-accounts.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -127,7 +128,34 @@ const remove = defineRoute({
   },
 })
 
-export const acmeAccountRoutes: readonly Route[] = [list, create, read, remove]
+const rollover = defineRoute({
+  method: 'post',
+  path: '/v1/pki/acme/accounts/{id}/rollover',
+  tag: 'ACME',
+  summary: 'Replace the key of an account',
+  description:
+    'RFC 8555 §7.3.5. The new key is stored before the CA is asked, so that no answer that is lost loses the account. ' +
+    'Orders under way go on; those that wait for their owner to publish something show new values. Not every CA can do it.',
+  access: { scope: 'pki:admin', resource: resourceOf },
+  params,
+  body: z
+    .strictObject({
+      key_type: z.enum(['ec', 'rsa']).optional().openapi({ description: 'Default: as it is' }),
+      key_size: z.number().int().optional(),
+    })
+    .openapi('AcmeAccountRolloverRequest'),
+  responses: { 200: { description: 'The account with its new key', schema: accountSchema } },
+  async handler({ params: { id }, body, actor, deps }) {
+    if (body.key_size !== undefined && body.key_type === undefined) {
+      throw invalidField('key_size', 'give key_type too')
+    }
+    const { key_type, key_size } = body
+    const key = key_type === undefined ? null : certificateKeyOf({ key_type, key_size })
+    return json(200, showAccount(await rolloverAccountKey(deps, actor, id, key)))
+  },
+})
+
+export const acmeAccountRoutes: readonly Route[] = [list, create, read, remove, rollover]
 
 function showAccount(row: AcmeAccountRow): z.input<typeof accountSchema> {
   return {

@@ -125,7 +125,7 @@ async function authorizationState(
   return ok({
     ...base,
     challenge: {
-      id: challengeId(state.orderId, index),
+      id: challengeId(state, index),
       type: offered.type,
       url: offered.url,
       token: offered.token,
@@ -138,9 +138,12 @@ async function authorizationState(
   })
 }
 
-/** A challenge's id names its order, so that no index is needed to find it: `acme_chal_<order>_<number>`. */
-function challengeId(orderId: string, index: number): string {
-  return `acme_chal_${orderId.slice('acme_order_'.length)}_${index}`
+/**
+ * A challenge's id names its order, so that no index is needed to find it: `acme_chal_<order>_<number>`. After a restart
+ * the numbers are others: what the owner said of the challenges before is not said of these.
+ */
+function challengeId({ orderId, job }: OrderState, index: number): string {
+  return `acme_chal_${orderId.slice('acme_order_'.length)}_${job.restarts * 1_000 + index}`
 }
 
 function refusal(message: string): PeerFailure {
