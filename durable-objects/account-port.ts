@@ -24,6 +24,8 @@ export function accountObjects(env: Env): AccountObjects {
   return {
     register: (tenantId, accountId, eab) => stubOf(env, { tenantId, accountId }).register({ tenantId, accountId }, eab),
     deactivate: (tenantId, accountId) => stubOf(env, { tenantId, accountId }).deactivate({ tenantId, accountId }),
+    updateContact: (tenantId, accountId, email) =>
+      stubOf(env, { tenantId, accountId }).updateContact({ tenantId, accountId }, email),
     rollover: (actor, accountId, spec) => {
       const key = { tenantId: actor.tenantId, accountId }
       return stubOf(env, key).rollover(key, actor, spec)

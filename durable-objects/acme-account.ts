@@ -26,7 +26,7 @@ export class AcmeAccount extends DurableObject<Env> {
   async register(key: AccountKey, eab: EabCredentials | null): Promise<Result<string, AcmeError>> {
     const registered = await this.#use(key, ({ client, email }) =>
       client.newAccount({
-        contact: email === null ? [] : [`mailto:${email}`],
+        contact: contactOf(email),
         termsOfServiceAgreed: true,
         ...(eab === null ? {} : { externalAccountBinding: { keyId: eab.kid, macKey: eab.hmacKey } }),
       }),
@@ -37,6 +37,11 @@ export class AcmeAccount extends DurableObject<Env> {
 
   async deactivate(key: AccountKey): Promise<Result<void, AcmeError>> {
     const done = await this.#use(key, ({ client }) => client.deactivateAccount())
+    return done.ok ? ok(undefined) : done
+  }
+
+  async updateContact(key: AccountKey, email: string | null): Promise<Result<void, AcmeError>> {
+    const done = await this.#use(key, ({ client }) => client.updateAccount({ contact: contactOf(email) }))
     return done.ok ? ok(undefined) : done
   }
 
@@ -94,4 +99,9 @@ export class AcmeAccount extends DurableObject<Env> {
     this.#account ??= new AcmeAccountSession(() => runtimeOf(this.env), tenantId, accountId)
     return this.#account
   }
+}
+
+/** RFC 8555 §7.3: contacts are `mailto:` addresses. */
+function contactOf(email: string | null): readonly string[] {
+  return email === null ? [] : [`mailto:${email}`]
 }

@@ -201,27 +201,8 @@ export async function deactivateAccount(
   })
 }
 
-/**
- * Replaces the account's key, at the CA and here (RFC 8555 §7.3.5). `key`: null for one of the same kind. Two at once: the
- * second is `conflict`. Where the CA's answer was lost, the account is used with the key that the CA knows. Throws AppError.
- */
-export async function rolloverAccountKey(
-  dependencies: AccountDependencies,
-  actor: Actor,
-  accountId: string,
-  key: CertificateKeySpec | null,
-): Promise<AcmeAccountRow> {
-  const account = await requireActive(dependencies.store, actor.tenantId, accountId)
-  const spec = key ?? ({ type: account.keyType, size: account.keySize } as CertificateKeySpec)
-  const done = await dependencies.accounts.rollover(actor, accountId, spec)
-  if (done.ok) return requireAccount(dependencies.store, actor.tenantId, accountId)
-  if (done.error.reason === 'busy') {
-    throw new AppError('conflict', 'The key of this account is being replaced already: read the account')
-  }
-  throw acmeAppError(done.error, dependencies.now())
-}
-
-async function requireActive(store: Store, tenantId: string, accountId: string): Promise<AcmeAccountRow> {
+/** Throws `not_found` or `conflict`. */
+export async function requireActive(store: Store, tenantId: string, accountId: string): Promise<AcmeAccountRow> {
   const account = await requireAccount(store, tenantId, accountId)
   if (account.status === 'active') return account
   throw new AppError('conflict', `The account is ${account.status}: only an active one can be changed`)

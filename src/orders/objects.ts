@@ -32,6 +32,8 @@ export interface AccountObjects {
   register(tenantId: string, accountId: string, eab: EabCredentials | null): Promise<Result<string, AcmeError>>
   /** RFC 8555 §7.3.6. */
   deactivate(tenantId: string, accountId: string): Promise<Result<void, AcmeError>>
+  /** RFC 8555 §7.3.2: tells the CA whom to write to; null: nobody. */
+  updateContact(tenantId: string, accountId: string, email: string | null): Promise<Result<void, AcmeError>>
   /** RFC 8555 §7.3.5: makes the new key, stores it, and writes the account's row when the CA has taken it. */
   rollover(actor: Actor, accountId: string, key: CertificateKeySpec): Promise<Result<void, RolloverRefusal>>
   /** RFC 9773 §4: when the account's CA wants the certificate of that certID renewed. */

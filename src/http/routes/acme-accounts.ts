@@ -5,7 +5,8 @@ import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
-import { deactivateAccount, registerAccount, requireAccount, rolloverAccountKey } from '../../orders/accounts.ts'
+import { changeAccount, rolloverAccountKey } from '../../orders/account-changes.ts'
+import { deactivateAccount, registerAccount, requireAccount } from '../../orders/accounts.ts'
 import { type AcmeAccountRow, listAcmeAccounts } from '../../store/acme-accounts.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -128,6 +129,36 @@ const remove = defineRoute({
   },
 })
 
+const change = defineRoute({
+  method: 'patch',
+  path: '/v1/pki/acme/accounts/{id}',
+  tag: 'ACME',
+  summary: 'Change an account',
+  description:
+    'Another `email` is told to the CA (RFC 8555 §7.3.2). `preferred_chain` and `profile` are for orders to come; null ' +
+    'takes them away.',
+  access: { scope: 'pki:admin', resource: resourceOf },
+  params,
+  body: z
+    .strictObject({
+      name: z.string().trim().min(1).max(100).optional(),
+      email: z.email().max(254).nullable().optional(),
+      preferred_chain: z.string().max(256).nullable().optional(),
+      profile: z.string().max(64).nullable().optional(),
+    })
+    .openapi('AcmeAccountChange'),
+  responses: { 200: { description: 'The account', schema: accountSchema } },
+  async handler({ params: { id }, body, actor, deps }) {
+    const account = await changeAccount(deps, actor, id, {
+      ...(body.name === undefined ? {} : { name: body.name }),
+      ...(body.email === undefined ? {} : { email: body.email }),
+      ...(body.preferred_chain === undefined ? {} : { preferredChain: body.preferred_chain }),
+      ...(body.profile === undefined ? {} : { profile: body.profile }),
+    })
+    return json(200, showAccount(account))
+  },
+})
+
 const rollover = defineRoute({
   method: 'post',
   path: '/v1/pki/acme/accounts/{id}/rollover',
@@ -155,7 +186,7 @@ const rollover = defineRoute({
   },
 })
 
-export const acmeAccountRoutes: readonly Route[] = [list, create, read, remove, rollover]
+export const acmeAccountRoutes: readonly Route[] = [list, create, read, change, remove, rollover]
 
 function showAccount(row: AcmeAccountRow): z.input<typeof accountSchema> {
   return {
