@@ -26,6 +26,8 @@ export function accountObjects(env: Env): AccountObjects {
     deactivate: (tenantId, accountId) => stubOf(env, { tenantId, accountId }).deactivate({ tenantId, accountId }),
     updateContact: (tenantId, accountId, email) =>
       stubOf(env, { tenantId, accountId }).updateContact({ tenantId, accountId }, email),
+    revoke: (tenantId, accountId, revocation) =>
+      stubOf(env, { tenantId, accountId }).revoke({ tenantId, accountId }, revocation),
     rollover: (actor, accountId, spec) => {
       const key = { tenantId: actor.tenantId, accountId }
       return stubOf(env, key).rollover(key, actor, spec)

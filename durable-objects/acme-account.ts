@@ -2,17 +2,24 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { AcmeError } from '../src/acme/acme-error.ts'
 import type { RenewalInfo } from '../src/acme/renewal-info.ts'
+import type { RevocationDone } from '../src/acme/revocation.ts'
 import type { Actor } from '../src/core/actor.ts'
 import type { Bytes } from '../src/core/bytes.ts'
 import { err, ok, type Result } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
 import { acmePort } from '../src/orders/account-requests.ts'
-import { type AccountSession, AcmeAccountSession, type RolloverRefusal } from '../src/orders/account-session.ts'
-import type { EabCredentials } from '../src/orders/objects.ts'
+import {
+  type AccountSession,
+  AcmeAccountSession,
+  type RolloverRefusal,
+  signingKey,
+} from '../src/orders/account-session.ts'
+import type { CaRevocation, EabCredentials } from '../src/orders/objects.ts'
 import type { CertificateKeySpec } from '../src/orders/order-request.ts'
 import { acmeFailure } from '../src/orders/peer-failure.ts'
 import type { AcmePort, PeerFailure } from '../src/orders/ports.ts'
 import { runtimeOf } from '../src/runtime.ts'
+import { openPrivateKey } from '../src/store/certificates.ts'
 
 /** Which account an object is; every call says so, since an object does not know its own name after a restart. */
 export interface AccountKey {
@@ -47,6 +54,16 @@ export class AcmeAccount extends DurableObject<Env> {
 
   rollover(key: AccountKey, actor: Actor, spec: CertificateKeySpec): Promise<Result<void, RolloverRefusal>> {
     return this.#of(key).replaceKey(actor, spec)
+  }
+
+  revoke(key: AccountKey, revocation: CaRevocation): Promise<Result<RevocationDone, AcmeError>> {
+    const { certificateDer, reason, by } = revocation
+    return this.#use(key, async ({ client }) => {
+      if (by === 'account') return client.revoke({ certificateDer, reason, by })
+      const { store } = await runtimeOf(this.env)
+      const pkcs8 = await openPrivateKey(store, { tenantId: key.tenantId, ...by }, by.sealedPrivateKey)
+      return client.revoke({ certificateDer, reason, by: await signingKey(pkcs8) })
+    })
   }
 
   renewalInfo(key: AccountKey, certificateId: string): Promise<Result<RenewalInfo, AcmeError>> {

@@ -269,9 +269,10 @@ export class AcmeAccountSession {
   }
 }
 
-async function signingKey(pkcs8: Bytes): Promise<SigningKey> {
+/** A stored key as one that signs. Throws where it is none: such keys are never stored. */
+export async function signingKey(pkcs8: Bytes): Promise<SigningKey> {
   const key = await importSigningKey(pkcs8)
-  if (!key.ok) throw new Error(`an account key: ${key.error}`)
+  if (!key.ok) throw new Error(`a stored key: ${key.error}`)
   return key.value
 }
 
