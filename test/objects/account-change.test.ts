@@ -55,12 +55,12 @@ describe('changing an account', () => {
 
   it('fail: a CA that refuses the address changes nothing here', async () => {
     await change({ email: 'kept@acme.example' })
-    const { store, now, settings } = await runtimeOf(bindings)
+    const runtime = await runtimeOf(bindings)
     const refused = { reason: 'bad_answer', wrong: 'status', url: 'https://ca.example', status: 403 } as const
     const error = { ...refused, message: 'answered 403', excerpt: '', retryAfterMs: null }
     const accounts = { ...accountObjects(bindings), updateContact: async () => err(error) }
     const actor = { tenantId: DEFAULT_TENANT_ID, tokenId: 'tok_test', requestId: null }
-    const dependencies = { store, now, settings, accounts }
+    const dependencies = { ...runtime, accounts }
     const changing = changeAccount(dependencies, actor, accountOf(), { email: 'other@acme.example', name: 'other' })
     await expect(changing).rejects.toMatchObject({ code: 'backend_error', message: expect.stringContaining('403') })
     expect(await api('GET', `/v1/pki/acme/accounts/${accountOf()}`)).toMatchObject({

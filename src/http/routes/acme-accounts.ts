@@ -43,7 +43,10 @@ const accountBody = z
       .max(2048)
       .optional()
       .openapi({ description: 'For custom; for others another address of the same API' }),
-    eab: z.strictObject({ kid: z.string().min(1).max(512), hmac_key: z.string().min(1).max(1024) }).optional(),
+    eab: z
+      .strictObject({ kid: z.string().min(1).max(512), hmac_key: z.string().min(1).max(1024) })
+      .optional()
+      .openapi({ description: 'What the CA gave for external account binding; for zerossl, email is enough' }),
     preferred_chain: z
       .string()
       .max(256)
