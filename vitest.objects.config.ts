@@ -22,6 +22,7 @@ export default defineConfig(async () => {
           bindings: {
             TEST_MIGRATIONS: await readD1Migrations('./migrations'),
             TEST_DIRECTORY_URL: pebble.directoryUrl,
+            TEST_PEBBLE_MANAGEMENT_URL: pebble.managementUrl,
             TEST_NAMESERVER: bind.address,
             TEST_TSIG_KEY: key?.name ?? '',
             TEST_TSIG_SECRET: key?.secret ?? '',

@@ -1,14 +1,25 @@
-/** One account at a CA: its key, its nonces, its directory. Stores nothing of its own; the sealed key is in D1. */
+/** One account at a CA: its key, its nonces, its directory. Stores nothing of its own; the sealed keys are in D1. */
 import { DurableObject } from 'cloudflare:workers'
 import type { AcmeError } from '../src/acme/acme-error.ts'
+import type { RenewalInfo } from '../src/acme/renewal-info.ts'
+import type { RevocationDone } from '../src/acme/revocation.ts'
+import type { Actor } from '../src/core/actor.ts'
 import type { Bytes } from '../src/core/bytes.ts'
-import { ok, type Result } from '../src/core/result.ts'
+import { err, ok, type Result } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
 import { acmePort } from '../src/orders/account-requests.ts'
-import { type AccountSession, openAccountSession } from '../src/orders/account-session.ts'
-import type { EabCredentials } from '../src/orders/objects.ts'
-import type { AcmePort } from '../src/orders/ports.ts'
+import {
+  type AccountSession,
+  AcmeAccountSession,
+  type RolloverRefusal,
+  signingKey,
+} from '../src/orders/account-session.ts'
+import type { CaRevocation, EabCredentials } from '../src/orders/objects.ts'
+import type { CertificateKeySpec } from '../src/orders/order-request.ts'
+import { acmeFailure } from '../src/orders/peer-failure.ts'
+import type { AcmePort, PeerFailure } from '../src/orders/ports.ts'
 import { runtimeOf } from '../src/runtime.ts'
+import { openPrivateKey } from '../src/store/certificates.ts'
 
 /** Which account an object is; every call says so, since an object does not know its own name after a restart. */
 export interface AccountKey {
@@ -17,65 +28,97 @@ export interface AccountKey {
 }
 
 export class AcmeAccount extends DurableObject<Env> {
-  #session: Promise<AccountSession> | null = null
+  #account: AcmeAccountSession | null = null
 
   async register(key: AccountKey, eab: EabCredentials | null): Promise<Result<string, AcmeError>> {
-    const { client, email } = await this.#open(key)
-    const registered = await client.newAccount({
-      contact: email === null ? [] : [`mailto:${email}`],
-      termsOfServiceAgreed: true,
-      ...(eab === null ? {} : { externalAccountBinding: { keyId: eab.kid, macKey: eab.hmacKey } }),
-    })
-    if (!registered.ok) this.#session = null
+    const registered = await this.#use(key, ({ client, email }) =>
+      client.newAccount({
+        contact: contactOf(email),
+        termsOfServiceAgreed: true,
+        ...(eab === null ? {} : { externalAccountBinding: { keyId: eab.kid, macKey: eab.hmacKey } }),
+      }),
+    )
+    if (!registered.ok) this.#of(key).reset()
     return registered.ok ? ok(registered.value.accountUrl) : registered
   }
 
   async deactivate(key: AccountKey): Promise<Result<void, AcmeError>> {
-    const { client } = await this.#open(key)
-    const done = await client.deactivateAccount()
+    const done = await this.#use(key, ({ client }) => client.deactivateAccount())
     return done.ok ? ok(undefined) : done
   }
 
-  async newOrder(key: AccountKey, order: Parameters<AcmePort['newOrder']>[0]): ReturnType<AcmePort['newOrder']> {
-    return (await this.#port(key)).newOrder(order)
+  async updateContact(key: AccountKey, email: string | null): Promise<Result<void, AcmeError>> {
+    const done = await this.#use(key, ({ client }) => client.updateAccount({ contact: contactOf(email) }))
+    return done.ok ? ok(undefined) : done
   }
 
-  async order(key: AccountKey, orderUrl: string): ReturnType<AcmePort['order']> {
-    return (await this.#port(key)).order(orderUrl)
+  rollover(key: AccountKey, actor: Actor, spec: CertificateKeySpec): Promise<Result<void, RolloverRefusal>> {
+    return this.#of(key).replaceKey(actor, spec)
   }
 
-  async authorization(key: AccountKey, url: string): ReturnType<AcmePort['authorization']> {
-    return (await this.#port(key)).authorization(url)
+  revoke(key: AccountKey, revocation: CaRevocation): Promise<Result<RevocationDone, AcmeError>> {
+    const { certificateDer, reason, by } = revocation
+    return this.#use(key, async ({ client }) => {
+      if (by === 'account') return client.revoke({ certificateDer, reason, by })
+      const { store } = await runtimeOf(this.env)
+      const pkcs8 = await openPrivateKey(store, { tenantId: key.tenantId, ...by }, by.sealedPrivateKey)
+      return client.revoke({ certificateDer, reason, by: await signingKey(pkcs8) })
+    })
   }
 
-  async respond(key: AccountKey, challengeUrl: string): ReturnType<AcmePort['respond']> {
-    return (await this.#port(key)).respond(challengeUrl)
+  renewalInfo(key: AccountKey, certificateId: string): Promise<Result<RenewalInfo, AcmeError>> {
+    return this.#use(key, ({ client }) => client.renewalInfo(certificateId))
   }
 
-  async finalize(key: AccountKey, finalizeUrl: string, csrDer: Bytes): ReturnType<AcmePort['finalize']> {
-    return (await this.#port(key)).finalize(finalizeUrl, csrDer)
+  newOrder(key: AccountKey, order: Parameters<AcmePort['newOrder']>[0]): ReturnType<AcmePort['newOrder']> {
+    return this.#ask(key, (port) => port.newOrder(order))
   }
 
-  async certificate(key: AccountKey, url: string): ReturnType<AcmePort['certificate']> {
-    return (await this.#port(key)).certificate(url)
+  order(key: AccountKey, orderUrl: string): ReturnType<AcmePort['order']> {
+    return this.#ask(key, (port) => port.order(orderUrl))
   }
 
-  async deactivateAuthorization(key: AccountKey, url: string): ReturnType<AcmePort['deactivateAuthorization']> {
-    return (await this.#port(key)).deactivateAuthorization(url)
+  authorization(key: AccountKey, url: string): ReturnType<AcmePort['authorization']> {
+    return this.#ask(key, (port) => port.authorization(url))
   }
 
-  async #port(key: AccountKey): Promise<AcmePort> {
-    return acmePort((await this.#open(key)).client)
+  respond(key: AccountKey, challengeUrl: string, keyAuthorization: string): ReturnType<AcmePort['respond']> {
+    return this.#ask(key, (port) => port.respond(challengeUrl, keyAuthorization))
   }
 
-  /** One client for all that run at once, so that they share its nonces. One that cannot be opened is tried again. */
-  #open({ tenantId, accountId }: AccountKey): Promise<AccountSession> {
-    this.#session ??= runtimeOf(this.env)
-      .then((runtime) => openAccountSession(runtime, tenantId, accountId))
-      .catch((error: unknown) => {
-        this.#session = null
-        throw error
-      })
-    return this.#session
+  finalize(key: AccountKey, finalizeUrl: string, csrDer: Bytes): ReturnType<AcmePort['finalize']> {
+    return this.#ask(key, (port) => port.finalize(finalizeUrl, csrDer))
   }
+
+  certificate(key: AccountKey, url: string): ReturnType<AcmePort['certificate']> {
+    return this.#ask(key, (port) => port.certificate(url))
+  }
+
+  deactivateAuthorization(key: AccountKey, url: string): ReturnType<AcmePort['deactivateAuthorization']> {
+    return this.#ask(key, (port) => port.deactivateAuthorization(url))
+  }
+
+  #ask<T>(key: AccountKey, call: (port: AcmePort) => Promise<Result<T, PeerFailure>>): Promise<Result<T, PeerFailure>> {
+    return this.#of(key).use(
+      ({ client }) => call(acmePort(client)),
+      (error) => err(acmeFailure(error)),
+    )
+  }
+
+  #use<T>(
+    key: AccountKey,
+    call: (session: AccountSession) => Promise<Result<T, AcmeError>>,
+  ): Promise<Result<T, AcmeError>> {
+    return this.#of(key).use(call, err)
+  }
+
+  #of({ tenantId, accountId }: AccountKey): AcmeAccountSession {
+    this.#account ??= new AcmeAccountSession(() => runtimeOf(this.env), tenantId, accountId)
+    return this.#account
+  }
+}
+
+/** RFC 8555 §7.3: contacts are `mailto:` addresses. */
+function contactOf(email: string | null): readonly string[] {
+  return email === null ? [] : [`mailto:${email}`]
 }

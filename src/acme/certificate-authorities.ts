@@ -3,6 +3,7 @@
  * directory does say (profiles, renewalInfo, keyChange) is read there; the flags here are for people and for defaults.
  */
 import { err, ok, type Result } from '../core/result.ts'
+import type { RevocationReason } from './revocation.ts'
 
 export const CERTIFICATE_AUTHORITY_CODES = [
   'letsencrypt',
@@ -53,6 +54,8 @@ export interface CertificateAuthorityFeatures {
   readonly maxNames: number | null
   /** post-as-get: RFC 8555 §7.3.2 works. only-return-existing: the account's address answers nonsense; §7.3.1 works. */
   readonly accountRefresh: 'post-as-get' | 'only-return-existing'
+  /** RFC 5280 §5.3.1 codes that its subscribers may give (RFC 8555 §7.6). */
+  readonly revocationReasons: readonly RevocationReason[]
   /** Does a failed challenge end the authorization? Else it stays as it was, and only a time limit of our own ends it. */
   readonly failedChallengesEnd: boolean
 }
@@ -67,6 +70,8 @@ const UNKNOWN: CertificateAuthorityFeatures = {
   contactRequired: false,
   maxNames: null,
   accountRefresh: 'only-return-existing',
+  // What the CA/Browser Forum's Baseline Requirements leave to subscribers.
+  revocationReasons: [0, 1, 3, 4, 5],
   failedChallengesEnd: true,
 }
 
@@ -89,6 +94,8 @@ export const CERTIFICATE_AUTHORITIES: Readonly<Record<CertificateAuthorityCode, 
       notAfter: false,
       maxNames: 100,
       accountRefresh: 'post-as-get',
+      // letsencrypt.org/docs/revoking; Boulder answers badRevocationReason to the others.
+      revocationReasons: [0, 1, 4, 5],
     },
     closed: null,
   },

@@ -1,4 +1,4 @@
-/** Revoking (RFC 8555 §7.6). Which reasons a CA takes is the CA's affair: Let's Encrypt takes 0, 1, 4 and 5. */
+/** Revoking (RFC 8555 §7.6). Which reasons a CA takes is the CA's affair: see certificate-authorities.ts. */
 import { toBase64Url } from '../core/bytes.ts'
 import type { SigningKey } from './signing-key.ts'
 

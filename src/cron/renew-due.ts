@@ -1,8 +1,12 @@
-/** Orders the renewals that are due. */
+/** Asks CAs when they want certificates renewed, then orders the renewals that are due. */
 import { renewDue } from '../orders/renewal.ts'
+import { checkRenewalInfo } from '../orders/renewal-checks.ts'
 import type { CronDependencies } from './run-cron.ts'
 
+/** The questions come first: a window that has moved into the past is a renewal of this very run. */
 export async function renewDueCertificates(dependencies: CronDependencies): Promise<void> {
+  const checks = await checkRenewalInfo(dependencies)
+  if (checks.answered + checks.failed > 0) dependencies.log.info('renewal_info', { ...checks })
   const { started, failed } = await renewDue(dependencies)
   if (started + failed > 0) dependencies.log.info('renewals', { started, failed })
 }

@@ -2,6 +2,7 @@
 import type { AuthorityDependencies } from '../authority/dependencies.ts'
 import type { Log } from '../core/log.ts'
 import type { IssueDependencies } from '../orders/issue.ts'
+import type { AccountObjects } from '../orders/objects.ts'
 import { recordCronRun } from '../store/cron-runs.ts'
 import { maintainPki } from './maintain-pki.ts'
 import { prune } from './prune.ts'
@@ -9,7 +10,8 @@ import { renewDueCertificates } from './renew-due.ts'
 import { resumeOrders } from './resume-orders.ts'
 import { type CronJob, jobFor } from './schedule.ts'
 
-export type CronDependencies = IssueDependencies & AuthorityDependencies & { readonly log: Log }
+export type CronDependencies = IssueDependencies &
+  AuthorityDependencies & { readonly accounts: AccountObjects; readonly log: Log }
 
 const JOBS: Readonly<Record<CronJob, (dependencies: CronDependencies) => Promise<void>>> = {
   'resume-orders': resumeOrders,

@@ -27,7 +27,10 @@ export function acmePort(client: AcmeClient): AcmePort {
     },
     order: async (url) => map(await client.order(url), caOrder),
     authorization: async (url) => map(await client.authorization(url), (each) => caAuthorization(client, each)),
-    respond: async (url) => map(await client.respond(url), () => undefined),
+    respond: async (url, keyAuthorization) =>
+      keyAuthorization.endsWith(`.${client.thumbprint()}`)
+        ? map(await client.respond(url), () => undefined)
+        : err(KEY_CHANGED),
     finalize: async (url, csrDer) => map(await client.finalize(url, csrDer), caOrder),
     certificate: async (url) =>
       map(await client.certificate(url), ({ certificatesDer, alternateUrls }) => ({
@@ -36,6 +39,14 @@ export function acmePort(client: AcmeClient): AcmePort {
       })),
     deactivateAuthorization: async (url) => map(await client.deactivateAuthorization(url), () => undefined),
   }
+}
+
+const KEY_CHANGED: PeerFailure = {
+  code: 'account_key_changed',
+  message: "the account's key was replaced while the order was under way",
+  transient: false,
+  retryAtMs: null,
+  problemType: null,
 }
 
 function map<T, R>(result: Result<T, AcmeError>, convert: (value: T) => R): Result<R, PeerFailure> {

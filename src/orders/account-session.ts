@@ -1,13 +1,37 @@
 /**
- * An account's dealings with its CA: one client with its key, nonces and directory, for as long as the object lives.
- * Used by the `acme-account` object alone, so that nonces are never shared (RFC 8555 §6.5).
+ * An account's dealings with its CA: one client with its key, nonces and directory, for as long as the object lives, and
+ * the replacement of the key. Used by the `acme-account` object alone, so that nonces are never shared (RFC 8555 §6.5)
+ * and nobody signs with one key while another is put in its place.
+ *
+ * A new key is written down, sealed in one value with the present one, before the CA hears of it. Whatever happens then,
+ * both keys are there, and whoever uses the account next asks the CA which of them it knows (RFC 8555 §7.3.1):
+ * - cut off before the CA was asked, or refused: the present key goes on, and the new one is forgotten after a while;
+ * - cut off after the CA agreed: the new key takes its place;
+ * - cut off after that was written: there is nothing left to decide.
+ * Both keys are in the column that the walk of the key ring seals anew, so a ring may be rotated at any moment; the walk
+ * and this file demand the value that they read, and the slower one reads again.
  */
-import { type AcmeClient, type AcmeClientOptions, createAcmeClient } from '../acme/client.ts'
-import { importSigningKey } from '../acme/signing-key.ts'
+import { type AcmeError, isProblem, isTransient } from '../acme/acme-error.ts'
+import { type AcmeClient, createAcmeClient } from '../acme/client.ts'
+import { importSigningKey, type SigningKey } from '../acme/signing-key.ts'
+import type { Actor } from '../core/actor.ts'
+import type { Bytes } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
-import { findAcmeAccount, openAccountKey } from '../store/acme-accounts.ts'
+import { err, ok, type Result } from '../core/result.ts'
+import { exportPkcs8, generateKeyPair } from '../pki/keys.ts'
+import {
+  type AccountKeys,
+  type AcmeAccountRow,
+  changeAccountKeys,
+  findAcmeAccount,
+  openAccountKeys,
+  type PendingAccountKey,
+  sealAccountKeys,
+} from '../store/acme-accounts.ts'
+import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
+import type { CertificateKeySpec } from './order-request.ts'
 
 export interface SessionDependencies {
   readonly store: Store
@@ -21,23 +45,243 @@ export interface AccountSession {
   readonly email: string | null
 }
 
-/** Opens the session of an account that D1 has. Throws where it has none: objects are only named for accounts. */
-export async function openAccountSession(
-  { store, http, now, settings }: SessionDependencies,
-  tenantId: string,
-  accountId: string,
-): Promise<AccountSession> {
-  const row = await findAcmeAccount(store, tenantId, accountId)
-  if (row === null) throw new Error(`there is no account ${accountId}`)
-  const accountKey = await importSigningKey(await openAccountKey(store, row))
-  if (!accountKey.ok) throw new Error(`the key of account ${accountId}: ${accountKey.error}`)
-  const options: AcmeClientOptions = {
-    http,
-    directoryUrl: row.directoryUrl,
-    accountKey: accountKey.value,
-    accountUrl: row.accountUrl,
-    now,
-    allowPrivateTargets: settings.allowPrivateTargets,
+/** Why a key was not replaced: the CA's word, or another replacement that is under way. */
+export type RolloverRefusal = AcmeError | { readonly reason: 'busy' }
+
+/**
+ * How long a new key is kept that the CA does not know. A request that was cut off may arrive late, but not later than
+ * this: the request itself has half a minute.
+ */
+const PENDING_KEY_PATIENCE_MS = 600_000
+
+/** Whoever is slower than the walk of the key ring reads again; the walk comes by once. */
+const MAX_WRITES = 5
+
+export class AcmeAccountSession {
+  readonly #dependencies: () => Promise<SessionDependencies>
+  readonly #tenantId: string
+  readonly #accountId: string
+  #session: Promise<AccountSession> | null = null
+  /** Is there a new key of which is not known whether the CA has taken it? Null: not looked at yet. */
+  #isPending: boolean | null = null
+  #users = 0
+  #onIdle: (() => void) | null = null
+  #replacing: Promise<void> | null = null
+  #settling: Promise<Result<void, AcmeError>> | null = null
+
+  constructor(dependencies: () => Promise<SessionDependencies>, tenantId: string, accountId: string) {
+    this.#dependencies = dependencies
+    this.#tenantId = tenantId
+    this.#accountId = accountId
   }
-  return { client: createAcmeClient(options), email: row.email }
+
+  /**
+   * Calls with the account's client; any number at once, but none while the key is being replaced. `refuse` says what it
+   * means that the CA could not be asked which key holds. Throws where D1 has no such account.
+   */
+  async use<R>(call: (session: AccountSession) => Promise<R>, refuse: (error: AcmeError) => R): Promise<R> {
+    while (this.#replacing !== null) await this.#replacing
+    this.#users += 1
+    try {
+      const settled = await this.#settle()
+      if (!settled.ok) return refuse(settled.error)
+      return await call(await this.#open())
+    } finally {
+      this.#users -= 1
+      if (this.#users === 0) this.#onIdle?.()
+    }
+  }
+
+  /** Forgets the client: the next use reads the account anew. */
+  reset(): void {
+    this.#session = null
+    this.#isPending = null
+  }
+
+  /**
+   * Puts a new key in the place of the present one (RFC 8555 §7.3.5). One at a time; a second is refused. One that was cut
+   * off before is brought to its end instead.
+   */
+  async replaceKey(actor: Actor, spec: CertificateKeySpec): Promise<Result<void, RolloverRefusal>> {
+    if (this.#replacing !== null) return err({ reason: 'busy' })
+    let release = () => {}
+    this.#replacing = new Promise((resolve) => {
+      release = resolve
+    })
+    try {
+      if (this.#users > 0) {
+        await new Promise<void>((resolve) => {
+          this.#onIdle = resolve
+        })
+        this.#onIdle = null
+      }
+      return await this.#replaceKey(actor, spec)
+    } finally {
+      this.#replacing = null
+      release()
+    }
+  }
+
+  async #replaceKey(actor: Actor, spec: CertificateKeySpec): Promise<Result<void, AcmeError>> {
+    const before = await this.#read()
+    const settled = await this.#settle()
+    if (!settled.ok) return settled
+    // What was cut off has come to its end: the key is another one already.
+    if ((await this.#read()).row.thumbprint !== before.row.thumbprint) return ok(undefined)
+    const { store, now } = await this.#dependencies()
+    const pair = await generateKeyPair(spec)
+    const pkcs8 = await exportPkcs8(pair.privateKey)
+    const fresh: PendingAccountKey = {
+      pkcs8,
+      keyType: spec.type,
+      keySize: spec.size,
+      startedAtMs: now(),
+      requestedBy: actor.tokenId,
+    }
+    const pending = await this.#change((keys) => keys.pending ?? fresh)
+    this.#isPending = true
+    const { client } = await this.#open()
+    const replaced = await client.rolloverKey(await signingKey(pending.pkcs8))
+    if (replaced.ok) {
+      await this.#finish(store, pending, actor)
+      return ok(undefined)
+    }
+    const holds = await this.#holds(pending)
+    if (holds.ok && holds.value) {
+      await this.#finish(store, pending, actor)
+      return ok(undefined)
+    }
+    // Refused for good: nothing of it will arrive late.
+    if (holds.ok && !isTransient(replaced.error)) await this.#forget()
+    this.reset()
+    return replaced
+  }
+
+  /** Brings a replacement that was cut off to its end, or finds that the present key holds. */
+  #settle(): Promise<Result<void, AcmeError>> {
+    if (this.#isPending === false) return Promise.resolve(ok(undefined))
+    this.#settling ??= this.#settleNow().finally(() => {
+      this.#settling = null
+    })
+    return this.#settling
+  }
+
+  async #settleNow(): Promise<Result<void, AcmeError>> {
+    const { row, keys } = await this.#read()
+    const { pending } = keys
+    this.#isPending = pending !== null
+    if (pending === null) return ok(undefined)
+    const { store, now } = await this.#dependencies()
+    const holds = await this.#holds(pending)
+    if (!holds.ok) return holds
+    if (holds.value) {
+      const actor = { tenantId: row.tenantId, tokenId: pending.requestedBy, requestId: null }
+      await this.#finish(store, pending, actor)
+    } else if (now() - pending.startedAtMs > PENDING_KEY_PATIENCE_MS) {
+      await this.#forget()
+    }
+    return ok(undefined)
+  }
+
+  /** RFC 8555 §7.3.1: does the CA know this account by the new key? */
+  async #holds(pending: PendingAccountKey): Promise<Result<boolean, AcmeError>> {
+    const { row, keys } = await this.#read()
+    const asked = await this.#isKeyOf(row, pending.pkcs8)
+    if (asked.ok || isTransient(asked.error)) return asked
+    // A CA that refuses unknown keys in words of its own (it wants a binding, say): the present key tells.
+    const present = await this.#isKeyOf(row, keys.current)
+    return present.ok && present.value ? ok(false) : asked
+  }
+
+  async #isKeyOf(row: AcmeAccountRow, pkcs8: Bytes): Promise<Result<boolean, AcmeError>> {
+    const client = await this.#clientOf(row, pkcs8, null)
+    const found = await client.newAccount({ onlyReturnExisting: true })
+    if (found.ok) return ok(found.value.accountUrl === row.accountUrl)
+    return isProblem(found.error, 'accountDoesNotExist') ? ok(false) : found
+  }
+
+  async #clientOf(row: AcmeAccountRow, pkcs8: Bytes, accountUrl: string | null): Promise<AcmeClient> {
+    const { http, now, settings } = await this.#dependencies()
+    const accountKey = await signingKey(pkcs8)
+    const { directoryUrl } = row
+    const { allowPrivateTargets } = settings
+    return createAcmeClient({ http, directoryUrl, accountKey, accountUrl, now, allowPrivateTargets })
+  }
+
+  /** The new key takes the place of the old one, in the same batch as its event. */
+  async #finish(store: Store, pending: PendingAccountKey, actor: Actor): Promise<void> {
+    const { thumbprint } = await signingKey(pending.pkcs8)
+    for (let writes = 1; ; writes += 1) {
+      const { row } = await this.#read()
+      const sealedKey = await sealAccountKeys(store, row, { current: pending.pkcs8, pending: null })
+      const { keyType, keySize } = pending
+      const { now } = await this.#dependencies()
+      const change = { sealedKey, thumbprint, keyType, keySize, updatedAtMs: now() }
+      const outcome = await store.commit({
+        tenantId: row.tenantId,
+        statements: [changeAccountKeys(store, row, change)],
+        entries: [keyChanged(row, thumbprint, actor)],
+      })
+      if (outcome.kind === 'committed') break
+      if (writes >= MAX_WRITES) throw new Error(`the new key of account ${this.#accountId} could not be written`)
+    }
+    this.reset()
+  }
+
+  async #forget(): Promise<void> {
+    await this.#change(() => null)
+    this.reset()
+  }
+
+  /** Puts another pending key into the sealed value, or takes it out. */
+  async #change<P extends PendingAccountKey | null>(choose: (keys: AccountKeys) => P): Promise<P> {
+    const { store, now } = await this.#dependencies()
+    for (let writes = 1; ; writes += 1) {
+      const { row, keys } = await this.#read()
+      const pending = choose(keys)
+      const sealedKey = await sealAccountKeys(store, row, { current: keys.current, pending })
+      const statements = [changeAccountKeys(store, row, { sealedKey, updatedAtMs: now() })]
+      const outcome = await store.commit({ tenantId: row.tenantId, statements, entries: [] })
+      if (outcome.kind === 'committed') return pending
+      if (writes >= MAX_WRITES) throw new Error(`the keys of account ${this.#accountId} could not be written`)
+    }
+  }
+
+  async #read(): Promise<{ readonly row: AcmeAccountRow; readonly keys: AccountKeys }> {
+    const { store } = await this.#dependencies()
+    const row = await findAcmeAccount(store, this.#tenantId, this.#accountId)
+    if (row === null) throw new Error(`there is no account ${this.#accountId}`)
+    return { row, keys: await openAccountKeys(store, row) }
+  }
+
+  /** One client for all that run at once, so that they share its nonces. One that cannot be opened is tried again. */
+  #open(): Promise<AccountSession> {
+    this.#session ??= this.#openNow().catch((error: unknown) => {
+      this.#session = null
+      throw error
+    })
+    return this.#session
+  }
+
+  async #openNow(): Promise<AccountSession> {
+    const { row, keys } = await this.#read()
+    return { client: await this.#clientOf(row, keys.current, row.accountUrl), email: row.email }
+  }
+}
+
+/** A stored key as one that signs. Throws where it is none: such keys are never stored. */
+export async function signingKey(pkcs8: Bytes): Promise<SigningKey> {
+  const key = await importSigningKey(pkcs8)
+  if (!key.ok) throw new Error(`a stored key: ${key.error}`)
+  return key.value
+}
+
+function keyChanged(row: AcmeAccountRow, thumbprint: string, actor: Actor): JournalEntry {
+  return {
+    event: 'acme_account.key_changed',
+    actor: actor.tokenId,
+    resource: `pki/acme/accounts/${row.id}`,
+    detail: { account_id: row.id, name: row.name, old_thumbprint: row.thumbprint, thumbprint },
+    requestId: actor.requestId,
+  }
 }

@@ -10,7 +10,7 @@ import { importSigningKey } from '../acme/signing-key.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
-import { checkTarget } from '../core/http-client.ts'
+import { checkTarget, type HttpClient } from '../core/http-client.ts'
 import { newId } from '../core/ids.ts'
 import { ok } from '../core/result.ts'
 import { exportPkcs8, generateKeyPair } from '../pki/keys.ts'
@@ -20,10 +20,11 @@ import {
   findAcmeAccount,
   findAcmeAccountByName,
   insertAcmeAccount,
-  sealAccountKey,
+  sealAccountKeys,
   updateAcmeAccount,
 } from '../store/acme-accounts.ts'
 import type { Store } from '../store/store.ts'
+import { bindingOf, isZeroSsl } from './account-binding.ts'
 import type { AccountObjects, EabCredentials } from './objects.ts'
 import type { CertificateKeySpec } from './order-request.ts'
 import { acmeAppError } from './peer-failure.ts'
@@ -32,6 +33,7 @@ export interface AccountDependencies {
   readonly store: Store
   readonly now: Clock
   readonly accounts: AccountObjects
+  readonly http: HttpClient
   readonly settings: { readonly allowPrivateTargets: boolean }
 }
 
@@ -58,7 +60,11 @@ export async function registerAccount(
 ): Promise<AcmeAccountRow> {
   const directoryUrl = checkDirectory(dependencies, input)
   const account = await storedAccount(dependencies, actor, input, directoryUrl)
-  const registered = await dependencies.accounts.register(actor.tenantId, account.id, input.eab)
+  const eab = await bindingOf(dependencies, input).catch(async (error: unknown) => {
+    await commitRemoval(dependencies, actor, account)
+    throw error
+  })
+  const registered = await dependencies.accounts.register(actor.tenantId, account.id, eab)
   if (!registered.ok) {
     // Nothing came of it: the name is free again. A CA that did take the key keeps an account that nobody uses.
     await commitRemoval(dependencies, actor, account)
@@ -108,8 +114,12 @@ function checkDirectory({ settings }: AccountDependencies, input: AccountInput):
   if (!chosen.ok) throw invalidField(input.provider === 'custom' ? 'directory_url' : 'provider', chosen.error)
   const target = checkTarget(chosen.value, settings.allowPrivateTargets)
   if (!target.ok) throw invalidField('directory_url', target.error)
-  if (authority.externalAccountRequired && input.directoryUrl === null && input.eab === null) {
+  if (authority.externalAccountRequired && input.directoryUrl === null && input.eab === null && !isZeroSsl(input)) {
     throw invalidField('eab', EAB_WANTED)
+  }
+  if (isZeroSsl(input) && input.eab === null && input.email === null) {
+    const message = 'ZeroSSL gives credentials for an e-mail address: give email, or eab with the kid and hmac_key'
+    throw invalidField('email', message)
   }
   return chosen.value
 }
@@ -145,7 +155,7 @@ async function storedAccount(
     status: 'registering',
     keyType: input.key.type,
     keySize: input.key.size,
-    sealedKey: await sealAccountKey(store, { tenantId: actor.tenantId, id }, pkcs8),
+    sealedKey: await sealAccountKeys(store, { tenantId: actor.tenantId, id }, { current: pkcs8, pending: null }),
     thumbprint: key.value.thumbprint,
     preferredChain: input.preferredChain,
     profile: input.profile,
@@ -199,6 +209,13 @@ export async function deactivateAccount(
       },
     ],
   })
+}
+
+/** Throws `not_found` or `conflict`. */
+export async function requireActive(store: Store, tenantId: string, accountId: string): Promise<AcmeAccountRow> {
+  const account = await requireAccount(store, tenantId, accountId)
+  if (account.status === 'active') return account
+  throw new AppError('conflict', `The account is ${account.status}: only an active one can be changed`)
 }
 
 /** Throws `not_found`. */

@@ -1,7 +1,13 @@
 /** The Durable Objects, as the use cases see them. */
 import type { AcmeError } from '../acme/acme-error.ts'
+import type { RenewalInfo } from '../acme/renewal-info.ts'
+import type { RevocationDone, RevocationReason } from '../acme/revocation.ts'
+import type { Actor } from '../core/actor.ts'
+import type { Bytes } from '../core/bytes.ts'
 import type { Result } from '../core/result.ts'
+import type { RolloverRefusal } from './account-session.ts'
 import type { OrderProgress } from './order-report.ts'
+import type { CertificateKeySpec } from './order-request.ts'
 
 /** Running orders. */
 export interface OrderObjects {
@@ -22,10 +28,33 @@ export interface EabCredentials {
   readonly hmacKey: string
 }
 
+/** What a CA is told to revoke. */
+export interface CaRevocation {
+  readonly certificateDer: Bytes
+  /** RFC 5280 §5.3.1 */
+  readonly reason: RevocationReason
+  /** account: signed by the account's key. Else by the certificate's own, which stands there sealed. */
+  readonly by: 'account' | SealedCertificateKey
+}
+
+export interface SealedCertificateKey {
+  readonly certificateId: string
+  readonly serialNumber: string
+  readonly sealedPrivateKey: string
+}
+
 /** Accounts at CAs. */
 export interface AccountObjects {
   /** Registers the account whose key D1 has; the CA's address of it. Idempotent: a key that it knows is the same account. */
   register(tenantId: string, accountId: string, eab: EabCredentials | null): Promise<Result<string, AcmeError>>
   /** RFC 8555 §7.3.6. */
   deactivate(tenantId: string, accountId: string): Promise<Result<void, AcmeError>>
+  /** RFC 8555 §7.3.2: tells the CA whom to write to; null: nobody. */
+  updateContact(tenantId: string, accountId: string, email: string | null): Promise<Result<void, AcmeError>>
+  /** RFC 8555 §7.6. Idempotent. */
+  revoke(tenantId: string, accountId: string, revocation: CaRevocation): Promise<Result<RevocationDone, AcmeError>>
+  /** RFC 8555 §7.3.5: makes the new key, stores it, and writes the account's row when the CA has taken it. */
+  rollover(actor: Actor, accountId: string, key: CertificateKeySpec): Promise<Result<void, RolloverRefusal>>
+  /** RFC 9773 §4: when the account's CA wants the certificate of that certID renewed. */
+  renewalInfo(tenantId: string, accountId: string, certificateId: string): Promise<Result<RenewalInfo, AcmeError>>
 }

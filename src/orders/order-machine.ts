@@ -24,7 +24,7 @@ export type Outcome =
   | { readonly kind: 'wait'; readonly untilMs: number }
   /** It broke and may work next time; not before `notBeforeMs` (epoch) where the peer said so. */
   | { readonly kind: 'retry'; readonly reason: string; readonly notBeforeMs?: number }
-  /** Another order at the CA is needed, since this one turned out to belong to somebody else's key. */
+  /** From the beginning: the order at the CA turned out to be for another key, or the account's key was replaced. */
   | { readonly kind: 'restart'; readonly reason: string }
   /** It broke and will not work. */
   | { readonly kind: 'fail'; readonly failure: OrderFailure }

@@ -77,7 +77,11 @@ export interface AcmePort {
   }): Promise<Result<CreatedCaOrder, PeerFailure>>
   order(orderUrl: string): Promise<Result<CaOrder, PeerFailure>>
   authorization(url: string): Promise<Result<CaAuthorization, PeerFailure>>
-  respond(challengeUrl: string): Promise<Result<void, PeerFailure>>
+  /**
+   * RFC 8555 §8.1: a key authorization is of the account's key. One that is of an earlier key is not answered with, and
+   * the failure has the code `account_key_changed`.
+   */
+  respond(challengeUrl: string, keyAuthorization: string): Promise<Result<void, PeerFailure>>
   finalize(finalizeUrl: string, csrDer: Bytes): Promise<Result<CaOrder, PeerFailure>>
   certificate(url: string): Promise<Result<IssuedChain, PeerFailure>>
   deactivateAuthorization(url: string): Promise<Result<void, PeerFailure>>

@@ -17,7 +17,7 @@ export function renewalFailure(
   nowMs: number,
 ): { statement(store: Store): Statement; readonly entry: JournalEntry } {
   const failures = row.renewalFailures + 1
-  const nextAttemptAtMs = row.autoRenew ? retryRenewalMs(row.id, failures, nowMs) : null
+  const nextAttemptAtMs = row.autoRenew ? retryRenewalMs(row.id, failures, row.notAfterMs, nowMs) : null
   const change = {
     openOrderId: null,
     renewalFailures: failures,

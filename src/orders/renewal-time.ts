@@ -22,14 +22,25 @@ export function nextRenewalMs(certificateId: string, notBeforeMs: number, notAft
 /** Let's Encrypt's advice for clients (integration guide): after 1 minute, 10 minutes, 100 minutes, then once a day. */
 const RETRY_AFTER_MS = [MINUTE_MS, 10 * MINUTE_MS, 100 * MINUTE_MS] as const
 
-/** When to try again after so many failures in a row: up to a tenth later, by a jitter of the certificate and the try. */
-export function retryRenewalMs(certificateId: string, failures: number, nowMs: number): number {
-  const delayMs = RETRY_AFTER_MS[failures - 1] ?? DAY_MS
+/** Of the time that is left, so much passes at most before the next try: a day is long for a certificate of six. */
+const RETRIES_LEFT = 8
+/** But no sooner than this: Let's Encrypt allows five failed validations per name and hour. */
+const SOONEST_RETRY_MS = 15 * MINUTE_MS
+
+/**
+ * When to try again after so many failures in a row: up to a tenth later, by a jitter of the certificate and the try. The
+ * nearer the end, the more often, so that whatever is mended before the end is mended in time.
+ */
+export function retryRenewalMs(certificateId: string, failures: number, notAfterMs: number, nowMs: number): number {
+  const leftMs = notAfterMs - nowMs
+  const usualMs = RETRY_AFTER_MS[failures - 1] ?? DAY_MS
+  const hurriedMs = leftMs > 0 ? Math.max(leftMs / RETRIES_LEFT, SOONEST_RETRY_MS) : DAY_MS
+  const delayMs = Math.min(usualMs, hurriedMs)
   return Math.floor(nowMs + delayMs * (1 + 0.1 * fractionOf(`${certificateId}/${failures}`)))
 }
 
 /** A number from 0 to 1 that is always the same for the same text (FNV-1a, its bits mixed once more). */
-function fractionOf(text: string): number {
+export function fractionOf(text: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i += 1) {
     hash ^= text.charCodeAt(i)

@@ -43,6 +43,11 @@ export async function storeIssued(
     renewalReason: 'lifetime',
     renewalFailures: 0,
     renewalError: null,
+    // RFC 9773 §4.2: what the CA said of the version before says nothing of this one; it is asked at the next sweep.
+    ariStartMs: null,
+    ariEndMs: null,
+    ariExplanationUrl: null,
+    ariCheckAtMs: nowMs,
   }
   const statements =
     existing === null
@@ -116,7 +121,16 @@ function newRow(
   version: NewVersion,
   renewal: Pick<
     CertificateRow,
-    'renewalRequest' | 'openOrderId' | 'nextRenewalAtMs' | 'renewalReason' | 'renewalFailures' | 'renewalError'
+    | 'renewalRequest'
+    | 'openOrderId'
+    | 'nextRenewalAtMs'
+    | 'renewalReason'
+    | 'renewalFailures'
+    | 'renewalError'
+    | 'ariStartMs'
+    | 'ariEndMs'
+    | 'ariExplanationUrl'
+    | 'ariCheckAtMs'
   >,
   nowMs: number,
 ): CertificateRow {
@@ -134,10 +148,6 @@ function newRow(
     tags: [],
     description: null,
     autoRenew: state.request.autoRenew,
-    ariStartMs: null,
-    ariEndMs: null,
-    ariCheckAtMs: null,
-    ariExplanationUrl: null,
     revokedAtMs: null,
     revocationReason: null,
     createdAtMs: nowMs,

@@ -1,7 +1,7 @@
 /** ACME accounts: rows and their sealed keys. */
 import { and, desc, eq, lt } from 'drizzle-orm'
-import type { Bytes } from '../core/bytes.ts'
-import type { SealPlace } from './key-ring.ts'
+import { type Bytes, fromBase64, toBase64, utf8 } from '../core/bytes.ts'
+import { SealBroken, type SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { acmeAccounts } from './schema.ts'
 import type { Store } from './store.ts'
@@ -74,15 +74,82 @@ export function deleteRegisteringAccount(store: Store, tenantId: string, id: str
   )
 }
 
-/** The account's private key, PKCS#8 DER. */
-export function openAccountKey(store: Store, row: AcmeAccountRow): Promise<Bytes> {
-  return store.ring.open(placeOf(row), row.sealedKey)
+/** Changes the keys of an account whose sealed value is still the one that was read. */
+export function changeAccountKeys(
+  store: Store,
+  account: Pick<AcmeAccountRow, 'tenantId' | 'id' | 'sealedKey'>,
+  change: Pick<AcmeAccountRow, 'sealedKey' | 'updatedAtMs'> &
+    Partial<Pick<AcmeAccountRow, 'thumbprint' | 'keyType' | 'keySize'>>,
+): Statement {
+  return mustChange(
+    store.db
+      .update(acmeAccounts)
+      .set(change)
+      .where(
+        and(
+          eq(acmeAccounts.tenantId, account.tenantId),
+          eq(acmeAccounts.id, account.id),
+          eq(acmeAccounts.sealedKey, account.sealedKey),
+        ),
+      ),
+  )
 }
 
-/** Seals the private key (PKCS#8 DER) of the account with that id. */
-export function sealAccountKey(store: Store, account: { tenantId: string; id: string }, pkcs8: Bytes): Promise<string> {
-  return store.ring.seal(placeOf(account), pkcs8)
+/** What the column `sealed_key` holds. */
+export interface AccountKeys {
+  /** PKCS#8 DER. */
+  readonly current: Bytes
+  /** A key that the CA may have taken in the place of the current one (RFC 8555 §7.3.5). */
+  readonly pending: PendingAccountKey | null
 }
+
+export interface PendingAccountKey {
+  /** PKCS#8 DER. */
+  readonly pkcs8: Bytes
+  readonly keyType: string
+  readonly keySize: number
+  readonly startedAtMs: number
+  /** The token that asked for it. */
+  readonly requestedBy: string
+}
+
+/** The account's private keys. */
+export async function openAccountKeys(store: Store, row: AcmeAccountRow): Promise<AccountKeys> {
+  const place = placeOf(row)
+  const plain = await store.ring.open(place, row.sealedKey)
+  if (plain[0] !== JSON_START) return { current: plain, pending: null }
+  const stored = JSON.parse(new TextDecoder().decode(plain)) as StoredKeys
+  const [current, pkcs8] = [fromBase64(stored.current), fromBase64(stored.pending.pkcs8)]
+  if (current === null || pkcs8 === null) throw new SealBroken(`${place.column} of ${place.row} holds no keys`)
+  return { current, pending: { ...stored.pending, pkcs8 } }
+}
+
+/** Seals the private keys of the account with that id. */
+export function sealAccountKeys(
+  store: Store,
+  account: { readonly tenantId: string; readonly id: string },
+  { current, pending }: AccountKeys,
+): Promise<string> {
+  if (pending === null) return store.ring.seal(placeOf(account), current)
+  const stored: StoredKeys = {
+    version: 1,
+    current: toBase64(current),
+    pending: { ...pending, pkcs8: toBase64(pending.pkcs8) },
+  }
+  return store.ring.seal(placeOf(account), utf8(JSON.stringify(stored)))
+}
+
+/**
+ * The plain text under the seal is the current key's PKCS#8 DER, which starts with the tag of a SEQUENCE; while the key is
+ * being replaced it is this as JSON, which starts with a brace. Keys as base64.
+ */
+interface StoredKeys {
+  readonly version: 1
+  readonly current: string
+  readonly pending: Omit<PendingAccountKey, 'pkcs8'> & { readonly pkcs8: string }
+}
+
+const JSON_START = 0x7b
 
 function placeOf(account: { readonly tenantId: string; readonly id: string }): SealPlace {
   return { tenantId: account.tenantId, column: 'acme_accounts.sealed_key', row: account.id }

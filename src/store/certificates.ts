@@ -6,7 +6,7 @@ import type { SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { certificates, certificateVersions } from './schema.ts'
 import type { Store } from './store.ts'
-import { mustChange, type Statement } from './work.ts'
+import { mustChange, type Statement, statement } from './work.ts'
 
 export type CertificateRow = typeof certificates.$inferSelect
 export type CertificateVersionRow = typeof certificateVersions.$inferSelect
@@ -132,6 +132,101 @@ export function dueRenewals(
     .orderBy(certificates.nextRenewalAtMs)
     .limit(limit)
     .all()
+}
+
+/** What the sweep that asks CAs for renewal information (RFC 9773) has to know of a certificate. */
+export type RenewalCheckRow = Pick<
+  CertificateRow,
+  | 'tenantId'
+  | 'id'
+  | 'version'
+  | 'displayName'
+  | 'acmeAccountId'
+  | 'leafPem'
+  | 'notBeforeMs'
+  | 'notAfterMs'
+  | 'autoRenew'
+  | 'nextRenewalAtMs'
+  | 'renewalReason'
+  | 'renewalFailures'
+  | 'openOrderId'
+  | 'ariStartMs'
+  | 'ariEndMs'
+  | 'ariExplanationUrl'
+  | 'revokedAtMs'
+>
+
+/** Certificates of every tenant whose CA is to be asked again when to renew them, the longest overdue first. */
+export function dueRenewalChecks(store: Store, nowMs: number, limit: number): Promise<RenewalCheckRow[]> {
+  return store.db
+    .select({
+      tenantId: certificates.tenantId,
+      id: certificates.id,
+      version: certificates.version,
+      displayName: certificates.displayName,
+      acmeAccountId: certificates.acmeAccountId,
+      leafPem: certificates.leafPem,
+      notBeforeMs: certificates.notBeforeMs,
+      notAfterMs: certificates.notAfterMs,
+      autoRenew: certificates.autoRenew,
+      nextRenewalAtMs: certificates.nextRenewalAtMs,
+      renewalReason: certificates.renewalReason,
+      renewalFailures: certificates.renewalFailures,
+      openOrderId: certificates.openOrderId,
+      ariStartMs: certificates.ariStartMs,
+      ariEndMs: certificates.ariEndMs,
+      ariExplanationUrl: certificates.ariExplanationUrl,
+      revokedAtMs: certificates.revokedAtMs,
+    })
+    .from(certificates)
+    .where(lte(certificates.ariCheckAtMs, nowMs))
+    .orderBy(certificates.ariCheckAtMs)
+    .limit(limit)
+    .all()
+}
+
+/** Notes when to ask again. Changes nothing where the certificate has another version by now. */
+export function noteRenewalCheck(
+  store: Store,
+  certificate: Pick<CertificateRow, 'tenantId' | 'id' | 'version'>,
+  change: Partial<Pick<CertificateRow, 'ariStartMs' | 'ariEndMs' | 'ariCheckAtMs' | 'ariExplanationUrl'>>,
+): Statement {
+  const { tenantId, id, version } = certificate
+  return statement(
+    store.db
+      .update(certificates)
+      .set(change)
+      .where(and(eq(certificates.tenantId, tenantId), eq(certificates.id, id), eq(certificates.version, version))),
+  )
+}
+
+/**
+ * Moves the next renewal of a certificate that is still as it was read: the same version, renewed by itself, no order
+ * under way, and due at the same time. Else it is a conflict.
+ */
+export function moveRenewal(
+  store: Store,
+  certificate: Pick<CertificateRow, 'tenantId' | 'id' | 'version' | 'nextRenewalAtMs'>,
+  change: Partial<Omit<CertificateRow, 'tenantId' | 'id' | 'version'>>,
+): Statement {
+  const { tenantId, id, version, nextRenewalAtMs } = certificate
+  return mustChange(
+    store.db
+      .update(certificates)
+      .set(change)
+      .where(
+        and(
+          eq(certificates.tenantId, tenantId),
+          eq(certificates.id, id),
+          eq(certificates.version, version),
+          eq(certificates.autoRenew, true),
+          isNull(certificates.openOrderId),
+          nextRenewalAtMs === null
+            ? isNull(certificates.nextRenewalAtMs)
+            : eq(certificates.nextRenewalAtMs, nextRenewalAtMs),
+        ),
+      ),
+  )
 }
 
 export function insertCertificate(store: Store, row: CertificateRow): Statement {

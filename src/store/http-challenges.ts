@@ -1,5 +1,5 @@
 /** Key authorizations that are served over HTTP (RFC 8555 §8.3) while their orders run. */
-import { and, eq, inArray, lte } from 'drizzle-orm'
+import { and, eq, inArray, lte, sql } from 'drizzle-orm'
 import { httpChallenges } from './schema.ts'
 import type { Store } from './store.ts'
 import { type Statement, statement } from './work.ts'
@@ -16,9 +16,20 @@ export async function findHttpChallenge(
   return row === undefined || row.expiresAtMs <= nowMs ? null : row.keyAuthorization
 }
 
-/** Serves them from now on. Idempotent. */
+/** Serves them from now on. Idempotent; an order may replace what it serves itself, and nobody else's. */
 export function putHttpChallenges(store: Store, rows: readonly HttpChallengeRow[]): readonly Statement[] {
-  return rows.map((row) => statement(store.db.insert(httpChallenges).values(row).onConflictDoNothing()))
+  return rows.map((row) =>
+    statement(
+      store.db
+        .insert(httpChallenges)
+        .values(row)
+        .onConflictDoUpdate({
+          target: httpChallenges.token,
+          set: { keyAuthorization: row.keyAuthorization, expiresAtMs: row.expiresAtMs },
+          setWhere: sql`${httpChallenges.tenantId} = ${row.tenantId} AND ${httpChallenges.orderId} = ${row.orderId}`,
+        }),
+    ),
+  )
 }
 
 /** Serves them no longer. Only those of the tenant's own order. */

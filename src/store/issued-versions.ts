@@ -15,6 +15,7 @@ export interface IssuedVersion {
   readonly serialNumber: string
   readonly notAfterMs: number
   readonly leafPem: string
+  readonly sealedPrivateKey: string | null
   readonly revokedAtMs: number | null
   readonly revocationReason: string | null
 }

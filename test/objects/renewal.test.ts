@@ -12,7 +12,7 @@ const sweep = async () => {
   await worker.scheduled(controller, bindings)
 }
 
-/** Issues a certificate and makes it due, as the passing of time would. */
+/** Issues a certificate and makes it due, as the passing of time would. The CA is not asked: see renewal-info.test.ts. */
 async function dueCertificate(domain: string): Promise<string> {
   const order = await untilFinished(await issue(domain), () => scheduler.wait(50))
   await makeDue(order.certificate_id)
@@ -20,7 +20,9 @@ async function dueCertificate(domain: string): Promise<string> {
 }
 
 const makeDue = (id: string) =>
-  bindings.DB.prepare('UPDATE certificates SET next_renewal_at_ms = ? WHERE tenant_id = ? AND id = ?')
+  bindings.DB.prepare(
+    'UPDATE certificates SET next_renewal_at_ms = ?, ari_check_at_ms = NULL WHERE tenant_id = ? AND id = ?',
+  )
     .bind(Date.now() - 1_000, DEFAULT_TENANT_ID, id)
     .run()
 

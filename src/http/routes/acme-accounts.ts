@@ -3,7 +3,9 @@ import { z } from '@hono/zod-openapi'
 import { CERTIFICATE_AUTHORITY_CODES, ENVIRONMENTS } from '../../acme/certificate-authorities.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
+import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
+import { changeAccount, rolloverAccountKey } from '../../orders/account-changes.ts'
 import { deactivateAccount, registerAccount, requireAccount } from '../../orders/accounts.ts'
 import { type AcmeAccountRow, listAcmeAccounts } from '../../store/acme-accounts.ts'
 import { empty, json } from '../answer.ts'
@@ -41,7 +43,10 @@ const accountBody = z
       .max(2048)
       .optional()
       .openapi({ description: 'For custom; for others another address of the same API' }),
-    eab: z.strictObject({ kid: z.string().min(1).max(512), hmac_key: z.string().min(1).max(1024) }).optional(),
+    eab: z
+      .strictObject({ kid: z.string().min(1).max(512), hmac_key: z.string().min(1).max(1024) })
+      .optional()
+      .openapi({ description: 'What the CA gave for external account binding; for zerossl, email is enough' }),
     preferred_chain: z
       .string()
       .max(256)
@@ -127,7 +132,64 @@ const remove = defineRoute({
   },
 })
 
-export const acmeAccountRoutes: readonly Route[] = [list, create, read, remove]
+const change = defineRoute({
+  method: 'patch',
+  path: '/v1/pki/acme/accounts/{id}',
+  tag: 'ACME',
+  summary: 'Change an account',
+  description:
+    'Another `email` is told to the CA (RFC 8555 §7.3.2). `preferred_chain` and `profile` are for orders to come; null ' +
+    'takes them away.',
+  access: { scope: 'pki:admin', resource: resourceOf },
+  params,
+  body: z
+    .strictObject({
+      name: z.string().trim().min(1).max(100).optional(),
+      email: z.email().max(254).nullable().optional(),
+      preferred_chain: z.string().max(256).nullable().optional(),
+      profile: z.string().max(64).nullable().optional(),
+    })
+    .openapi('AcmeAccountChange'),
+  responses: { 200: { description: 'The account', schema: accountSchema } },
+  async handler({ params: { id }, body, actor, deps }) {
+    const account = await changeAccount(deps, actor, id, {
+      ...(body.name === undefined ? {} : { name: body.name }),
+      ...(body.email === undefined ? {} : { email: body.email }),
+      ...(body.preferred_chain === undefined ? {} : { preferredChain: body.preferred_chain }),
+      ...(body.profile === undefined ? {} : { profile: body.profile }),
+    })
+    return json(200, showAccount(account))
+  },
+})
+
+const rollover = defineRoute({
+  method: 'post',
+  path: '/v1/pki/acme/accounts/{id}/rollover',
+  tag: 'ACME',
+  summary: 'Replace the key of an account',
+  description:
+    'RFC 8555 §7.3.5. The new key is stored before the CA is asked, so that no answer that is lost loses the account. ' +
+    'Orders under way go on; those that wait for their owner to publish something show new values. Not every CA can do it.',
+  access: { scope: 'pki:admin', resource: resourceOf },
+  params,
+  body: z
+    .strictObject({
+      key_type: z.enum(['ec', 'rsa']).optional().openapi({ description: 'Default: as it is' }),
+      key_size: z.number().int().optional(),
+    })
+    .openapi('AcmeAccountRolloverRequest'),
+  responses: { 200: { description: 'The account with its new key', schema: accountSchema } },
+  async handler({ params: { id }, body, actor, deps }) {
+    if (body.key_size !== undefined && body.key_type === undefined) {
+      throw invalidField('key_size', 'give key_type too')
+    }
+    const { key_type, key_size } = body
+    const key = key_type === undefined ? null : certificateKeyOf({ key_type, key_size })
+    return json(200, showAccount(await rolloverAccountKey(deps, actor, id, key)))
+  },
+})
+
+export const acmeAccountRoutes: readonly Route[] = [list, create, read, change, remove, rollover]
 
 function showAccount(row: AcmeAccountRow): z.input<typeof accountSchema> {
   return {

@@ -1,14 +1,18 @@
 /** Revoking certificates, and lifting holds: `/v1/pki/revoke`, `/v1/pki/certificates/{id}/unhold`. */
 import { z } from '@hono/zod-openapi'
 import { findRevocable, type RevocationTarget, revokeCertificates, unholdCertificate } from '../../authority/revoke.ts'
+import type { Actor } from '../../core/actor.ts'
 import { toHex } from '../../core/bytes.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { invalidField } from '../../core/errors.ts'
+import { type CaRevocationRequest, revokeAtCa } from '../../orders/revoke-at-ca.ts'
 import { formatSerialHex, parseSerial } from '../../pki/serial.ts'
 import { findCertificate } from '../../store/certificates.ts'
+import type { IssuedVersion } from '../../store/issued-versions.ts'
 import { json } from '../answer.ts'
 import { certificateSchema, showCertificate } from '../certificate-view.ts'
 import { defineRoute, type Route } from '../define-route.ts'
+import type { AppDependencies } from '../dependencies.ts'
 import { missing } from '../error-envelope.ts'
 import { reasonField } from '../revocation-fields.ts'
 
@@ -56,6 +60,7 @@ const revoke = defineRoute({
     if (body.invalidity_date !== undefined && invalidityDateMs === null) {
       throw invalidField('invalidity_date', 'give an RFC 3339 time such as 2026-11-20T12:00:00Z')
     }
+    if (body.use_acme) await revokeEach(deps, actor, versions, { reason: body.reason, by: body.acme_key })
     const count = await revokeCertificates(deps, actor, versions, { reason: body.reason, invalidityDateMs })
     const target = { by: 'serial', serialNumber: version.serialNumber, caId: version.issuerCaId } as const
     const [after] = await findRevocable(deps, actor, target)
@@ -69,6 +74,21 @@ const revoke = defineRoute({
     })
   },
 })
+
+/** At the CA, every version that is not revoked yet. One that the CA has revoked already counts as done, so this can be repeated. */
+async function revokeEach(
+  deps: AppDependencies,
+  actor: Actor,
+  versions: readonly IssuedVersion[],
+  request: CaRevocationRequest,
+): Promise<void> {
+  for (const version of versions.filter(({ revokedAtMs }) => revokedAtMs === null)) {
+    const row = await findCertificate(deps.store, actor.tenantId, version.certificateId)
+    if (row === null) throw missing(`pki/certificates/${version.certificateId}`)
+    const done = await revokeAtCa(deps, actor, { ...version, id: row.id, acmeAccountId: row.acmeAccountId }, request)
+    if (!done.ok) throw done.error
+  }
+}
 
 function targetOf(body: z.output<typeof revokeBody>): RevocationTarget {
   if ((body.serial_number === undefined) === (body.certificate_id === undefined)) {

@@ -1,10 +1,8 @@
 /** Opens the order at the CA and reads its authorizations (RFC 8555 §7.4, §7.5). Changes nothing in DNS. */
 import { dns01Value } from '../../acme/challenge.ts'
-import { buildCertificateId } from '../../acme/renewal-info.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { parseCertificate } from '../../pki/certificate.ts'
-import { parsePemOf } from '../../pki/pem.ts'
 import { findCertificate } from '../../store/certificates.ts'
+import { certificateIdOf } from '../certificate-id.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
 import type { CaAuthorization, CaOrder, PeerFailure, Step, StepContext } from '../ports.ts'
 import { advance, afterFailure, fail, forEach } from './step.ts'
@@ -64,10 +62,7 @@ async function openOrder(
 async function replacedCertificateId(context: StepContext, state: OrderState): Promise<string | null> {
   if (state.purpose === 'issue' || state.job.restarts > 0) return null
   const current = await findCertificate(context.store, state.tenantId, state.certificateId)
-  const der = current === null ? null : parsePemOf('CERTIFICATE', current.leafPem)
-  const leaf = der?.ok && der.value[0] !== undefined ? parseCertificate(der.value[0]) : null
-  const keyIdentifier = leaf?.ok ? leaf.value.authorityKeyIdentifier?.keyIdentifier : null
-  return leaf?.ok && keyIdentifier ? buildCertificateId(keyIdentifier, leaf.value.serialNumber) : null
+  return current === null ? null : certificateIdOf(current.leafPem)
 }
 
 /** A new order at the CA; what may still be in DNS for the old one stays known. */
@@ -130,7 +125,7 @@ async function authorizationState(
   return ok({
     ...base,
     challenge: {
-      id: challengeId(state.orderId, index),
+      id: challengeId(state, index),
       type: offered.type,
       url: offered.url,
       token: offered.token,
@@ -143,9 +138,12 @@ async function authorizationState(
   })
 }
 
-/** A challenge's id names its order, so that no index is needed to find it: `acme_chal_<order>_<number>`. */
-function challengeId(orderId: string, index: number): string {
-  return `acme_chal_${orderId.slice('acme_order_'.length)}_${index}`
+/**
+ * A challenge's id names its order, so that no index is needed to find it: `acme_chal_<order>_<number>`. After a restart
+ * the numbers are others: what the owner said of the challenges before is not said of these.
+ */
+function challengeId({ orderId, job }: OrderState, index: number): string {
+  return `acme_chal_${orderId.slice('acme_order_'.length)}_${job.restarts * 1_000 + index}`
 }
 
 function refusal(message: string): PeerFailure {

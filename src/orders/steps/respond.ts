@@ -1,7 +1,8 @@
 /** Tells the CA that the challenges can be validated (RFC 8555 §7.5.1): one per authorization, once. */
 import { ok, type Result } from '../../core/result.ts'
 import { type AuthorizationState, logged, type OrderState } from '../order-state.ts'
-import type { PeerFailure, Step, StepContext } from '../ports.ts'
+import type { PeerFailure, Step, StepContext, StepResult } from '../ports.ts'
+import { forgetOrder } from './new-order.ts'
 import { advance, afterFailure, forEach } from './step.ts'
 
 /** How long an order that is solved by hand sleeps between looks; `complete` wakes it. */
@@ -15,11 +16,20 @@ export const respond: Step = async (context, state) => {
   const intent = markAnswered(state, ready)
   await context.save(intent)
   const told = await forEach(ready, (authorization) => answer(context, authorization))
+  if (!told.ok && told.error.code === 'account_key_changed') return presentAnew(intent, told.error.message)
   if (!told.ok) return afterFailure(context, intent, told.error)
   if (waiting.length > 0) {
     return { state: intent, outcome: { kind: 'wait', untilMs: context.now() + MANUAL_WAIT_MS }, entries: [] }
   }
   return advance(logged(intent, context.now(), 'the CA was told to validate'), 'authorize')
+}
+
+/**
+ * RFC 8555 §8.1: what was published is of a key that the account has no longer. The order at the CA goes on: its
+ * authorizations are read again, with what they ask for by the new key.
+ */
+function presentAnew(state: OrderState, reason: string): StepResult {
+  return { state: { ...forgetOrder(state), ca: state.ca }, outcome: { kind: 'restart', reason }, entries: [] }
 }
 
 function isReleased(context: StepContext, state: OrderState, challengeId: string | undefined): boolean {
@@ -44,7 +54,7 @@ async function answer(
 ): Promise<Result<void, PeerFailure>> {
   if (challenge === null) return ok(undefined)
   if (challenge.answered && !(await stillPending(context, url, challenge.url))) return ok(undefined)
-  const told = await context.acme.respond(challenge.url)
+  const told = await context.acme.respond(challenge.url, challenge.keyAuthorization)
   // Some CAs refuse a second answer (Boulder: "already being validated"): what counts is the authorization's state.
   if (told.ok || told.error.transient || (await stillPending(context, url, challenge.url))) return told
   return ok(undefined)

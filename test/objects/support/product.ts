@@ -13,6 +13,7 @@ import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
 interface TestEnv extends Env {
   readonly TEST_MIGRATIONS: D1Migration[]
   readonly TEST_DIRECTORY_URL: string
+  readonly TEST_PEBBLE_MANAGEMENT_URL: string
   readonly TEST_NAMESERVER: string
   readonly TEST_TSIG_KEY: string
   readonly TEST_TSIG_SECRET: string

@@ -46,8 +46,38 @@ describe('when a failed renewal is tried again', () => {
     [5, 1_440],
     [400, 1_440],
   ])('ok: after %d failures, in %d minutes and up to a tenth more', (failures, minutes) => {
-    const delayMinutes = (retryRenewalMs('cert_a', failures, START) - START) / 60_000
+    const delayMinutes = (retryRenewalMs('cert_a', failures, START + 30 * DAY_MS, START) - START) / 60_000
     expect(delayMinutes).toBeGreaterThanOrEqual(minutes)
     expect(delayMinutes).toBeLessThanOrEqual(minutes * 1.1)
+  })
+
+  it.each([
+    [1, 72, 1],
+    [4, 72, 540],
+    [4, 24, 180],
+    [4, 1, 15],
+    [2, 1, 10],
+    // Too late: once a day, until somebody looks.
+    [9, -1, 1_440],
+  ])(
+    'ok: after %d failures with %d hours left, in %d minutes and up to a tenth more',
+    (failures, hoursLeft, minutes) => {
+      const retryMs = retryRenewalMs('cert_a', failures, START + (hoursLeft * DAY_MS) / 24, START)
+      expect((retryMs - START) / 60_000).toBeGreaterThanOrEqual(minutes)
+      expect((retryMs - START) / 60_000).toBeLessThanOrEqual(minutes * 1.1)
+    },
+  )
+
+  it('ok: what is mended before the end is tried again before the end', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 90 * DAY_MS }), fc.integer({ min: 1, max: 50 }), (leftMs, failures) => {
+        const mendedMs = START + leftMs - 20 * 60_000
+        let tryMs = START
+        for (let failed = failures; tryMs < mendedMs; failed += 1) {
+          tryMs = retryRenewalMs('cert_a', failed, START + leftMs, tryMs)
+        }
+        expect(tryMs).toBeLessThan(Math.max(START + leftMs, START + 1))
+      }),
+    )
   })
 })

@@ -1,0 +1,100 @@
+/**
+ * Revoking an ACME certificate at the CA that issued it (RFC 8555 §7.6). Writes nothing: whoever calls marks the
+ * certificate, in the batch of its event.
+ */
+import { isProblem } from '../acme/acme-error.ts'
+import { CERTIFICATE_AUTHORITIES, type CertificateAuthorityCode } from '../acme/certificate-authorities.ts'
+import type { RevocationReason as ReasonCode, RevocationDone } from '../acme/revocation.ts'
+import type { Actor } from '../core/actor.ts'
+import type { Clock } from '../core/clock.ts'
+import { AppError, invalidField } from '../core/errors.ts'
+import { err, ok, type Result } from '../core/result.ts'
+import { parsePemOf } from '../pki/pem.ts'
+import { REVOCATION_REASONS, type RevocationReason, revocationReasonOf } from '../pki/revocation-reason.ts'
+import type { AcmeAccountRow } from '../store/acme-accounts.ts'
+import { findAcmeAccount } from '../store/acme-accounts.ts'
+import type { CertificateRow } from '../store/certificates.ts'
+import type { Store } from '../store/store.ts'
+import type { AccountObjects, CaRevocation } from './objects.ts'
+import { acmeAppError } from './peer-failure.ts'
+
+export interface RevokeAtCaDependencies {
+  readonly store: Store
+  readonly now: Clock
+  readonly accounts: Pick<AccountObjects, 'revoke'>
+}
+
+/** A certificate's current version, or an earlier one with the certificate's id and account. */
+export type RevocableCertificate = Pick<
+  CertificateRow,
+  'id' | 'acmeAccountId' | 'serialNumber' | 'notAfterMs' | 'leafPem' | 'sealedPrivateKey'
+>
+
+export interface CaRevocationRequest {
+  readonly reason: RevocationReason
+  /** account: in the name of the account that ordered it. certificate: signed with the certificate's own, stored, key. */
+  readonly by: 'account' | 'certificate'
+}
+
+/**
+ * Has the CA revoke a certificate of the actor's tenant. Idempotent: one that the CA counts as revoked is done. The error
+ * is for the caller of the API: `invalid_request` and `conflict` say what to do otherwise and nothing was sent, the others
+ * say what the CA answered.
+ */
+export async function revokeAtCa(
+  { store, now, accounts }: RevokeAtCaDependencies,
+  actor: Actor,
+  certificate: RevocableCertificate,
+  request: CaRevocationRequest,
+): Promise<Result<RevocationDone, AppError>> {
+  const { acmeAccountId } = certificate
+  const account = acmeAccountId === null ? null : await findAcmeAccount(store, actor.tenantId, acmeAccountId)
+  if (account === null) {
+    return err(invalidField('use_acme', 'the certificate did not come by ACME: there is no CA elsewhere to ask'))
+  }
+  if (certificate.notAfterMs <= now()) {
+    return err(new AppError('conflict', 'The certificate has expired: CAs revoke none that have'))
+  }
+  const code = takenReason(account, request.reason)
+  if (!code.ok) return code
+  const signer = signerOf(account, certificate, request.by)
+  if (!signer.ok) return signer
+  const leaf = parsePemOf('CERTIFICATE', certificate.leafPem)
+  const [certificateDer] = leaf.ok ? leaf.value : []
+  if (certificateDer === undefined) throw new Error(`the certificate ${certificate.id} is stored as no PEM`)
+  const revocation = { certificateDer, reason: code.value, by: signer.value }
+  const done = await accounts.revoke(actor.tenantId, account.id, revocation)
+  if (done.ok) return done
+  // RFC 8555 §7.6: a server that does not take the reason answers badRevocationReason.
+  if (isProblem(done.error, 'badRevocationReason')) {
+    return err(invalidField('reason', acmeAppError(done.error, now()).message))
+  }
+  return err(acmeAppError(done.error, now()))
+}
+
+/** The code of a reason that the account's CA lets its subscribers give. */
+function takenReason(account: AcmeAccountRow, reason: RevocationReason): Result<ReasonCode, AppError> {
+  const { name, features } = CERTIFICATE_AUTHORITIES[account.provider as CertificateAuthorityCode]
+  const code = features.revocationReasons.find((each) => each === REVOCATION_REASONS[reason])
+  if (code !== undefined) return ok(code)
+  const taken = features.revocationReasons.map((each) => revocationReasonOf(each)).join(', ')
+  return err(
+    invalidField('reason', `${name} does not take ${reason} of those who order certificates; it takes ${taken}`),
+  )
+}
+
+function signerOf(
+  account: AcmeAccountRow,
+  { id, serialNumber, sealedPrivateKey }: RevocableCertificate,
+  by: CaRevocationRequest['by'],
+): Result<CaRevocation['by'], AppError> {
+  if (by === 'certificate') {
+    if (sealedPrivateKey !== null) return ok({ certificateId: id, serialNumber, sealedPrivateKey })
+    return err(
+      new AppError('conflict', "The certificate's private key is not stored here: revoke it by the account's key"),
+    )
+  }
+  if (account.status === 'active') return ok('account')
+  const other = sealedPrivateKey === null ? '' : "; the certificate's own key can still revoke it"
+  return err(new AppError('conflict', `The ACME account ${account.id} is ${account.status}${other}`))
+}
