@@ -82,9 +82,6 @@ export async function revokeCertificates(
 ): Promise<number> {
   const { store, now } = dependencies
   const nowMs = Math.floor(now() / 1000) * 1000
-  if (input.invalidityDateMs !== null && input.invalidityDateMs > nowMs) {
-    throw invalidField('invalidity_date', 'it is a time in the past: when the certificate stopped being trustworthy')
-  }
   const fresh = versions.filter(({ revokedAtMs }) => revokedAtMs === null)
   const held = input.reason === HOLD ? [] : versions.filter(({ revocationReason }) => revocationReason === HOLD)
   const changed = [...fresh, ...held]

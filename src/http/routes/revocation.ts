@@ -22,6 +22,14 @@ const revokeBody = z
     ca_id: z.string().optional().openapi({ description: 'Where the serial number is ambiguous' }),
     certificate_id: z.string().optional().openapi({ description: 'Every version that is still valid' }),
     reason: reasonField.default('unspecified'),
+    use_acme: z
+      .boolean()
+      .default(false)
+      .openapi({ description: 'Of an ACME certificate: have its CA revoke it, and mark it only when the CA has' }),
+    acme_key: z
+      .enum(['account', 'certificate'])
+      .default('account')
+      .openapi({ description: 'Whose key signs that (RFC 8555 §7.6)' }),
     invalidity_date: z
       .string()
       .max(40)
@@ -56,10 +64,7 @@ const revoke = defineRoute({
     const [version] = versions
     if (version === undefined) throw new Error('nothing to revoke was found, and nobody said so')
     await requireResource(`pki/certificates/${version.certificateId}`)
-    const invalidityDateMs = body.invalidity_date === undefined ? null : parseTime(body.invalidity_date)
-    if (body.invalidity_date !== undefined && invalidityDateMs === null) {
-      throw invalidField('invalidity_date', 'give an RFC 3339 time such as 2026-11-20T12:00:00Z')
-    }
+    const invalidityDateMs = invalidityDateOf(body.invalidity_date, deps.now())
     if (body.use_acme) await revokeEach(deps, actor, versions, { reason: body.reason, by: body.acme_key })
     const count = await revokeCertificates(deps, actor, versions, { reason: body.reason, invalidityDateMs })
     const target = { by: 'serial', serialNumber: version.serialNumber, caId: version.issuerCaId } as const
@@ -74,6 +79,15 @@ const revoke = defineRoute({
     })
   },
 })
+
+/** Checked before a CA is asked. */
+function invalidityDateOf(text: string | undefined, nowMs: number): number | null {
+  if (text === undefined) return null
+  const ms = parseTime(text)
+  if (ms === null) throw invalidField('invalidity_date', 'give an RFC 3339 time such as 2026-11-20T12:00:00Z')
+  if (ms > nowMs) throw invalidField('invalidity_date', 'it is a time in the past: when the certificate lost its trust')
+  return ms
+}
 
 /** At the CA, every version that is not revoked yet. One that the CA has revoked already counts as done, so this can be repeated. */
 async function revokeEach(
