@@ -58,6 +58,7 @@ describe('the application', () => {
       'get /.well-known/acme-challenge/{token}',
       'get /v1/pki/ca/{id}/certificate',
       'get /v1/pki/ca/{id}/crl',
+      'get /v1/pki/ca/{id}/crl/{partition}',
     ]
     expect(open).toEqual(expect.arrayContaining(service))
     expect(open.filter((route) => ![...service, ...published].includes(route))).toEqual([])

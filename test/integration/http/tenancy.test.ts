@@ -20,7 +20,11 @@ let app: TestApp
 /** One of each in another tenant, marked. */
 beforeAll(async () => {
   app = await testApp()
-  await bindings.DB.prepare("INSERT INTO tenants VALUES (?, 'MARKED-other', 'unlimited', 0)").bind(OTHER).run()
+  await bindings.DB.prepare(
+    "INSERT INTO tenants (id, name, plan, created_at_ms) VALUES (?, 'MARKED-other', 'unlimited', 0)",
+  )
+    .bind(OTHER)
+    .run()
   const { store } = app
   const base = { tenantId: OTHER, createdAtMs: 1, updatedAtMs: 1 }
   const outcome = await store.commit({
