@@ -45,6 +45,13 @@ const USAGES_OF: Readonly<Record<RolePolicy['keyType'], readonly KeyUsage[]>> = 
   ed25519: ['digitalSignature', 'nonRepudiation'],
 }
 
+/** Sizes of keys that are made here. */
+const SIZES_OF: Readonly<Record<RolePolicy['keyType'], readonly number[]>> = {
+  rsa: [2048, 3072, 4096],
+  ec: [256, 384, 521],
+  ed25519: [256],
+}
+
 /** The policy with its domains in the form in which they are compared, or everything that is wrong with it. */
 export function checkRolePolicy(policy: RolePolicy): Result<RolePolicy, readonly ErrorDetail[]> {
   const details: ErrorDetail[] = []
@@ -62,6 +69,9 @@ export function checkRolePolicy(policy: RolePolicy): Result<RolePolicy, readonly
   for (const [index, range] of policy.allowedIpRanges.entries()) {
     const parsed = parseIpRange(range)
     if (!parsed.ok) report(`allowed_ip_ranges[${index}]`, parsed.error)
+    else if (isMappedRange(parsed.value)) {
+      report(`allowed_ip_ranges[${index}]`, 'write the range of the IPv4 addresses: mapped ones are held to it')
+    }
   }
   if (policy.allowedIpRanges.length > 0 && !policy.allowIpSans) {
     report('allowed_ip_ranges', 'they say nothing while allow_ip_sans is false')
@@ -73,6 +83,9 @@ export function checkRolePolicy(policy: RolePolicy): Result<RolePolicy, readonly
   if (policy.defaultTtlSeconds > policy.maxTtlSeconds) report('default_ttl', 'is longer than max_ttl')
   if (!policy.serverAuth && !policy.clientAuth) {
     report('server_auth', 'a certificate is for servers, for clients, or for both: allow one')
+  }
+  if (!SIZES_OF[policy.keyType].includes(policy.keyBits)) {
+    report('key_bits', `for ${policy.keyType} it is one of ${SIZES_OF[policy.keyType].join(', ')}`)
   }
   const impossible = (policy.keyUsages ?? []).filter((usage) => !USAGES_OF[policy.keyType].includes(usage))
   for (const usage of impossible)
@@ -89,7 +102,8 @@ export function checkNames(policy: RolePolicy, names: ResolvedNames): string[] {
   })
   if (policy.requireCn && !names.hasCommonName) refusals.push('The role wants a common name (require_cn)')
   const { commonName } = names
-  const isAltName = commonName !== null && names.altNames.some((name) => formatAltName(name) === commonName)
+  const isAltName =
+    commonName !== null && names.altNames.some((name) => name.type !== 'uri' && formatAltName(name) === commonName)
   if (commonName !== null && !isAltName && !policy.allowAnyName) {
     refusals.push(`${commonName}: a common name that is no host name, address or mailbox needs allow_any_name`)
   }
@@ -105,6 +119,8 @@ function refusalOf(policy: RolePolicy, name: AltName): string | null {
     case 'email':
       return emailRefusal(policy, name.value)
     case 'uri':
+      // A star is a character of URIs (RFC 3986 §2.2): in a name it would read as a pattern to whoever compares it loosely.
+      if (name.value.includes('*')) return 'a URI name has no star'
       return isUriAllowed(policy.allowedUriSans, name.value) ? null : 'no pattern of allowed_uri_sans allows it'
   }
 }
@@ -113,8 +129,10 @@ function dnsRefusal(policy: RolePolicy, name: string): string | null {
   const labels = name.split('.')
   const isWildcard = labels[0] === '*'
   if (isWildcard && !policy.allowWildcardCertificates) return 'allow_wildcard_certificates is false'
-  if (isLocalhost(isWildcard ? labels.slice(1) : labels))
-    return policy.allowLocalhost ? null : 'allow_localhost is false'
+  const base = isWildcard ? labels.slice(1) : labels
+  if (isLocalhost(base)) return policy.allowLocalhost ? null : 'allow_localhost is false'
+  // Of the names that this wildcard stands for, one is localhost.localdomain.
+  if (isWildcard && base.join('.') === 'localdomain' && !policy.allowLocalhost) return 'allow_localhost is false'
   if (policy.allowAnyName) return null
   if (policy.allowedDomains.some((pattern) => isAllowedBy(policy, pattern.split('.'), labels))) return null
   return `allowed_domains${policy.allowSubdomains ? '' : ', without allow_subdomains,'} does not allow it`
@@ -144,9 +162,19 @@ const endsWith = (labels: readonly string[], end: readonly string[]): boolean =>
 function ipRefusal(policy: RolePolicy, octets: Uint8Array): string | null {
   if (!policy.allowIpSans) return 'allow_ip_sans is false'
   const ranges = policy.allowedIpRanges.map(requireRange)
-  if (ranges.length === 0 || ranges.some((range) => isInIpRange(octets, range))) return null
+  const held = isMapped(octets) ? octets.subarray(12) : octets
+  if (ranges.length === 0 || ranges.some((range) => isInIpRange(held, range))) return null
   return 'it is in none of allowed_ip_ranges'
 }
+
+const MAPPED: IpRange = {
+  octets: new Uint8Array([...new Array<number>(10).fill(0), 255, 255, 0, 0, 0, 0]),
+  prefixBits: 96,
+}
+
+/** RFC 4291 §2.5.5.2: an IPv4 address in the form of IPv6. It leads where the IPv4 address leads, so it is held to the same ranges. */
+const isMapped = (octets: Uint8Array): boolean => isInIpRange(octets, MAPPED)
+const isMappedRange = ({ octets, prefixBits }: IpRange): boolean => prefixBits >= MAPPED.prefixBits && isMapped(octets)
 
 function requireRange(text: string): IpRange {
   const range = parseIpRange(text)
