@@ -62,12 +62,14 @@ export function resolveNames(
       else
         details.push({
           path: placeOf(paths[type], index),
-          message: `${show(text)}: ${parsed.error}${hint(type, text)}`,
+          message: `${show(text)}: ${parsed.error}${hint(type, text, paths)}`,
         })
-      if (type === 'dns') warnings.push(...conversionOf(text))
+      warnings.push(...conversionOf(type, text))
     }
   }
-  if (requested.commonName !== null) warnings.push(...conversionOf(requested.commonName))
+  if (requested.commonName !== null && common?.altName) {
+    warnings.push(...conversionOf(common.altName.type, requested.commonName))
+  }
   const unique = uniqueAltNames(altNames)
   if (unique.length > MAX_NAMES) {
     details.push({ path: paths.dns, message: `a certificate has at most ${MAX_NAMES} names` })
@@ -108,6 +110,8 @@ interface CommonName {
 /** RFC 9525 §2: relying parties look at alternative names alone, so a common name that is one is written there too. */
 function resolveCommonName(text: string): CommonName {
   if (text.trim() !== text || text === '') return { text: null, error: 'is empty, or starts or ends with a space' }
+  // NUL above all: some readers of a common name end there.
+  if (/[\p{Cc}\p{Cs}]/u.test(text)) return { text: null, error: `${show(text)}: holds a control character` }
   for (const type of ['ip', 'dns', 'email'] as const) {
     const parsed = parseAltName(type, text)
     if (!parsed.ok) continue
@@ -130,16 +134,25 @@ const looksLikeHost = (text: string): boolean => /[.*@]/.test(text) && !/\s/.tes
 const placeOf = (path: string, index: number): string => (path.startsWith('csr_pem') ? path : `${path}[${index}]`)
 
 /** A name in the wrong field is told where it belongs. */
-function hint(type: AltNameType, text: string): string {
-  if (type === 'dns' && parseIpAddress(text) !== null) return ' (it is an IP address: it belongs to the IP names)'
-  if (type === 'dns' && parseAltName('email', text).ok)
-    return ' (it is an e-mail address: it belongs to the e-mail names)'
+function hint(type: AltNameType, text: string, paths: NamePaths): string {
+  if (type !== 'dns') return ''
+  if (parseIpAddress(text) !== null) return ` (it is an IP address: it belongs ${fieldOf(paths, 'ip')})`
+  if (parseAltName('email', text).ok) return ` (it is an e-mail address: it belongs ${fieldOf(paths, 'email')})`
   return ''
 }
 
-function conversionOf(text: string): string[] {
-  const parsed = parseDnsName(text)
-  return parsed.ok && parsed.value.wasConverted ? [`${show(text)} is certified as ${parsed.value.name}`] : []
+/** Where all names stand in one place, as in a CSR, there is no field to name. */
+function fieldOf(paths: NamePaths, type: 'ip' | 'email'): string {
+  if (paths[type] !== paths.dns) return `in ${paths[type]}`
+  return type === 'ip' ? 'to the IP names' : 'to the e-mail names'
+}
+
+/** Host names, and the domains of mailboxes, of which the A-labels are certified. */
+function conversionOf(type: AltNameType, text: string): string[] {
+  const domain = type === 'dns' ? text : type === 'email' ? text.slice(text.lastIndexOf('@') + 1) : null
+  const parsed = domain === null ? null : parseDnsName(domain)
+  if (!parsed?.ok || !parsed.value.wasConverted) return []
+  return [`${show(text)} is certified with ${parsed.value.name}`]
 }
 
 /** Names come from outside: no control characters into messages. */
