@@ -65,7 +65,11 @@ export async function renewAcmeCertificate(
   const stored = certificate.renewalRequest as OrderRequest
   const account = await activeAccount(dependencies.store, actor.tenantId, stored.accountId)
   await requireServed(dependencies, actor, stored)
-  const request = { ...stored, profile: stored.profile ?? account.profile }
+  const request = {
+    ...stored,
+    profile: stored.profile ?? account.profile,
+    notAfterMs: stored.notAfterMs === null ? null : dependencies.now() + lifetimeOf(certificate),
+  }
   const orderId = newId('acmeOrder', dependencies.now())
   const claim = updateCertificate(
     dependencies.store,
@@ -74,6 +78,11 @@ export async function renewAcmeCertificate(
     { openOrderId: null },
   )
   return startOrder(dependencies, actor, request, certificate.id, purpose, [claim], orderId)
+}
+
+/** Whoever asked for an end of the first version asked for its lifetime: that end itself lies behind the next version. */
+function lifetimeOf({ notBeforeMs, notAfterMs }: CertificateRow): number {
+  return notAfterMs - notBeforeMs
 }
 
 /** Everything that can be known to be wrong without asking the CA. */

@@ -56,6 +56,23 @@ describe('renewal by the cron', () => {
     expect(await renewalOrders(id)).toHaveLength(2)
   })
 
+  it('ok: a certificate whose end was asked for is renewed for as long again', async () => {
+    const not_after = new Date(Date.now() + 10 * 86_400_000).toISOString()
+    const order = await untilFinished(await issue('bounded.acme.example', { not_after }), () => scheduler.wait(50))
+    const first = await read(order.certificate_id)
+    await makeDue(order.certificate_id)
+    await sweep()
+    const [renewal] = await renewalOrders(order.certificate_id)
+    const asked = await bindings.DB.prepare('SELECT request FROM acme_orders WHERE id = ?')
+      .bind(renewal.order_id)
+      .first()
+    const { notAfterMs } = JSON.parse(String(asked?.request))
+    const lifetimeMs = Date.parse(first.valid_until) - Date.parse(first.valid_from)
+    expect(Math.abs(notAfterMs - Date.now() - lifetimeMs)).toBeLessThan(60_000)
+    expect(await untilFinished(renewal.order_id, () => scheduler.wait(50))).toMatchObject({ status: 'valid' })
+    expect(await read(order.certificate_id)).toMatchObject({ version: 2 })
+  })
+
   it('ok: auto_renew: false stops it, true begins it again', async () => {
     const id = await dueCertificate('stopped.acme.example')
     expect(await api('PATCH', `/v1/pki/certificates/${id}`, { auto_renew: false })).toMatchObject({

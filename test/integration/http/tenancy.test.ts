@@ -117,6 +117,8 @@ describe('another tenant', () => {
 
   const ITEMS = [
     ['GET', '/v1/pki/acme/accounts/', IDS.account, ''],
+    ['PATCH', '/v1/pki/acme/accounts/', IDS.account, ''],
+    ['POST', '/v1/pki/acme/accounts/', IDS.account, '/rollover'],
     ['DELETE', '/v1/pki/acme/accounts/', IDS.account, ''],
     ['GET', '/v1/pki/acme/orders/', IDS.order, ''],
     ['POST', '/v1/pki/acme/orders/', IDS.order, '/refresh'],
