@@ -28,26 +28,26 @@ export function insertTerms(
   return [statement(store.db.insert(certificateTerms).select(values).onConflictDoNothing())]
 }
 
-/** Takes terms away. */
-export function deleteTerms(
+/**
+ * Puts the terms of those tags in the place of those that the certificate has, as its row says when the batch is written: to
+ * stand before the statement that changes the row. What somebody else has changed since the row was read is not left over.
+ */
+export function replaceTagTerms(
   store: Store,
   certificate: { readonly tenantId: string; readonly id: string },
-  terms: readonly string[],
+  tags: readonly string[],
 ): readonly Statement[] {
-  if (terms.length === 0) return []
-  return [
-    statement(
-      store.db
-        .delete(certificateTerms)
-        .where(
-          and(
-            eq(certificateTerms.tenantId, certificate.tenantId),
-            eq(certificateTerms.certificateId, certificate.id),
-            sql`${certificateTerms.term} IN (SELECT value FROM json_each(${JSON.stringify(terms)}))`,
-          ),
-        ),
-    ),
-  ]
+  const { tenantId, id } = certificate
+  const before = sql`(SELECT 'tag:' || value FROM ${certificates}, json_each(${certificates.tags})
+    WHERE ${certificates.tenantId} = ${tenantId} AND ${certificates.id} = ${id})`
+  const terms = tags.map(tagTerm)
+  const leftOver = and(
+    eq(certificateTerms.tenantId, tenantId),
+    sql`${certificateTerms.term} IN ${before}`,
+    eq(certificateTerms.certificateId, id),
+    sql`${certificateTerms.term} NOT IN (SELECT value FROM json_each(${JSON.stringify(terms)}))`,
+  )
+  return [statement(store.db.delete(certificateTerms).where(leftOver)), ...insertTerms(store, certificate, terms)]
 }
 
 /** The ids of certificates with that term: what the index has, and what it does not have yet. A subquery. */

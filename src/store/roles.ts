@@ -42,13 +42,15 @@ export function deleteRole(store: Store, tenantId: string, name: string): Statem
   return mustChange(store.db.delete(roles).where(isRole({ tenantId, name })))
 }
 
-/** Undoes the batch where the role has changed since it was read. */
-export function demandRole(store: Store, role: Pick<RoleRow, 'tenantId' | 'name' | 'version'>): Statement {
+/** Undoes the batch where the role is not as it was read. A role that was deleted and made anew starts at version 1 again. */
+export function demandRole(store: Store, role: RoleRow): Statement {
   return demand(
     store.db
       .select({ name: roles.name })
       .from(roles)
-      .where(and(isRole(role), eq(roles.version, role.version))),
+      .where(
+        and(isRole(role), eq(roles.version, role.version), eq(roles.caId, role.caId), eq(roles.policy, role.policy)),
+      ),
   )
 }
 

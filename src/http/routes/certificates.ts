@@ -10,7 +10,7 @@ import { renewAcmeCertificate } from '../../orders/issue.ts'
 import { nextRenewalMs } from '../../orders/renewal-time.ts'
 import { parsePemOf } from '../../pki/pem.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
-import { deleteTerms, insertTerms, tagTerm } from '../../store/certificate-terms.ts'
+import { replaceTagTerms } from '../../store/certificate-terms.ts'
 import {
   type CertificateFilter,
   type CertificateRow,
@@ -19,7 +19,6 @@ import {
   listEarlierVersions,
   updateCertificate,
 } from '../../store/certificates.ts'
-import type { Store } from '../../store/store.ts'
 import { json, raw } from '../answer.ts'
 import { certificateSchema, showCertificate } from '../certificate-view.ts'
 import { mustCommit } from '../committed.ts'
@@ -153,8 +152,8 @@ const certificatePatch = defineRoute({
       tenantId: actor.tenantId,
       // The next renewal is reckoned from this version: not to be written over that of a newer one.
       statements: [
+        ...(change.tags === undefined ? [] : replaceTagTerms(deps.store, before, change.tags)),
         updateCertificate(deps.store, before, change, { version: before.version }),
-        ...(change.tags === undefined ? [] : retag(deps.store, before, change.tags)),
       ],
       entries: [
         {
@@ -170,13 +169,6 @@ const certificatePatch = defineRoute({
     return json(200, showCertificate({ ...before, ...change }, deps.now()))
   },
 })
-
-/** The index of tags follows. */
-function retag(store: Store, before: CertificateRow, tags: readonly string[]) {
-  const added = tags.filter((tag) => !before.tags.includes(tag))
-  const removed = before.tags.filter((tag) => !tags.includes(tag))
-  return [...insertTerms(store, before, added.map(tagTerm)), ...deleteTerms(store, before, removed.map(tagTerm))]
-}
 
 function renewalChange(row: CertificateRow, autoRenew: boolean): Partial<CertificateRow> {
   return { autoRenew, nextRenewalAtMs: autoRenew ? nextRenewalMs(row.id, row.notBeforeMs, row.notAfterMs) : null }

@@ -4,7 +4,7 @@ import { findRevocable, type RevocationTarget, revokeCertificates, unholdCertifi
 import type { Actor } from '../../core/actor.ts'
 import { toHex } from '../../core/bytes.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
-import { invalidField } from '../../core/errors.ts'
+import { AppError, invalidField } from '../../core/errors.ts'
 import { type CaRevocationRequest, revokeAtCa } from '../../orders/revoke-at-ca.ts'
 import { formatSerialHex, parseSerial } from '../../pki/serial.ts'
 import { findCertificate } from '../../store/certificates.ts'
@@ -60,13 +60,16 @@ const revoke = defineRoute({
   body: revokeBody,
   responses: { 200: { description: 'It is revoked', schema: revokedSchema } },
   async handler({ body, actor, deps, requireResource }) {
-    const versions = await findRevocable(deps, actor, targetOf(body))
-    const [version] = versions
-    if (version === undefined) throw new Error('nothing to revoke was found, and nobody said so')
-    await requireResource(`pki/certificates/${version.certificateId}`)
     const invalidityDateMs = invalidityDateOf(body.invalidity_date, deps.now())
-    if (body.use_acme) await revokeEach(deps, actor, versions, { reason: body.reason, by: body.acme_key })
-    const count = await revokeCertificates(deps, actor, versions, { reason: body.reason, invalidityDateMs })
+    const { version, count } = await untilSettled(async () => {
+      const versions = await findRevocable(deps, actor, targetOf(body))
+      const [first] = versions
+      if (first === undefined) throw new Error('nothing to revoke was found, and nobody said so')
+      await requireResource(`pki/certificates/${first.certificateId}`)
+      if (body.use_acme) await revokeEach(deps, actor, versions, { reason: body.reason, by: body.acme_key })
+      const changed = revokeCertificates(deps, actor, versions, { reason: body.reason, invalidityDateMs })
+      return { version: first, count: await nullOnConflict(changed) }
+    })
     const target = { by: 'serial', serialNumber: version.serialNumber, caId: version.issuerCaId } as const
     const [after] = await findRevocable(deps, actor, target)
     return json(200, {
@@ -79,6 +82,33 @@ const revoke = defineRoute({
     })
   },
 })
+
+/** Renewals and other revocations that may come between, one after another. */
+const MAX_ATTEMPTS = 5
+
+/**
+ * Where a renewal or another revocation came between, what is there now is revoked: whoever revokes must not be turned away
+ * because of somebody else.
+ */
+async function untilSettled<Value extends { readonly count: number | null }>(
+  attempt: () => Promise<Value>,
+): Promise<Value & { readonly count: number }> {
+  for (let left = MAX_ATTEMPTS; left > 0; left -= 1) {
+    const value = await attempt()
+    const { count } = value
+    if (count !== null) return { ...value, count }
+  }
+  throw new AppError('conflict', 'The certificate is being changed by many at once: try again')
+}
+
+async function nullOnConflict(count: Promise<number>): Promise<number | null> {
+  try {
+    return await count
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'conflict') return null
+    throw error
+  }
+}
 
 /** Checked before a CA is asked. */
 function invalidityDateOf(text: string | undefined, nowMs: number): number | null {

@@ -1,0 +1,203 @@
+/** CAs, roles and certificates for tests of the internal PKI, and commits that tests hold up, by the API alone. */
+import { expect } from 'vitest'
+import { toHex } from '../../../src/core/bytes.ts'
+import { type Crl, crlEntries, parseCrl } from '../../../src/pki/crl.ts'
+import type { Store } from '../../../src/store/store.ts'
+import type { Work } from '../../../src/store/work.ts'
+import { bindings } from './bindings.ts'
+import { type TestAnswer, type TestApp, type TestAppOptions, testApp } from './worker-app.ts'
+
+/** Another name each time: many tests share one database. */
+let names = 0
+export function freshName(base: string): string {
+  names += 1
+  return `${base}-${names}`
+}
+
+/** The body of an answer that has to be one with that status. */
+export function bodyOf(answer: TestAnswer, status = 200): TestAnswer['json'] {
+  expect([answer.status, answer.text]).toEqual([status, expect.any(String)])
+  return answer.json
+}
+
+export interface CaOptions {
+  readonly parent?: string
+  readonly token?: string
+  readonly more?: Readonly<Record<string, unknown>>
+}
+
+/** A CA with an EC key; returns its id. */
+export async function newCa(app: TestApp, { parent, token, more }: CaOptions = {}): Promise<string> {
+  const name = freshName('ca')
+  const answer = await app.request('POST', '/v1/pki/ca', {
+    ...(token === undefined ? {} : { token }),
+    body: {
+      name,
+      common_name: name,
+      ca_type: parent === undefined ? 'root' : 'intermediate',
+      ...(parent === undefined ? {} : { parent_ca_id: parent }),
+      key_type: 'ec',
+      ...more,
+    },
+  })
+  return bodyOf(answer, 201).id as string
+}
+
+/** A role that allows any name; returns its name. */
+export async function newRole(
+  app: TestApp,
+  caId: string,
+  more: Readonly<Record<string, unknown>> = {},
+  token?: string,
+): Promise<string> {
+  const name = freshName('role')
+  const answer = await app.request('POST', '/v1/pki/roles', {
+    ...(token === undefined ? {} : { token }),
+    body: { name, ca_id: caId, allow_any_name: true, ...more },
+  })
+  return bodyOf(answer, 201).name as string
+}
+
+export interface IssuedLeaf {
+  readonly id: string
+  /** Hex of the content octets, as it is stored. */
+  readonly serial: string
+}
+
+export const issue = (
+  app: TestApp,
+  role: string,
+  body: Readonly<Record<string, unknown>> = { common_name: 'www.example.com' },
+): Promise<TestAnswer> => app.request('POST', `/v1/pki/issue/${role}`, { body })
+
+export async function issued(
+  app: TestApp,
+  role: string,
+  body?: Readonly<Record<string, unknown>>,
+): Promise<IssuedLeaf> {
+  const leaf = bodyOf(await issue(app, role, body), 201)
+  return { id: leaf.id as string, serial: hexOf(leaf.serial_number as string) }
+}
+
+/** `1A:2B` as it is stored. */
+export const hexOf = (shown: string): string => shown.replaceAll(':', '').toLowerCase()
+
+export const renew = (app: TestApp, id: string): Promise<TestAnswer> =>
+  app.request('POST', `/v1/pki/certificates/${id}/renew`, { body: {} })
+
+export const revoke = (app: TestApp, id: string, reason = 'superseded'): Promise<TestAnswer> =>
+  app.request('POST', '/v1/pki/revoke', { body: { certificate_id: id, reason } })
+
+export const revokeCa = (app: TestApp, id: string, reason = 'superseded'): Promise<TestAnswer> =>
+  app.request('POST', `/v1/pki/ca/${id}/revoke`, { body: { reason } })
+
+/** The published CRL of a CA. */
+export async function crlOf(app: TestApp, caId: string, part = ''): Promise<Crl> {
+  const answer = await app.request('GET', `/v1/pki/ca/${caId}/crl${part}`, { token: null })
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/pkix-crl'])
+  return parsedCrl(answer.bytes)
+}
+
+export function parsedCrl(der: Uint8Array): Crl {
+  const crl = parseCrl(Uint8Array.from(der))
+  if (!crl.ok) throw new Error(crl.error.message)
+  return crl.value
+}
+
+export const numberOf = (crl: Crl): number => Number.parseInt(toHex(crl.crlNumber ?? new Uint8Array()), 16)
+
+/** Serial numbers in a CRL with the code of their reason (RFC 5280 §5.3.1), sorted. */
+export const linesOf = (crl: Crl): [string, number][] =>
+  Array.from(crlEntries(crl), ({ serialNumber, reasonCode }): [string, number] => [
+    toHex(serialNumber),
+    reasonCode,
+  ]).toSorted(([a], [b]) => (a < b ? -1 : 1))
+
+export const serialsOf = (crl: Crl): string[] => linesOf(crl).map(([serial]) => serial)
+
+/** Rows of a query, as they are stored. */
+export async function rowsOf<Row = Record<string, unknown>>(sql: string, ...values: unknown[]): Promise<Row[]> {
+  const { results } = await bindings.DB.prepare(sql)
+    .bind(...values)
+    .all<Row>()
+  return results
+}
+
+/** How many entries of that event the journal has for a resource. */
+export async function eventsOf(event: string, resource: string): Promise<number> {
+  const [row] = await rowsOf<{ n: number }>(
+    'SELECT count(*) AS n FROM journal WHERE event = ? AND resource = ?',
+    event,
+    resource,
+  )
+  return row?.n ?? 0
+}
+
+/** What a test does with the commits of an app. */
+export interface Commits {
+  /** Runs before each commit: may wait, and may throw in its place. */
+  before: (work: Work) => Promise<void>
+  /** Runs `action` before the first commit that `matches`, which then goes on. Resolves to whether there was one. */
+  once(matches: (work: Work) => boolean, action: () => Promise<unknown>): void
+  /** How often `once` has met its commit. */
+  met: number
+}
+
+export interface WatchedApp {
+  readonly app: TestApp
+  readonly commits: Commits
+}
+
+/** An app whose commits a test can hold up or break. */
+export async function watchedApp(options: Omit<TestAppOptions, 'wrapStore'> = {}): Promise<WatchedApp> {
+  const commits: Commits = {
+    before: async () => undefined,
+    met: 0,
+    once(matches, action) {
+      let isOpen = true
+      commits.before = async (work) => {
+        if (!isOpen || !matches(work)) return
+        isOpen = false
+        commits.met += 1
+        await action()
+      }
+    },
+  }
+  const wrapStore = (store: Store): Store => ({
+    ...store,
+    async commit(work) {
+      await commits.before(work)
+      return store.commit(work)
+    },
+  })
+  return { app: await testApp({ ...options, wrapStore }), commits }
+}
+
+/** A commit with an entry of that event. */
+export const ofEvent =
+  (event: string) =>
+  ({ entries }: Work): boolean =>
+    entries.some((entry) => entry.event === event)
+
+/** A certificate row as it is stored. */
+export interface StoredCertificate {
+  readonly id: string
+  readonly version: number
+  readonly serial_number: string
+  readonly issuer_ca_id: string
+  readonly revoked_at_ms: number | null
+  readonly revocation_reason: string | null
+  readonly tags: string
+}
+
+export const storedCertificate = async (id: string): Promise<StoredCertificate | undefined> =>
+  (await rowsOf<StoredCertificate>('SELECT * FROM certificates WHERE id = ?', id))[0]
+
+/** Certificates, current and earlier, that stand although their CA is revoked: there must be none. */
+export const standingOfRevoked = (): Promise<Record<string, unknown>[]> =>
+  rowsOf(`SELECT c.id AS id FROM certificates c JOIN certificate_authorities ca ON ca.id = c.issuer_ca_id
+      WHERE ca.status = 'revoked' AND c.revoked_at_ms IS NULL
+    UNION ALL SELECT v.certificate_id FROM certificate_versions v JOIN certificate_authorities ca ON ca.id = v.issuer_ca_id
+      WHERE ca.status = 'revoked' AND v.revoked_at_ms IS NULL
+    UNION ALL SELECT below.id FROM certificate_authorities below JOIN certificate_authorities ca ON ca.id = below.parent_ca_id
+      WHERE ca.status = 'revoked' AND below.status = 'active'`)
