@@ -135,7 +135,7 @@ export async function commitNewAuthority(
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
-      ...(parent === null || event === 'ca.imported' ? [] : [demandSigner(store, parent.authority)]),
+      ...(parent === null ? [] : [demandSigner(store, parent.authority)]),
       insertAuthority(store, row),
       insertCaCertificate(store, await caCertificateRow(row, certificate, issuerCaId, 'own', row.createdAtMs)),
       ...more,

@@ -44,6 +44,9 @@ export async function importAuthority(
     throw invalidField('certificate_pem', 'it names itself as its issuer, but its own key did not sign it')
   }
   const parent = isRoot ? null : await findParent(dependencies, actor, certificate)
+  if (parent !== null && parent.authority.status !== 'active') {
+    throw new AppError('policy_violation', `Its issuer, the CA ${parent.authority.name}, is revoked`)
+  }
   if (!isRoot && parent === null && input.chainPem === null) {
     throw invalidField('chain_pem', 'its issuer is not here: give the certificates above it, its issuer first')
   }

@@ -11,9 +11,11 @@ import { exportPkcs8, importPrivateKeyPem, privateKeyMatches } from '../pki/keys
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { describePublicKey } from '../pki/public-key.ts'
 import { formatSerial } from '../pki/serial.ts'
+import { demandSigner } from '../store/authorities.ts'
 import { insertTerms, nameTermsOf, tagTerm } from '../store/certificate-terms.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store/certificates.ts'
-import { findVersionsBySerial } from '../store/issued-versions.ts'
+import { demandUnknown, findVersionsBySerial } from '../store/issued-versions.ts'
+import type { Store } from '../store/store.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { requireChain, requireOne } from './given-certificates.ts'
 import { findParent } from './import-authority.ts'
@@ -50,11 +52,12 @@ export async function importCertificate(
   if (input.caId !== null && issuerCaId !== input.caId) {
     throw invalidField('ca_id', 'that CA did not sign the certificate')
   }
+  if (parent !== null && parent.authority.status !== 'active') {
+    throw new AppError('policy_violation', `Its CA, ${parent.authority.name}, is revoked, and with it the certificate`)
+  }
   const serialNumber = toHex(certificate.serialNumber)
   const leafPem = formatCertificatesPem([certificate.der])
-  const known = await findVersionsBySerial(store, actor.tenantId, serialNumber)
-  const same = known.find((version) => version.leafPem === leafPem)
-  if (same !== undefined) throw new AppError('already_exists', `It is here already, as ${same.certificateId}`)
+  await requireUnknown(store, actor, serialNumber, leafPem)
   const id = newId('certificate', now())
   const names = namesOf((certificate.subjectAltNames ?? []).filter(isAltName))
   const commonName = commonNameOf(certificate.subject)
@@ -89,9 +92,11 @@ export async function importCertificate(
     tags: [...new Set(input.tags)],
     description: input.description,
   }
-  await store.commit({
+  const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
+      ...(parent === null ? [] : [demandSigner(store, parent.authority)]),
+      ...demandUnknown(store, row),
       insertCertificate(store, row),
       ...insertTerms(store, row, [...nameTermsOf(commonName, names), ...row.tags.map(tagTerm)]),
     ],
@@ -110,7 +115,18 @@ export async function importCertificate(
       },
     ],
   })
+  if (outcome.kind !== 'committed') {
+    await requireUnknown(store, actor, serialNumber, leafPem)
+    throw new AppError('conflict', 'Its CA was changed at the same time: look at it and try again')
+  }
   return row
+}
+
+/** Throws `already_exists`. */
+async function requireUnknown(store: Store, actor: Actor, serialNumber: string, leafPem: string): Promise<void> {
+  const known = await findVersionsBySerial(store, actor.tenantId, serialNumber)
+  const same = known.find((version) => version.leafPem === leafPem)
+  if (same !== undefined) throw new AppError('already_exists', `It is here already, as ${same.certificateId}`)
 }
 
 async function requireKey(certificate: Certificate, pem: string): Promise<CryptoKey> {

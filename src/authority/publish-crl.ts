@@ -83,7 +83,8 @@ async function claimNumber(
     if (authority.notAfterMs <= now()) {
       await store.commit({
         tenantId,
-        statements: [updateAuthority(store, authority, { crlDueAtMs: null })],
+        // Unless it was issued anew meanwhile.
+        statements: [updateAuthority(store, authority, { crlDueAtMs: null }, { serialNumber: authority.serialNumber })],
         entries: [],
       })
       return null

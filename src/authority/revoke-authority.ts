@@ -10,6 +10,8 @@ import {
   type AuthorityRow,
   activeBelow,
   type CaCertificateSet,
+  demandActive,
+  demandNoOtherStanding,
   findAuthority,
   idsBelow,
   noteRevocations,
@@ -20,6 +22,7 @@ import {
   updateAuthority,
 } from '../store/authorities.ts'
 import { revokeVersions, standingVersions } from '../store/issued-versions.ts'
+import type { JournalEntry } from '../store/journal.ts'
 import { insertRevocations, partitionOf } from '../store/revocations.ts'
 import type { Statement } from '../store/work.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
@@ -33,47 +36,66 @@ const BATCHES_PER_REQUEST = 10
 /** Batches of one run of the cron, for all tenants. */
 const BATCHES_PER_RUN = 100
 
-/** Revokes the CA. What is below may still be under way when this returns. Throws `not_found`. */
+/** Revokes the CA. What is below may still be under way when this returns. Throws `not_found` and `conflict`. */
 export async function revokeAuthority(
   dependencies: AuthorityDependencies,
   actor: Actor,
   caId: string,
   reason: RevocationReason,
 ): Promise<AuthorityRow> {
+  const { store } = dependencies
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    const authority = await findAuthority(store, actor.tenantId, caId)
+    if (authority === null) throw new AppError('not_found', `There is no CA ${caId}`)
+    // Revoking twice is no error and changes nothing.
+    if (authority.status === 'revoked') return authority
+    if (reason === HOLD)
+      throw invalidField('reason', 'a CA cannot be put on hold: what is below it would be revoked for good')
+    const below = await markRevoked(dependencies, actor, authority, reason)
+    if (below === null) continue
+    if (authority.parentCaId !== null) await publishQuietly(dependencies, actor.tenantId, authority.parentCaId)
+    let batches = BATCHES_PER_REQUEST
+    for (const id of [caId, ...below]) batches = await cascade(dependencies, actor, id, batches)
+    return (await findAuthority(store, actor.tenantId, caId)) ?? authority
+  }
+  throw new AppError('conflict', 'The CA is being changed by many at once: try again')
+}
+
+/** Certificates of CAs that may be made between reading and writing, one after another. */
+const MAX_ATTEMPTS = 10
+
+/** Marks the CA and those below it, and returns their ids; null where something changed meanwhile, and nothing is marked. */
+async function markRevoked(
+  dependencies: AuthorityDependencies,
+  actor: Actor,
+  authority: AuthorityRow,
+  reason: RevocationReason,
+): Promise<readonly string[] | null> {
   const { store, now } = dependencies
-  const authority = await findAuthority(store, actor.tenantId, caId)
-  if (authority === null) throw new AppError('not_found', `There is no CA ${caId}`)
-  // Revoking twice is no error and changes nothing.
-  if (authority.status === 'revoked') return authority
-  if (reason === HOLD)
-    throw invalidField('reason', 'a CA cannot be put on hold: what is below it would be revoked for good')
+  const { id: caId } = authority
   const nowMs = Math.floor(now() / 1000) * 1000
   const below = await idsBelow(store, actor.tenantId, caId)
+  const active = await activeBelow(store, actor.tenantId, caId)
   const own = await revokeLevel(dependencies, authority, { caIds: [caId], issuerCaIds: [] }, reason, nowMs)
   const others = await revokeBelow(dependencies, authority, below, belowReason(reason), nowMs)
   const outcome = await store.commit({
     tenantId: actor.tenantId,
-    statements: [updateAuthority(store, authority, { updatedAtMs: nowMs }, { status: 'active' }), ...own, ...others],
+    statements: [demandActive(store, actor.tenantId, [caId, ...active]), ...own, ...others],
     entries: [
-      {
-        event: 'ca.revoked',
-        actor: actor.tokenId,
-        resource: `pki/ca/${caId}`,
-        detail: { ca_id: caId, name: authority.name, reason, cas_below: below },
-        requestId: actor.requestId,
-      },
+      revokedCaEntry(actor, caId, { name: authority.name, reason, cas_below: below }),
+      ...active.map((id) => revokedCaEntry(actor, id, { reason: belowReason(reason), revoked_with: caId })),
     ],
   })
-  if (outcome.kind !== 'committed') {
-    const current = await findAuthority(store, actor.tenantId, caId)
-    if (current?.status === 'revoked') return current
-    throw new AppError('conflict', 'The CA was changed at the same time: try again')
-  }
-  if (authority.parentCaId !== null) await publishQuietly(dependencies, actor.tenantId, authority.parentCaId)
-  let batches = BATCHES_PER_REQUEST
-  for (const id of [caId, ...below]) batches = await cascade(dependencies, actor, id, batches)
-  return (await findAuthority(store, actor.tenantId, caId)) ?? authority
+  return outcome.kind === 'committed' ? below : null
 }
+
+const revokedCaEntry = (actor: Actor, caId: string, detail: JournalEntry['detail']): JournalEntry => ({
+  event: 'ca.revoked',
+  actor: actor.tokenId,
+  resource: `pki/ca/${caId}`,
+  detail: { ca_id: caId, ...detail },
+  requestId: actor.requestId,
+})
 
 /** Their own keys are not lost: it is their CA that is not to be trusted any more. */
 function belowReason(reason: RevocationReason): RevocationReason {
@@ -121,6 +143,8 @@ async function revokeLevel(
   }
   return [
     revokeAuthorities(store, tenantId, caIds, nowMs, reason),
+    // One that was made since would be marked without its line in a CRL.
+    demandNoOtherStanding(store, tenantId, of, certificates),
     revokeCaCertificates(store, tenantId, of, nowMs, reason),
     ...(lines.length === 0 ? [] : [insertRevocations(store, tenantId, lines)]),
     ...Array.from(issuers, (id) => noteRevocations(store, tenantId, id, nowMs)),
@@ -150,37 +174,12 @@ async function cascade(
     const authority = await findAuthority(store, actor.tenantId, caId)
     if (authority === null || authority.cascadeAfter === null) return left
     left -= 1
-    await revokeStragglers(dependencies, actor, authority)
     const isDone = await cascadePage(dependencies, actor, authority, authority.cascadeAfter)
     if (!isDone) continue
     await publishQuietly(dependencies, actor.tenantId, caId)
     return left
   }
   return left
-}
-
-/** A CA that was made while its parent was being revoked, just before it. From now on there can be no more. */
-async function revokeStragglers(
-  dependencies: AuthorityDependencies,
-  actor: Actor,
-  authority: AuthorityRow,
-): Promise<void> {
-  const { store, now } = dependencies
-  if (authority.cascadeAfter !== '') return
-  const active = await activeBelow(store, authority.tenantId, authority.id)
-  if (active.length === 0) return
-  const reason = belowReason((authority.revocationReason ?? 'unspecified') as RevocationReason)
-  await store.commit({
-    tenantId: authority.tenantId,
-    statements: await revokeBelow(dependencies, authority, active, reason, Math.floor(now() / 1000) * 1000),
-    entries: active.map((id) => ({
-      event: 'ca.revoked',
-      actor: actor.tokenId,
-      resource: `pki/ca/${id}`,
-      detail: { ca_id: id, reason, revoked_with: authority.id },
-      requestId: actor.requestId,
-    })),
-  })
 }
 
 /** One page. True where it was the last one. A conflict, which somebody else's revocation or renewal is, is met again next time. */

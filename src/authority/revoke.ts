@@ -7,7 +7,7 @@ import { formatTime } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import type { RevocationReason } from '../pki/revocation-reason.ts'
 import { formatSerialHex } from '../pki/serial.ts'
-import { findAuthority, findCaCertificatesBySerial, noteRevocations } from '../store/authorities.ts'
+import { demandSigner, findAuthority, findCaCertificatesBySerial, noteRevocations } from '../store/authorities.ts'
 import { findCertificate, listEarlierVersions } from '../store/certificates.ts'
 import {
   currentVersionOf,
@@ -119,14 +119,17 @@ export async function unholdCertificate(
   if (held.length === 0)
     throw new AppError('conflict', 'The certificate is not on hold; no other revocation can be lifted')
   const caIds = new Set(held.flatMap(({ issuerCaId }) => (issuerCaId === null ? [] : [issuerCaId])))
+  const standing: Statement[] = []
   for (const caId of caIds) {
     const authority = await findAuthority(store, actor.tenantId, caId)
     if (authority?.status !== 'active') throw new AppError('conflict', 'Its CA is revoked, and with it the certificate')
+    standing.push(demandSigner(store, authority))
   }
   const places = await placesOf(dependencies, held)
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
+      ...standing,
       ...held.map((version) => releaseVersion(store, version, now())),
       ...places.map((place) => deleteRevocation(store, place)),
       ...Array.from(caIds, (caId) => noteRevocations(store, actor.tenantId, caId, now())),

@@ -72,13 +72,7 @@ export async function activeBelow(store: Store, tenantId: string, id: string): P
   const rows = await store.db
     .select({ id: certificateAuthorities.id })
     .from(certificateAuthorities)
-    .where(
-      and(
-        eq(certificateAuthorities.tenantId, tenantId),
-        inListOf(certificateAuthorities.id, below),
-        eq(certificateAuthorities.status, 'active'),
-      ),
-    )
+    .where(isActiveOf(tenantId, below))
     .all()
   return rows.map((row) => row.id)
 }
@@ -300,6 +294,38 @@ export function findCaCertificatesBySerial(
     .all()
 }
 
+/** Undoes the batch where there are more of these than the known ones: one was made since they were read. */
+export function demandNoOtherStanding(
+  store: Store,
+  tenantId: string,
+  of: CaCertificateSet,
+  known: readonly CaCertificateRow[],
+): Statement {
+  const keys = JSON.stringify(known.map(({ caId, serialNumber }) => [caId, serialNumber]))
+  const isOther = sql`(${caCertificates.caId}, ${caCertificates.serialNumber}) NOT IN
+    (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${keys}))`
+  const count = sql<number>`count(*)`
+  return demand(
+    store.db
+      .select({ count })
+      .from(caCertificates)
+      .where(and(isStanding(tenantId, of), isOther))
+      .having(eq(count, 0)),
+  )
+}
+
+/** Undoes the batch where one of those CAs is not active any more. */
+export function demandActive(store: Store, tenantId: string, caIds: readonly string[]): Statement {
+  const count = sql<number>`count(*)`
+  return demand(
+    store.db
+      .select({ count })
+      .from(certificateAuthorities)
+      .where(isActiveOf(tenantId, caIds))
+      .having(eq(count, caIds.length)),
+  )
+}
+
 /** Marks them. */
 export function revokeCaCertificates(
   store: Store,
@@ -325,15 +351,16 @@ export function revokeAuthorities(
     store.db
       .update(certificateAuthorities)
       .set({ status: 'revoked', revokedAtMs, revocationReason: reason, cascadeAfter: '', updatedAtMs: revokedAtMs })
-      .where(
-        and(
-          eq(certificateAuthorities.tenantId, tenantId),
-          inListOf(certificateAuthorities.id, caIds),
-          eq(certificateAuthorities.status, 'active'),
-        ),
-      ),
+      .where(isActiveOf(tenantId, caIds)),
   )
 }
+
+const isActiveOf = (tenantId: string, caIds: readonly string[]): SQL | undefined =>
+  and(
+    eq(certificateAuthorities.tenantId, tenantId),
+    inListOf(certificateAuthorities.id, caIds),
+    eq(certificateAuthorities.status, 'active'),
+  )
 
 /** `column IN (…)` with one bound parameter, however long the list: D1 binds at most a hundred. */
 function inListOf(column: SQLiteColumn, ids: readonly string[]): SQL {

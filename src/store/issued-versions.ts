@@ -39,6 +39,18 @@ export async function findVersionsBySerial(
   return [...current.map(currentVersionOf), ...earlier.map(earlierVersionOf)]
 }
 
+/** Undoes the batch where that very certificate is here already. */
+export function demandUnknown(
+  store: Store,
+  { tenantId, serialNumber, leafPem }: Pick<IssuedVersion, 'tenantId' | 'serialNumber' | 'leafPem'>,
+): readonly Statement[] {
+  const count = sql<number>`count(*)`
+  return [certificates, certificateVersions].map((table) => {
+    const isSame = and(eq(table.tenantId, tenantId), eq(table.serialNumber, serialNumber), eq(table.leafPem, leafPem))
+    return demand(store.db.select({ count }).from(table).where(isSame).having(eq(count, 0)))
+  })
+}
+
 export const currentVersionOf = (row: CertificateRow): IssuedVersion => ({
   ...row,
   certificateId: row.id,

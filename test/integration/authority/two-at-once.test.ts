@@ -4,6 +4,7 @@ import { toHex } from '../../../src/core/bytes.ts'
 import { importPrivateKeyPem } from '../../../src/pki/keys.ts'
 import {
   bodyOf,
+  codeOf,
   crlOf,
   eventsOf,
   issue,
@@ -11,7 +12,8 @@ import {
   linesOf,
   newCa,
   newRole,
-  ofEvent,
+  type Overtaken,
+  racer,
   renew,
   revoke,
   rowsOf,
@@ -20,37 +22,21 @@ import {
   type WatchedApp,
   watchedApp,
 } from '../support/pki-world.ts'
-import { type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
+import { type TestApp, testApp } from '../support/worker-app.ts'
 
 let first: WatchedApp
 let second: TestApp
+let overtaken: Overtaken
 let caId: string
 let role: string
 
 beforeAll(async () => {
   first = await watchedApp()
   second = await testApp()
+  overtaken = racer(first, second)
   caId = await newCa(second)
   role = await newRole(second, caId, { store_private_keys: true })
 })
-
-/** `slow` comes to its commit with that event, then `quick` runs as a whole, then `slow` goes on. */
-async function overtaken(
-  event: string,
-  slow: (app: TestApp) => Promise<TestAnswer>,
-  quick: (app: TestApp) => Promise<TestAnswer>,
-): Promise<[TestAnswer, TestAnswer]> {
-  const quicks: TestAnswer[] = []
-  const { met } = first.commits
-  first.commits.once(ofEvent(event), async () => {
-    quicks.push(await quick(second))
-  })
-  const slowAnswer = await slow(first.app)
-  const [quickAnswer] = quicks
-  expect(first.commits.met).toBe(met + 1)
-  if (quickAnswer === undefined) throw new Error('it was never overtaken')
-  return [slowAnswer, quickAnswer]
-}
 
 async function newCsr(isApproved = true): Promise<string> {
   const body = { subject: { common_name: 'www.example.com' }, san_dns: ['www.example.com'] }
@@ -69,8 +55,6 @@ async function publicKeyOf(pem: string): Promise<string> {
   if (!pair.ok) throw new Error(pair.error.message)
   return toHex(pair.value.spkiDer)
 }
-
-const codeOf = ({ json }: TestAnswer): string => json.error.code as string
 
 describe('a request', () => {
   it('fail: signed twice gives one certificate', async () => {

@@ -1,6 +1,8 @@
 /** CAs, roles and certificates for tests of the internal PKI, and commits that tests hold up, by the API alone. */
 import { expect } from 'vitest'
 import { toHex } from '../../../src/core/bytes.ts'
+import { createLog } from '../../../src/core/log.ts'
+import { maintainPki } from '../../../src/cron/maintain-pki.ts'
 import { type Crl, crlEntries, parseCrl } from '../../../src/pki/crl.ts'
 import type { Store } from '../../../src/store/store.ts'
 import type { Work } from '../../../src/store/work.ts'
@@ -137,10 +139,8 @@ export async function eventsOf(event: string, resource: string): Promise<number>
 export interface Commits {
   /** Runs before each commit: may wait, and may throw in its place. */
   before: (work: Work) => Promise<void>
-  /** Runs `action` before the first commit that `matches`, which then goes on. Resolves to whether there was one. */
+  /** Runs `action` before the first commit that `matches`, which then goes on. */
   once(matches: (work: Work) => boolean, action: () => Promise<unknown>): void
-  /** How often `once` has met its commit. */
-  met: number
 }
 
 export interface WatchedApp {
@@ -152,13 +152,11 @@ export interface WatchedApp {
 export async function watchedApp(options: Omit<TestAppOptions, 'wrapStore'> = {}): Promise<WatchedApp> {
   const commits: Commits = {
     before: async () => undefined,
-    met: 0,
     once(matches, action) {
       let isOpen = true
       commits.before = async (work) => {
         if (!isOpen || !matches(work)) return
         isOpen = false
-        commits.met += 1
         await action()
       }
     },
@@ -201,3 +199,30 @@ export const standingOfRevoked = (): Promise<Record<string, unknown>[]> =>
       WHERE ca.status = 'revoked' AND v.revoked_at_ms IS NULL
     UNION ALL SELECT below.id FROM certificate_authorities below JOIN certificate_authorities ca ON ca.id = below.parent_ca_id
       WHERE ca.status = 'revoked' AND below.status = 'active'`)
+
+/** What the cron does for the internal PKI every few minutes. Its log lines go to the app's. */
+export const maintain = (app: TestApp): Promise<void> =>
+  maintainPki({ ...app.deps, log: createLog((_level, line) => app.logLines.push(line)) })
+
+/** A race of two requests: see `racer`. */
+export type Overtaken = (
+  event: string,
+  slow: (app: TestApp) => Promise<TestAnswer>,
+  quick: (app: TestApp) => Promise<TestAnswer>,
+) => Promise<[TestAnswer, TestAnswer]>
+
+/** `slow` comes to its commit with that event, then `quick` runs as a whole in another app, then `slow` goes on. */
+export function racer({ app, commits }: WatchedApp, other: TestApp): Overtaken {
+  return async (event, slow, quick) => {
+    const quicks: TestAnswer[] = []
+    commits.once(ofEvent(event), async () => {
+      quicks.push(await quick(other))
+    })
+    const slowAnswer = await slow(app)
+    const [quickAnswer] = quicks
+    if (quickAnswer === undefined) throw new Error(`it came to no ${event}: ${slowAnswer.text}`)
+    return [slowAnswer, quickAnswer]
+  }
+}
+
+export const codeOf = ({ json }: TestAnswer): string => json?.error?.code as string
