@@ -8,7 +8,10 @@ import { type CertificateNames, certificates, certificateTerms, tenants } from '
 import type { Store } from './store.ts'
 import { type Statement, statement } from './work.ts'
 
-export const nameTerm = (name: string): string => `name:${name.toLowerCase()}`
+/** As SQLite's `lower()` does it, which the index is made with: of other letters, none has two cases. */
+export const lowerAscii = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+
+export const nameTerm = (name: string): string => `name:${lowerAscii(name)}`
 export const tagTerm = (tag: string): string => `tag:${tag}`
 
 /** The terms of a certificate's names. */
@@ -93,11 +96,17 @@ export async function indexTerms(store: Store, tenantId: string, through: string
     .orderBy(certificates.id)
     .limit(MAX_INDEXED_PER_CALL)
     .all()
-  const first = rows[0]?.id
   const last = rows.at(-1)?.id
-  if (first === undefined || last === undefined) return 0
-  const terms = sql`SELECT ${certificates.tenantId}, term.value, ${certificates.id} FROM ${certificates}, ${TERMS_OF_ROW} AS term
-    WHERE ${certificates.tenantId} = ${tenantId} AND ${certificates.id} BETWEEN ${first} AND ${last}`
+  if (last === undefined) return 0
+  const isIn = sql`${certificates.tenantId} = ${tenantId} AND ${certificates.id} <= ${last}
+    AND ${certificates.id} > (SELECT ${tenants.termsThrough} FROM ${tenants} WHERE ${tenants.id} = ${tenantId})`
+  // Not TERMS_OF_ROW: of what stands in FROM, only functions see the row beside them.
+  const terms = sql`SELECT ${certificates.tenantId}, 'name:' || lower(each.value), ${certificates.id}
+      FROM ${certificates}, json_each(json_array('dns', 'ip', 'email', 'uri')) AS kind,
+        json_each(${certificates.names}, '$.' || kind.value) AS each
+      WHERE ${isIn}
+    UNION SELECT ${certificates.tenantId}, 'name:' || lower(${certificates.commonName}), ${certificates.id}
+      FROM ${certificates} WHERE ${isIn} AND ${certificates.commonName} IS NOT NULL`
   // Both can be done twice at once: terms that are there stay, and the mark only rises.
   await store.db.batch([
     store.db.insert(certificateTerms).select(terms).onConflictDoNothing(),

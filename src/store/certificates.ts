@@ -1,7 +1,7 @@
 /** Managed certificates and their versions: one model for internal, ACME and imported certificates. */
 import { and, desc, eq, isNotNull, isNull, lt, lte, type SQL, sql } from 'drizzle-orm'
 import type { Bytes } from '../core/bytes.ts'
-import { idsWithTerm, nameTerm, tagTerm } from './certificate-terms.ts'
+import { idsWithTerm, lowerAscii, nameTerm, tagTerm } from './certificate-terms.ts'
 import type { SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { certificates, certificateVersions } from './schema.ts'
@@ -87,8 +87,8 @@ function termFilter(tenantId: string, { commonName, san, tag }: CertificateFilte
   return and(
     commonName === null
       ? undefined
-      : and(idIn(nameTerm(commonName)), eq(sql`lower(${certificates.commonName})`, commonName.toLowerCase())),
-    san === null ? undefined : and(idIn(nameTerm(san)), hasName(san.toLowerCase())),
+      : and(idIn(nameTerm(commonName)), eq(sql`lower(${certificates.commonName})`, lowerAscii(commonName))),
+    san === null ? undefined : and(idIn(nameTerm(san)), hasName(lowerAscii(san))),
     tag === null ? undefined : idIn(tagTerm(tag)),
   )
 }
