@@ -151,14 +151,25 @@ async function revokeLevel(
   ]
 }
 
-/** Goes on with every cascade that is open. Returns how many batches were written. */
-export async function resumeCascades(dependencies: AuthorityDependencies): Promise<number> {
+export interface ResumedCascades {
+  /** Batches that were written. */
+  readonly batches: number
+  readonly failures: readonly { readonly caId: string; readonly error: unknown }[]
+}
+
+/** Goes on with every cascade that is open. One that fails keeps no other one from going on. */
+export async function resumeCascades(dependencies: AuthorityDependencies): Promise<ResumedCascades> {
+  const failures: { readonly caId: string; readonly error: unknown }[] = []
   let batches = BATCHES_PER_RUN
   for (const { tenantId, id } of await openCascades(dependencies.store, BATCHES_PER_RUN)) {
     if (batches === 0) break
-    batches = await cascade(dependencies, systemActor(tenantId), id, batches)
+    try {
+      batches = await cascade(dependencies, systemActor(tenantId), id, batches)
+    } catch (error) {
+      failures.push({ caId: id, error })
+    }
   }
-  return BATCHES_PER_RUN - batches
+  return { batches: BATCHES_PER_RUN - batches, failures }
 }
 
 /** Revokes what a revoked CA has issued, in at most so many batches, and publishes its CRL at the end. Returns how many are left. */

@@ -15,7 +15,10 @@ const MAX_TENANTS = 20
 const SETTLED_MS = 120_000
 
 export async function maintainPki(dependencies: CronDependencies): Promise<void> {
-  const batches = await resumeCascades(dependencies)
+  const { batches, failures } = await resumeCascades(dependencies)
+  for (const { caId, error } of failures) {
+    dependencies.log.error('cascade_failed', { ca_id: caId, error: messageOf(error) })
+  }
   const { published, failed } = await publishDueCrls(dependencies)
   const indexed = await indexNames(dependencies)
   if (batches + published + failed + indexed > 0) {
@@ -38,11 +41,13 @@ async function publishDueCrls(dependencies: CronDependencies): Promise<{ publish
       published += 1
     } catch (error) {
       failed += 1
-      dependencies.log.error('crl_failed', { ca_id: id, error: error instanceof Error ? error.message : String(error) })
+      dependencies.log.error('crl_failed', { ca_id: id, error: messageOf(error) })
     }
   }
   return { published, failed }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 async function indexNames({ store, now }: CronDependencies): Promise<number> {
   const through = newId('certificate', now() - SETTLED_MS)
