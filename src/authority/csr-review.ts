@@ -100,10 +100,13 @@ function subjectRefusals({ subject }: Csr): string[] {
 }
 
 function leftOut({ extensions }: Csr): string[] {
-  return extensions
-    .filter(({ oid, critical }) => !critical && oid !== EXTENSION.subjectAltName && oid !== EXTENSION.basicConstraints)
-    .filter(({ oid }) => !OF_AUTHORITIES.includes(oid))
-    .map(({ oid }) => `The extension ${nameOf(EXTENSION, oid)} of the CSR is not copied: it follows from the role`)
+  return (
+    extensions
+      .filter(({ oid }) => oid !== EXTENSION.subjectAltName && oid !== EXTENSION.basicConstraints)
+      // Refused above.
+      .filter(({ oid, critical }) => !OF_AUTHORITIES.includes(oid) && (!critical || READ.includes(oid)))
+      .map(({ oid }) => `The extension ${nameOf(EXTENSION, oid)} of the CSR is not copied: it follows from the role`)
+  )
 }
 
 function subjectWarnings({ subject }: Csr): string[] {

@@ -69,7 +69,7 @@ export interface Issued {
 export function issueUnderRole(dependencies: AuthorityDependencies, actor: Actor, input: IssueInput): Promise<Issued> {
   return withRole(dependencies, actor, input.roleName, async ({ role, policy, signer }) => {
     const names = requireNames(input.names, ISSUE_PATHS)
-    requireAllowed(policy, names)
+    requireAllowed(policy, names, (name) => placeOf(input.names, name))
     const times = requireTimes(dependencies, policy, signer, input.ttlSeconds)
     const pair = await generateKeyPair(keySpecOf(policy))
     const issued = await signAndStore(dependencies, actor, {
@@ -103,7 +103,7 @@ export async function signUnderRole(
       input.names === null
         ? requireNames(requested, CSR_PATHS)
         : requireNames({ ...input.names, commonName: requested.commonName }, SAN_PATHS)
-    requireAllowed(policy, names)
+    requireAllowed(policy, names, input.names === null ? 'csr_pem' : 'san')
     const times = requireTimes(dependencies, policy, signer, input.ttlSeconds)
     return signAndStore(dependencies, actor, {
       role,
@@ -163,10 +163,28 @@ export async function roleContext(store: Store, tenantId: string, name: string, 
   return { role, policy: role.policy as RolePolicy, signer }
 }
 
-/** Throws `policy_violation` for names that the role does not allow. */
-export function requireAllowed(policy: RolePolicy, names: ResolvedNames): void {
+/** Throws `policy_violation` for names that the role does not allow; `path` says where such a name was given. */
+export function requireAllowed(
+  policy: RolePolicy,
+  names: ResolvedNames,
+  path: string | ((name: string) => string),
+): void {
   const refusals = checkNames(policy, names)
-  if (refusals.length > 0) throw violation(refusals, 'common_name')
+  if (refusals.length === 0) return
+  const pathOf = (refusal: string): string =>
+    typeof path === 'string' ? path : path(refusal.slice(0, Math.max(0, refusal.indexOf(': '))))
+  throw new AppError('policy_violation', refusals.join('; '), {
+    details: refusals.map((message) => ({ path: pathOf(message), message })),
+  })
+}
+
+/** Where a name stands in the body of `issue`. */
+function placeOf(names: RequestedNames, name: string): string {
+  for (const type of ['dns', 'ip', 'email', 'uri'] as const) {
+    const index = names[type].findIndex((each) => each.toLowerCase() === name.toLowerCase())
+    if (index >= 0) return `${ISSUE_PATHS[type]}[${index}]`
+  }
+  return ISSUE_PATHS.commonName
 }
 
 function violation(refusals: readonly string[], path: string): AppError {

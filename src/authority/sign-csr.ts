@@ -48,7 +48,7 @@ export async function signApprovedCsr(
   const names =
     input.names === null
       ? requireNames(namesOfCsr(csr), CSR_PATHS)
-      : requireNames({ ...input.names, commonName: null }, SAN_PATHS)
+      : requireNames({ ...input.names, commonName: commonNameOf(csr.subject) }, SAN_PATHS)
   const signer = await requireSigner(store, actor.tenantId, input.caId, true)
   const nowMs = Math.floor(now() / 1000) * 1000
   const wantedMs = nowMs + (input.validityDays ?? DEFAULT_DAYS) * DAY_MS

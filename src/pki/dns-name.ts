@@ -70,7 +70,9 @@ function checkLabels(name: string): Result<void, string> {
     }
   }
   // RFC 1123 §2.1: a dotted quad can be told from a name because the highest label is alphabetic.
-  if (/^\d+$/.test(labels.at(-1) as string)) return err('a DNS name must not end in a number; is it an IP address?')
+  // URL parsers read hexadecimal ones as addresses too (0x7f.1).
+  if (/^(\d+|0x[0-9a-f]*)$/.test(labels.at(-1) as string))
+    return err('a DNS name must not end in a number; is it an IP address?')
   return ok(undefined)
 }
 
