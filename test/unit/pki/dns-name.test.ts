@@ -46,6 +46,7 @@ describe('parseDnsName', () => {
     ['254 characters', `${label63}.${label63}.${label63}.${'b'.repeat(62)}`, '253'],
     ['an IP address', '192.0.2.1', 'IP address'],
     ['a name that ends in a number', 'example.1', 'IP address'],
+    ['a name that ends in a hexadecimal number', '0x7f.0.0.0x1', 'IP address'],
     ['a port', 'example.com:443', 'letters'],
     ['a path', 'example.com/x', 'letters'],
     ['a user', 'user@example.com', 'letters'],
