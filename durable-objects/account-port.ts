@@ -10,6 +10,7 @@ export function accountPort(env: Env, tenantId: string, accountId: string): Acme
   const object = stubOf(env, key)
   return {
     newOrder: (order) => object.newOrder(key, order),
+    settle: (orderId, end) => object.settle(key, orderId, end),
     order: (url) => object.order(key, url),
     authorization: (url) => object.authorization(key, url),
     respond: (url) => object.respond(key, url),
@@ -21,9 +22,35 @@ export function accountPort(env: Env, tenantId: string, accountId: string): Acme
 
 /** What the API asks of it. */
 export function accountObjects(env: Env): AccountObjects {
+  const objectOf = (tenantId: string, accountId: string) => {
+    const key = { tenantId, accountId }
+    return { key, object: stubOf(env, key) }
+  }
   return {
-    register: (tenantId, accountId, eab) => stubOf(env, { tenantId, accountId }).register({ tenantId, accountId }, eab),
-    deactivate: (tenantId, accountId) => stubOf(env, { tenantId, accountId }).deactivate({ tenantId, accountId }),
+    register(tenantId, accountId, eab) {
+      const { key, object } = objectOf(tenantId, accountId)
+      return object.register(key, eab)
+    },
+    deactivate(tenantId, accountId) {
+      const { key, object } = objectOf(tenantId, accountId)
+      return object.deactivate(key)
+    },
+    reserve(tenantId, accountId, orderId, domains) {
+      const { key, object } = objectOf(tenantId, accountId)
+      return object.reserve(key, orderId, domains)
+    },
+    outlook(tenantId, accountId, domains) {
+      const { key, object } = objectOf(tenantId, accountId)
+      return object.outlook(key, domains)
+    },
+    limits(tenantId, accountId, domain) {
+      const { key, object } = objectOf(tenantId, accountId)
+      return object.limits(key, domain)
+    },
+    identity(tenantId, accountId) {
+      const { key, object } = objectOf(tenantId, accountId)
+      return object.identity(key)
+    },
   }
 }
 

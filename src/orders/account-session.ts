@@ -2,7 +2,9 @@
  * An account's dealings with its CA: one client with its key, nonces and directory, for as long as the object lives.
  * Used by the `acme-account` object alone, so that nonces are never shared (RFC 8555 §6.5).
  */
+import type { CertificateAuthorityCode, Environment } from '../acme/certificate-authorities.ts'
 import { type AcmeClient, type AcmeClientOptions, createAcmeClient } from '../acme/client.ts'
+import { type RateLimit, rateLimitsOf } from '../acme/rate-limits.ts'
 import { importSigningKey } from '../acme/signing-key.ts'
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
@@ -19,6 +21,8 @@ export interface SessionDependencies {
 export interface AccountSession {
   readonly client: AcmeClient
   readonly email: string | null
+  /** What the CA has published of its limits. */
+  readonly limits: readonly RateLimit[]
 }
 
 /** Opens the session of an account that D1 has. Throws where it has none: objects are only named for accounts. */
@@ -39,5 +43,10 @@ export async function openAccountSession(
     now,
     allowPrivateTargets: settings.allowPrivateTargets,
   }
-  return { client: createAcmeClient(options), email: row.email }
+  const limits = rateLimitsOf({
+    provider: row.provider as CertificateAuthorityCode,
+    environment: row.environment as Environment,
+    directoryUrl: row.directoryUrl,
+  })
+  return { client: createAcmeClient(options), email: row.email, limits }
 }

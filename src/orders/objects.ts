@@ -1,6 +1,9 @@
 /** The Durable Objects, as the use cases see them. */
 import type { AcmeError } from '../acme/acme-error.ts'
+import type { DirectoryMeta } from '../acme/directory.ts'
 import type { Result } from '../core/result.ts'
+import type { BudgetVerdict } from './budget.ts'
+import type { BudgetReport } from './budget-report.ts'
 import type { OrderProgress } from './order-report.ts'
 
 /** Running orders. */
@@ -28,4 +31,18 @@ export interface AccountObjects {
   register(tenantId: string, accountId: string, eab: EabCredentials | null): Promise<Result<string, AcmeError>>
   /** RFC 8555 §7.3.6. */
   deactivate(tenantId: string, accountId: string): Promise<Result<void, AcmeError>>
+  /** A token of the CA's limits for a new certificate; kept for the order for some minutes, where there is one. */
+  reserve(tenantId: string, accountId: string, orderId: string, domains: readonly string[]): Promise<BudgetVerdict>
+  /** May a new certificate be ordered now? Keeps nothing. */
+  outlook(tenantId: string, accountId: string, domains: readonly string[]): Promise<BudgetVerdict>
+  /** What is left of each limit; with `domain` of those that count for it. */
+  limits(tenantId: string, accountId: string, domain: string | null): Promise<BudgetReport>
+  /** What the CA's directory says of the CA, and who the account is to it. */
+  identity(tenantId: string, accountId: string): Promise<Result<AccountIdentity, AcmeError>>
+}
+
+export interface AccountIdentity {
+  readonly meta: Pick<DirectoryMeta, 'caaIdentities' | 'accountHashPrefix' | 'issuerDomainNames'>
+  /** RFC 7638 thumbprint of the account key, base64url. */
+  readonly thumbprint: string
 }
