@@ -69,7 +69,8 @@ export class AcmeAccount extends DurableObject<Env> {
 
   async identity(key: AccountKey): Promise<Result<AccountIdentity, AcmeError>> {
     const { client } = await this.#open(key)
-    const directory = await client.directory()
+    // Read anew, since whether the CA answers is part of the question.
+    const directory = await client.directory({ refresh: true })
     if (!directory.ok) return directory
     const { caaIdentities, accountHashPrefix, issuerDomainNames } = directory.value.meta
     return ok({ meta: { caaIdentities, accountHashPrefix, issuerDomainNames }, thumbprint: client.thumbprint() })

@@ -93,11 +93,18 @@ export async function renewAcmeCertificate(
 }
 
 /** Everything that can be known to be wrong without asking the CA. */
-export async function checkRequest(
-  dependencies: IssueDependencies,
+async function checkRequest(dependencies: IssueDependencies, actor: Actor, input: IssueInput): Promise<OrderRequest> {
+  const { request } = await readRequest(dependencies, actor, input)
+  await requireServed(dependencies, actor, request)
+  return request
+}
+
+/** What can be known to be wrong from the request and the account alone. */
+export async function readRequest(
+  dependencies: Pick<IssueDependencies, 'store' | 'now'>,
   actor: Actor,
   input: IssueInput,
-): Promise<OrderRequest> {
+): Promise<{ readonly account: AcmeAccountRow; readonly request: OrderRequest }> {
   const account = await activeAccount(dependencies.store, actor.tenantId, input.accountId)
   const domains = checkOrderNames(input.domains, input.challengeType, isPublicCa(account))
   if (!domains.ok) {
@@ -124,8 +131,7 @@ export async function checkRequest(
     const message = 'tls-alpn-01 needs a responder on port 443 of the host: set solver to "manual"'
     throw invalidField('challenge_type', message)
   }
-  await requireServed(dependencies, actor, request)
-  return request
+  return { account, request }
 }
 
 /** Does the account belong to a CA of the public web? One at another address is its operator's to know. */
