@@ -12,7 +12,6 @@ import { type LookupContext, type PreferredServers, sourcesFor } from '../dns/dn
 import { lookupFirst } from '../dns/lookup.ts'
 import { TYPE } from '../dns/wire/codes.ts'
 import type { BudgetVerdict } from './budget.ts'
-import type { AccountIdentity } from './objects.ts'
 
 /** ok: nothing in the way. warning: worth a look. error: the order would fail. unknown: it could not be found out. */
 export const CHECK_STATUSES = ['ok', 'warning', 'error', 'unknown'] as const
@@ -22,6 +21,11 @@ export interface Check {
   readonly status: CheckStatus
   /** One plain sentence. */
   readonly message: string
+}
+
+export const OUT_OF_TIME: Check = {
+  status: 'unknown',
+  message: 'there was no time left to look: ask for fewer names at once',
 }
 
 export interface CaaCheck extends Check {
@@ -138,6 +142,7 @@ export async function checkHttp(http: HttpClient, name: string, signal: AbortSig
     }
     return { ...base, status: 'ok', message: `port 80 answers, with HTTP ${status}` }
   }
+  if (signal.aborted) return { ...OUT_OF_TIME, url, httpStatus: null }
   const { reason, message } = answer.error
   switch (reason) {
     case 'too_large':
@@ -159,9 +164,4 @@ export function budgetCheck(verdict: BudgetVerdict): BudgetCheck {
   }
   const { message, limit, notBeforeMs } = verdict
   return { status: 'error', message, allowed: false, limit, nextAvailableAtMs: notBeforeMs }
-}
-
-/** Who the account is in a persistent record; null while the CA has given it no address. */
-export function persistAccount(accountUrl: string | null, identity: AccountIdentity | null): PersistAccount | null {
-  return accountUrl === null || identity === null ? null : { accountUrl, thumbprint: identity.thumbprint }
 }

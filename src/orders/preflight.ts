@@ -2,10 +2,12 @@
  * Would an order go through? Looks at everything outside that can be looked at beforehand. Orders nothing and writes
  * nothing; a check that cannot be made says so, and the others go on.
  */
-import { describeAcmeError } from '../acme/acme-error.ts'
+import { type AcmeError, describeAcmeError } from '../acme/acme-error.ts'
 import { CERTIFICATE_AUTHORITIES, type CertificateAuthorityCode } from '../acme/certificate-authorities.ts'
 import { dns01RecordName } from '../acme/challenge.ts'
+import type { PersistAccount } from '../acme/dns-persist.ts'
 import type { Actor } from '../core/actor.ts'
+import type { Result } from '../core/result.ts'
 import { mapBounded } from '../dns/map-bounded.ts'
 import type { AcmeAccountRow } from '../store/acme-accounts.ts'
 import type { DnsProviderRow } from '../store/dns-providers.ts'
@@ -24,7 +26,7 @@ import {
   checkHttp,
   checkPersistentRecord,
   type HttpCheck,
-  persistAccount,
+  OUT_OF_TIME,
   type RecordCheck,
 } from './preflight-checks.ts'
 import type { OpenedProvider } from './provider-config.ts'
@@ -83,9 +85,10 @@ export async function preflight(
 ): Promise<PreflightReport> {
   const { account, request } = await readRequest(dependencies, actor, input)
   const placing = startPlacing(dependencies, actor.tenantId)
+  const deadline = AbortSignal.timeout(TIME_MS)
   const [verdict, identity, providers] = await Promise.all([
     dependencies.accounts.outlook(actor.tenantId, account.id, request.domains),
-    dependencies.accounts.identity(actor.tenantId, account.id),
+    inTime(AbortSignal.timeout(CHECK_MS), dependencies.accounts.identity(actor.tenantId, account.id)),
     allowedProviders(placing, request.dnsProviderIds),
   ])
   const looking: Looking = {
@@ -93,22 +96,31 @@ export async function preflight(
     placing,
     request,
     providers,
-    ca: caOf(account, identity.ok ? identity.value : null),
-    deadline: AbortSignal.timeout(TIME_MS),
+    ca: caOf(account, identity?.ok ? identity.value : null),
+    deadline,
   }
   const names = await mapBounded(request.domains, CONCURRENCY, (name) => lookAt(looking, name))
-  const directory: Check = identity.ok
-    ? { status: 'ok', message: `${account.directoryUrl} answers` }
-    : { status: 'error', message: describeAcmeError(identity.error) }
+  const directory = directoryCheck(account.directoryUrl, identity)
   const budget = budgetCheck(verdict)
   return { status: worst([directory, budget, ...names]), directory, budget, names }
+}
+
+/** Null: nobody has answered in time. */
+function directoryCheck(url: string, identity: Result<AccountIdentity, AcmeError> | null): Check {
+  if (identity === null)
+    return { status: 'error', message: `${url} does not answer within ${CHECK_MS / 1_000} seconds` }
+  return identity.ok
+    ? { status: 'ok', message: `${url} answers` }
+    : { status: 'error', message: describeAcmeError(identity.error) }
 }
 
 /** What is known of the CA and of the account at it. */
 interface CaFacts {
   readonly issuerDomains: readonly string[]
   readonly accountUrl: string | null
-  readonly identity: AccountIdentity | null
+  /** Null where the directory could not be read. */
+  readonly account: PersistAccount | null
+  readonly meta: AccountIdentity['meta'] | null
 }
 
 interface Looking {
@@ -124,7 +136,13 @@ interface Looking {
 function caOf(account: AcmeAccountRow, identity: AccountIdentity | null): CaFacts {
   const said = identity?.meta.caaIdentities ?? []
   const known = CERTIFICATE_AUTHORITIES[account.provider as CertificateAuthorityCode].caaIdentities
-  return { issuerDomains: said.length > 0 ? said : known, accountUrl: account.accountUrl, identity }
+  const { accountUrl } = account
+  return {
+    issuerDomains: said.length > 0 ? said : known,
+    accountUrl,
+    account: accountUrl === null || identity === null ? null : { accountUrl, thumbprint: identity.thumbprint },
+    meta: identity?.meta ?? null,
+  }
 }
 
 async function lookAt(looking: Looking, name: string): Promise<NameReport> {
@@ -139,17 +157,17 @@ async function lookAt(looking: Looking, name: string): Promise<NameReport> {
     validationMethod: request.challengeType,
   }
   const issuers = {
-    issuerDomains: [...ca.issuerDomains, ...(ca.identity?.meta.issuerDomainNames ?? [])],
-    accountHashPrefix: ca.identity?.meta.accountHashPrefix ?? null,
+    issuerDomains: [...ca.issuerDomains, ...(ca.meta?.issuerDomainNames ?? [])],
+    accountHashPrefix: ca.meta?.accountHashPrefix ?? null,
   }
   const [dns, caa, persistentRecord, http01] = await Promise.all([
     request.challengeType === 'dns-01' ? lookAtDns(looking, domain, closest) : null,
     checkCaa(placing.context, name, caaRequest, servers, soon()),
-    checkPersistentRecord(placing.context, domain, persistAccount(ca.accountUrl, ca.identity), issuers, servers, {
+    checkPersistentRecord(placing.context, domain, ca.account, issuers, servers, {
       ms: dependencies.now(),
       signal: soon(),
     }),
-    request.challengeType === 'http-01' ? checkHttp(dependencies.http, name, soon()) : null,
+    request.challengeType === 'http-01' ? checkHttp(dependencies.http, name, deadline) : null,
   ])
   const checks: NameChecks = {
     dnsProvider: dns?.dnsProvider ?? null,
@@ -203,8 +221,6 @@ function leadsTo(recordName: string, target: string): Check {
 function checkOf(failure: PeerFailure): Check {
   return { status: failure.transient ? 'unknown' : 'error', message: failure.message }
 }
-
-const OUT_OF_TIME: Check = { status: 'unknown', message: 'there was no time left to look: ask for fewer names at once' }
 
 /** The work's result, or null where the time is over before it. */
 function inTime<T>(deadline: AbortSignal, work: Promise<T>): Promise<T | null> {

@@ -151,6 +151,18 @@ describe("the account's budget", () => {
     expect(await untilFinished(renewal.order_id, () => scheduler.wait(50))).toMatchObject({ status: 'valid' })
   })
 
+  it('fail: a new certificate leaves the last token to a renewal that is due', async () => {
+    const { certificate_id: id } = await issued(['due.acme.example'])
+    // Four of five are taken.
+    await refill('due.acme.example', Date.now() + 4 * 33.6 * 3_600_000)
+    await makeDue(id)
+    expect((await order(['due.acme.example'])).error).toMatchObject({ code: 'backend_rate_limited' })
+    const { order_id: renewal } = await api('POST', `/v1/pki/certificates/${id}/renew`)
+    expect(await untilFinished(renewal, () => scheduler.wait(50))).toMatchObject({ status: 'valid' })
+    // Nothing is due now, and it is the renewal that has taken the last one.
+    expect(await limit('certificates_per_identifier_set', 'due.acme.example')).toMatchObject({ remaining: 0 })
+  })
+
   it('fail: a name that the CA could not validate five times within the hour', async () => {
     const names = ['unseen.acme.example']
     for (let count = 0; count < 5; count += 1) {

@@ -152,6 +152,15 @@ describe('port 80 (RFC 8555 §8.3)', () => {
     expect(check).toMatchObject({ status: 'error', message: expect.stringContaining('connection refused') })
   })
 
+  it('fail: no time left is no verdict', async () => {
+    const http = createHttpClient({
+      fetch: () => Promise.reject(new TypeError('aborted')),
+      allowPrivateTargets: false,
+      userAgent: 'tests',
+    })
+    expect(await checkHttp(http, 'www.example.com', AbortSignal.abort())).toMatchObject({ status: 'unknown' })
+  })
+
   it('fail: a proxy with nobody behind it', async () => {
     const { check } = await look(async () => new Response(null, { status: 522 }))
     expect(check).toMatchObject({ status: 'warning', httpStatus: 522 })
