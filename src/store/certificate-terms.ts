@@ -8,6 +8,12 @@ import { type CertificateNames, certificates, certificateTerms, tenants } from '
 import type { Store } from './store.ts'
 import { type Statement, statement } from './work.ts'
 
+/**
+ * A certificate's id is made before its row is written, and the index goes along the ids: rows this much younger than their ids
+ * are left to the index, older ones bring their terms.
+ */
+export const SETTLED_MS = 120_000
+
 export const nameTerm = (name: string): string => `name:${name.toLowerCase()}`
 export const tagTerm = (tag: string): string => `tag:${tag}`
 

@@ -56,7 +56,9 @@ const sweep = async () =>
   worker.scheduled(createScheduledController({ cron: '*/2 * * * *', scheduledTime: new Date() }), bindings)
 
 const makeDue = (certificateId: string) =>
-  bindings.DB.prepare('UPDATE certificates SET next_renewal_at_ms = ? WHERE tenant_id = ? AND id = ?')
+  bindings.DB.prepare(
+    'UPDATE certificates SET next_renewal_at_ms = ?, ari_check_at_ms = NULL WHERE tenant_id = ? AND id = ?',
+  )
     .bind(Date.now() - 1_000, DEFAULT_TENANT_ID, certificateId)
     .run()
 
