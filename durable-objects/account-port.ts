@@ -10,6 +10,7 @@ export function accountPort(env: Env, tenantId: string, accountId: string): Acme
   const object = stubOf(env, key)
   return {
     newOrder: (order) => object.newOrder(key, order),
+    settle: (orderId, end) => object.settle(key, orderId, end),
     order: (url) => object.order(key, url),
     authorization: (url) => object.authorization(key, url),
     respond: (url, keyAuthorization) => object.respond(key, url, keyAuthorization),
@@ -21,19 +22,51 @@ export function accountPort(env: Env, tenantId: string, accountId: string): Acme
 
 /** What the API asks of it. */
 export function accountObjects(env: Env): AccountObjects {
+  const objectOf = (tenantId: string, accountId: string) => {
+    const key = { tenantId, accountId }
+    return { key, object: stubOf(env, key) }
+  }
   return {
-    register: (tenantId, accountId, eab) => stubOf(env, { tenantId, accountId }).register({ tenantId, accountId }, eab),
-    deactivate: (tenantId, accountId) => stubOf(env, { tenantId, accountId }).deactivate({ tenantId, accountId }),
-    updateContact: (tenantId, accountId, email) =>
-      stubOf(env, { tenantId, accountId }).updateContact({ tenantId, accountId }, email),
-    revoke: (tenantId, accountId, revocation) =>
-      stubOf(env, { tenantId, accountId }).revoke({ tenantId, accountId }, revocation),
-    rollover: (actor, accountId, spec) => {
-      const key = { tenantId: actor.tenantId, accountId }
-      return stubOf(env, key).rollover(key, actor, spec)
+    register(tenantId, accountId, eab) {
+      const { key, object } = objectOf(tenantId, accountId)
+      return object.register(key, eab)
     },
-    renewalInfo: (tenantId, accountId, certificateId) =>
-      stubOf(env, { tenantId, accountId }).renewalInfo({ tenantId, accountId }, certificateId),
+    deactivate(tenantId, accountId) {
+      const { key, object } = objectOf(tenantId, accountId)
+      return object.deactivate(key)
+    },
+    reserve(tenantId, accountId, orderId, domains) {
+      const { key, object } = objectOf(tenantId, accountId)
+      return object.reserve(key, orderId, domains)
+    },
+    outlook(tenantId, accountId, domains) {
+      const { key, object } = objectOf(tenantId, accountId)
+      return object.outlook(key, domains)
+    },
+    limits(tenantId, accountId, domain) {
+      const { key, object } = objectOf(tenantId, accountId)
+      return object.limits(key, domain)
+    },
+    identity(tenantId, accountId) {
+      const { key, object } = objectOf(tenantId, accountId)
+      return object.identity(key)
+    },
+    updateContact(tenantId, accountId, email) {
+      const { key, object } = objectOf(tenantId, accountId)
+      return object.updateContact(key, email)
+    },
+    revoke(tenantId, accountId, revocation) {
+      const { key, object } = objectOf(tenantId, accountId)
+      return object.revoke(key, revocation)
+    },
+    rollover(actor, accountId, spec) {
+      const { key, object } = objectOf(actor.tenantId, accountId)
+      return object.rollover(key, actor, spec)
+    },
+    renewalInfo(tenantId, accountId, certificateId) {
+      const { key, object } = objectOf(tenantId, accountId)
+      return object.renewalInfo(key, certificateId)
+    },
   }
 }
 

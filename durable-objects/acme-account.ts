@@ -1,25 +1,32 @@
-/** One account at a CA: its key, its nonces, its directory. Stores nothing of its own; the sealed keys are in D1. */
+/**
+ * One account at a CA: its key, its nonces, its directory, and its budget against the CA's rate limits, which is all that
+ * it stores. The sealed keys are in D1. Stored keys: durable-objects/README.md.
+ */
 import { DurableObject } from 'cloudflare:workers'
 import type { AcmeError } from '../src/acme/acme-error.ts'
 import type { RenewalInfo } from '../src/acme/renewal-info.ts'
 import type { RevocationDone } from '../src/acme/revocation.ts'
 import type { Actor } from '../src/core/actor.ts'
 import type { Bytes } from '../src/core/bytes.ts'
+import { systemClock } from '../src/core/clock.ts'
 import { err, ok, type Result } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
-import { acmePort } from '../src/orders/account-requests.ts'
+import { type AccountBudget, accountBudget } from '../src/orders/account-budget.ts'
+import { type AcmeRequests, acmeRequests } from '../src/orders/account-requests.ts'
 import {
   type AccountSession,
   AcmeAccountSession,
   type RolloverRefusal,
   signingKey,
 } from '../src/orders/account-session.ts'
-import type { CaRevocation, EabCredentials } from '../src/orders/objects.ts'
+import type { BudgetLedger, BudgetVerdict } from '../src/orders/budget.ts'
+import type { BudgetReport } from '../src/orders/budget-report.ts'
+import type { AccountIdentity, CaRevocation, EabCredentials } from '../src/orders/objects.ts'
 import type { CertificateKeySpec } from '../src/orders/order-request.ts'
 import { acmeFailure } from '../src/orders/peer-failure.ts'
-import type { AcmePort, PeerFailure } from '../src/orders/ports.ts'
+import type { AcmePort, OrderEnd, PeerFailure, PortOrder } from '../src/orders/ports.ts'
 import { runtimeOf } from '../src/runtime.ts'
-import { openPrivateKey } from '../src/store/certificates.ts'
+import { dueRenewalsOf, openPrivateKey } from '../src/store/certificates.ts'
 
 /** Which account an object is; every call says so, since an object does not know its own name after a restart. */
 export interface AccountKey {
@@ -29,6 +36,7 @@ export interface AccountKey {
 
 export class AcmeAccount extends DurableObject<Env> {
   #account: AcmeAccountSession | null = null
+  #ledger: BudgetLedger | undefined
 
   async register(key: AccountKey, eab: EabCredentials | null): Promise<Result<string, AcmeError>> {
     const registered = await this.#use(key, ({ client, email }) =>
@@ -70,8 +78,35 @@ export class AcmeAccount extends DurableObject<Env> {
     return this.#use(key, ({ client }) => client.renewalInfo(certificateId))
   }
 
-  newOrder(key: AccountKey, order: Parameters<AcmePort['newOrder']>[0]): ReturnType<AcmePort['newOrder']> {
-    return this.#ask(key, (port) => port.newOrder(order))
+  newOrder(key: AccountKey, order: PortOrder): ReturnType<AcmePort['newOrder']> {
+    return this.#ask(key, async (requests, session) => (await this.#budget(key, session)).newOrder(requests, order))
+  }
+
+  async settle(key: AccountKey, orderId: string, end: OrderEnd): Promise<void> {
+    const budget = await this.#openBudget(key)
+    budget.settle(orderId, end)
+  }
+
+  async reserve(key: AccountKey, orderId: string, domains: readonly string[]): Promise<BudgetVerdict> {
+    return (await this.#openBudget(key)).reserve(orderId, domains)
+  }
+
+  async outlook(key: AccountKey, domains: readonly string[]): Promise<BudgetVerdict> {
+    return (await this.#openBudget(key)).outlook(domains)
+  }
+
+  async limits(key: AccountKey, domain: string | null): Promise<BudgetReport> {
+    return (await this.#openBudget(key)).report(domain)
+  }
+
+  identity(key: AccountKey): Promise<Result<AccountIdentity, AcmeError>> {
+    return this.#use(key, async ({ client }) => {
+      // Read anew, since whether the CA answers is part of the question.
+      const directory = await client.directory({ refresh: true })
+      if (!directory.ok) return directory
+      const { caaIdentities, accountHashPrefix, issuerDomainNames } = directory.value.meta
+      return ok({ meta: { caaIdentities, accountHashPrefix, issuerDomainNames }, thumbprint: client.thumbprint() })
+    })
   }
 
   order(key: AccountKey, orderUrl: string): ReturnType<AcmePort['order']> {
@@ -98,11 +133,40 @@ export class AcmeAccount extends DurableObject<Env> {
     return this.#ask(key, (port) => port.deactivateAuthorization(url))
   }
 
-  #ask<T>(key: AccountKey, call: (port: AcmePort) => Promise<Result<T, PeerFailure>>): Promise<Result<T, PeerFailure>> {
+  #ask<T>(
+    key: AccountKey,
+    call: (requests: AcmeRequests, session: AccountSession) => Promise<Result<T, PeerFailure>>,
+  ): Promise<Result<T, PeerFailure>> {
     return this.#of(key).use(
-      ({ client }) => call(acmePort(client)),
+      (session) => call(acmeRequests(session.client), session),
       (error) => err(acmeFailure(error)),
     )
+  }
+
+  async #openBudget(key: AccountKey): Promise<AccountBudget> {
+    return this.#budget(key, await this.#of(key).open())
+  }
+
+  async #budget(key: AccountKey, { limits }: Pick<AccountSession, 'limits'>): Promise<AccountBudget> {
+    const { store } = await runtimeOf(this.env)
+    return accountBudget({
+      storage: {
+        load: () => {
+          this.#ledger ??= this.ctx.storage.kv.get<BudgetLedger>('budget')
+          return this.#ledger
+        },
+        keep: (ledger) => {
+          this.#ledger = ledger
+        },
+        save: (ledger) => {
+          this.#ledger = ledger
+          this.ctx.storage.kv.put('budget', ledger)
+        },
+      },
+      limits,
+      now: systemClock,
+      dueRenewals: () => dueRenewalsOf(store, key, systemClock()),
+    })
   }
 
   #use<T>(

@@ -77,7 +77,9 @@ export class AcmeOrder extends DurableObject<Env> {
     const begun = new Promise<void>((resolve) => this.#starting.push(resolve))
     // An alarm that was lost is set again; one that is set stays.
     if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(systemClock())
-    if (this.#load()?.job.phase !== 'new-order') return
+    const job = this.#load()?.job
+    // One that waits for its CA's limits shows no challenges for longer than anybody waits.
+    if (job?.phase !== 'new-order' || (job.wakeAtMs ?? 0) > systemClock() + START_PATIENCE_MS) return
     await Promise.race([begun, scheduler.wait(START_PATIENCE_MS)])
   }
 

@@ -16,6 +16,7 @@ import {
   publishCrlNumber,
   updateAuthority,
 } from '../store/authorities.ts'
+import { SETTLED_MS } from '../store/certificate-terms.ts'
 import { deleteEndedRevocations, type RevocationRow, revocationPages } from '../store/revocations.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { crlUrl } from './locations.ts'
@@ -25,8 +26,6 @@ import { findSigner } from './signer.ts'
 export const CRL_PERIOD_MS = 3_600_000
 /** Relying parties can go on for that long when no new list comes: a day of outage is survived. */
 export const CRL_LIFETIME_MS = 24 * 3_600_000
-/** Ids this young may still be on their way into the table. */
-const UNSETTLED_MS = 120_000
 const MAX_CLAIMS = 20
 
 export interface PublishedCrl {
@@ -104,7 +103,7 @@ async function announce(
   claimed: AuthorityRow,
   published: PublishedCrl,
 ): Promise<void> {
-  const settledThrough = newId('certificate', now() - UNSETTLED_MS).slice(0, -16)
+  const settledThrough = newId('certificate', now() - SETTLED_MS).slice(0, -16)
   const hasSettled = settledThrough > claimed.issuedThrough
   const count = hasSettled ? await countIssued(store, claimed, settledThrough) : 0
   // The hourly list that says what the last one said is no news.

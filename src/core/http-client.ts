@@ -28,6 +28,8 @@ export interface HttpRequest {
   readonly maxBytes?: number
   /** Followed for GET and HEAD alone, each hop checked as the first. Default 0: a redirect is then an ordinary answer. */
   readonly maxRedirects?: number
+  /** Plain `http:` to public hosts too: http-01 begins there (RFC 8555 §8.3). Send no secret. */
+  readonly plainHttp?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -59,7 +61,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   return async (request) => {
     let url = request.url
     for (let hops = 0; ; hops += 1) {
-      const allowed = checkTarget(url, options.allowPrivateTargets)
+      const allowed = checkTarget(url, options.allowPrivateTargets, request.plainHttp)
       if (!allowed.ok) return err({ reason: 'blocked_target', url, message: allowed.error })
       const answer = await exchange(options, request, url)
       if (!answer.ok) return answer
@@ -76,12 +78,15 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   }
 }
 
-/** May a request go there? https anywhere public; http and private hosts only where the deployment allows them. */
-export function checkTarget(url: string, allowPrivateTargets: boolean): Result<URL, string> {
+/**
+ * May a request go there? https anywhere public; http where `plainHttp` is set, and with private hosts where the
+ * deployment allows them.
+ */
+export function checkTarget(url: string, allowPrivateTargets: boolean, plainHttp = false): Result<URL, string> {
   if (!URL.canParse(url)) return err(`${url.slice(0, 200)} is not an address`)
   const parsed = new URL(url)
   if (parsed.username !== '' || parsed.password !== '') return err('an address must not carry a user name or password')
-  if (parsed.protocol !== 'https:' && !(parsed.protocol === 'http:' && allowPrivateTargets)) {
+  if (parsed.protocol !== 'https:' && !(parsed.protocol === 'http:' && (allowPrivateTargets || plainHttp))) {
     return err(`${parsed.protocol}// is refused: use https`)
   }
   if (allowPrivateTargets) return ok(parsed)

@@ -3,7 +3,7 @@ import { publishCrl } from '../authority/publish-crl.ts'
 import { resumeCascades } from '../authority/revoke-authority.ts'
 import { newId } from '../core/ids.ts'
 import { dueCrls } from '../store/authorities.ts'
-import { indexTerms, MAX_INDEXED_PER_CALL, tenantsToIndex } from '../store/certificate-terms.ts'
+import { indexTerms, MAX_INDEXED_PER_CALL, SETTLED_MS, tenantsToIndex } from '../store/certificate-terms.ts'
 import type { CronDependencies } from './run-cron.ts'
 
 /** CRLs of one run: five minutes' share of what 2,000 CAs need an hour. */
@@ -11,8 +11,6 @@ const MAX_CRLS = 200
 /** Pages of the index of names in one run, for all tenants. */
 const MAX_INDEX_PAGES = 40
 const MAX_TENANTS = 20
-/** A certificate's id is made before its row is written: rows this old are there, or will never be. */
-const SETTLED_MS = 120_000
 
 export async function maintainPki(dependencies: CronDependencies): Promise<void> {
   const { batches, failures } = await resumeCascades(dependencies)

@@ -1,9 +1,9 @@
 /**
  * May a CA issue for a name? Finds the CAA records that count (RFC 8659) and reads them for one CA, one account and one
- * validation method (RFC 8657). Asks resolvers; validates no DNSSEC by itself, as a CA does.
+ * validation method (RFC 8657). Asks resolvers, or servers that settings name; validates no DNSSEC by itself, as a CA does.
  */
 import { err, ok, type Result } from '../core/result.ts'
-import { type LookupContext, resolverSources } from './dns-source.ts'
+import { type LookupContext, type PreferredServers, sourcesFor } from './dns-source.ts'
 import { lookupFirst } from './lookup.ts'
 import { TYPE } from './wire/codes.ts'
 import { parentOf, parseName } from './wire/name.ts'
@@ -20,13 +20,14 @@ export async function findCaa(
   context: LookupContext,
   domain: string,
   signal: AbortSignal,
+  servers: PreferredServers = {},
 ): Promise<Result<RelevantCaa, string>> {
   // RFC 8659 §4.3: a wildcard's records are those of the name after `*.`.
   const name = parseName(domain.replace(/^\*\./, ''))
   if (!name.ok) return name
-  const resolvers = resolverSources(context)
+  const sources = sourcesFor(context, servers)
   for (let at: string | null = name.value; at !== null && at !== ''; at = parentOf(at)) {
-    const found = await lookupFirst(resolvers, at, TYPE.CAA, signal)
+    const found = await lookupFirst(sources, at, TYPE.CAA, signal)
     // A CA that gets no answer must not issue, so "no answer" is not "no record".
     if (!found.ok) return err(`the CAA records of ${at} cannot be read: ${found.error}`)
     const records = found.value.records.flatMap(({ data }) => (data.type === TYPE.CAA ? [data] : []))

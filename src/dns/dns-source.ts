@@ -62,6 +62,23 @@ export function configuredSources(context: LookupContext, servers: readonly stri
   })
 }
 
+/** Servers to ask instead of the resolvers, or after them. */
+export interface PreferredServers {
+  /** `host:port` each, of the provider's settings: asked first. */
+  readonly nameservers?: readonly string[]
+  /** `host:port` each: asked where nobody else answers. */
+  readonly fallbackNameservers?: readonly string[]
+}
+
+/** Everybody who may know, the best first: settings, resolvers, the server that the records are written to. */
+export function sourcesFor(context: LookupContext, servers: PreferredServers): DnsSource[] {
+  return [
+    ...configuredSources(context, servers.nameservers ?? []),
+    ...resolverSources(context),
+    ...configuredSources(context, servers.fallbackNameservers ?? []),
+  ]
+}
+
 /** RD is set for servers that resolve too; others ignore it (RFC 1035 §4.1.1). */
 function query(name: string, type: number): DnsMessage {
   const [high, low] = randomBytes(2)

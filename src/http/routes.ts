@@ -3,6 +3,7 @@ import type { Route } from './define-route.ts'
 import { acmeAccountRoutes } from './routes/acme-accounts.ts'
 import { acmeChallengeRoutes } from './routes/acme-challenges.ts'
 import { acmeOrderRoutes } from './routes/acme-orders.ts'
+import { acmePreflightRoutes } from './routes/acme-preflight.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { authorityRoutes } from './routes/authorities.ts'
 import { certificateIntakeRoutes } from './routes/certificate-intake.ts'
@@ -41,5 +42,6 @@ export const ROUTES: readonly Route[] = [
   ...acmeAccountRoutes,
   ...acmeOrderRoutes,
   ...acmeChallengeRoutes,
+  ...acmePreflightRoutes,
   ...dnsProviderRoutes,
 ]

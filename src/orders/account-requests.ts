@@ -9,8 +9,11 @@ import { err, ok, type Result } from '../core/result.ts'
 import { acmeFailure } from './peer-failure.ts'
 import type { AcmePort, CaAuthorization, CaChallenge, CaOrder, PeerFailure } from './ports.ts'
 
-/** The port of one account. */
-export function acmePort(client: AcmeClient): AcmePort {
+/** The requests to the CA; the budget is asked around them. */
+export type AcmeRequests = Omit<AcmePort, 'settle'>
+
+/** The requests of one account. */
+export function acmeRequests(client: AcmeClient): AcmeRequests {
   return {
     async newOrder({ domains, profile, notAfterMs, replaces }) {
       const made = await client.newOrder({

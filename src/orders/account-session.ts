@@ -12,7 +12,9 @@
  * and this file demand the value that they read, and the slower one reads again.
  */
 import { type AcmeError, isProblem, isTransient } from '../acme/acme-error.ts'
+import type { CertificateAuthorityCode, Environment } from '../acme/certificate-authorities.ts'
 import { type AcmeClient, createAcmeClient } from '../acme/client.ts'
+import { type RateLimit, rateLimitsOf } from '../acme/rate-limits.ts'
 import { importSigningKey, type SigningKey } from '../acme/signing-key.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Bytes } from '../core/bytes.ts'
@@ -43,6 +45,8 @@ export interface SessionDependencies {
 export interface AccountSession {
   readonly client: AcmeClient
   readonly email: string | null
+  /** What the CA has published of its limits. */
+  readonly limits: readonly RateLimit[]
 }
 
 /** Why a key was not replaced: the CA's word, or another replacement that is under way. */
@@ -90,6 +94,11 @@ export class AcmeAccountSession {
       this.#users -= 1
       if (this.#users === 0) this.#onIdle?.()
     }
+  }
+
+  /** The account for what does not sign: never waits for a key that is being replaced. Throws where D1 has no such account. */
+  open(): Promise<Pick<AccountSession, 'limits'>> {
+    return this.#open()
   }
 
   /** Forgets the client: the next use reads the account anew. */
@@ -265,7 +274,12 @@ export class AcmeAccountSession {
 
   async #openNow(): Promise<AccountSession> {
     const { row, keys } = await this.#read()
-    return { client: await this.#clientOf(row, keys.current, row.accountUrl), email: row.email }
+    const limits = rateLimitsOf({
+      provider: row.provider as CertificateAuthorityCode,
+      environment: row.environment as Environment,
+      directoryUrl: row.directoryUrl,
+    })
+    return { client: await this.#clientOf(row, keys.current, row.accountUrl), email: row.email, limits }
   }
 }
 

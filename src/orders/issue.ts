@@ -15,7 +15,7 @@ import { type CertificateRow, findCertificate, updateCertificate } from '../stor
 import type { Store } from '../store/store.ts'
 import type { Statement } from '../store/work.ts'
 import { requireAccount } from './accounts.ts'
-import type { OrderObjects } from './objects.ts'
+import type { AccountObjects, OrderObjects } from './objects.ts'
 import { checkOrderNames } from './order-names.ts'
 import { EMPTY_REPORT } from './order-report.ts'
 import type { CertificateKeySpec, ChallengeType, OrderPurpose, OrderRequest } from './order-request.ts'
@@ -26,6 +26,7 @@ export interface IssueDependencies extends ProviderDependencies {
   readonly store: Store
   readonly now: Clock
   readonly orders: OrderObjects
+  readonly accounts: Pick<AccountObjects, 'reserve'>
 }
 
 /** A request for a certificate, its shape checked and nothing else. */
@@ -51,7 +52,22 @@ export async function issueCertificate(
   input: IssueInput,
 ): Promise<AcmeOrderRow> {
   const request = await checkRequest(dependencies, actor, input)
-  return startOrder(dependencies, actor, request, newId('certificate', dependencies.now()), 'issue', [])
+  const orderId = newId('acmeOrder', dependencies.now())
+  await requireBudget(dependencies, actor, request, orderId)
+  return startOrder(dependencies, actor, request, newId('certificate', dependencies.now()), 'issue', [], orderId)
+}
+
+/** A new certificate that the CA's limits forbid is refused at once, with the time at which it is worth asking again. */
+async function requireBudget(
+  { accounts, now }: IssueDependencies,
+  actor: Actor,
+  request: OrderRequest,
+  orderId: string,
+): Promise<void> {
+  const verdict = await accounts.reserve(actor.tenantId, request.accountId, orderId, request.domains)
+  if (verdict.allowed) return
+  const retryAfterSeconds = Math.ceil((verdict.notBeforeMs - now()) / 1_000)
+  throw new AppError('backend_rate_limited', verdict.message, { retryAfterSeconds })
 }
 
 /** Orders the next version of an ACME certificate, now. One order at a time: a second is `conflict`. Throws AppError. */
@@ -86,11 +102,18 @@ function lifetimeOf({ notBeforeMs, notAfterMs }: CertificateRow): number {
 }
 
 /** Everything that can be known to be wrong without asking the CA. */
-export async function checkRequest(
-  dependencies: IssueDependencies,
+async function checkRequest(dependencies: IssueDependencies, actor: Actor, input: IssueInput): Promise<OrderRequest> {
+  const { request } = await readRequest(dependencies, actor, input)
+  await requireServed(dependencies, actor, request)
+  return request
+}
+
+/** What can be known to be wrong from the request and the account alone. */
+export async function readRequest(
+  dependencies: Pick<IssueDependencies, 'store' | 'now'>,
   actor: Actor,
   input: IssueInput,
-): Promise<OrderRequest> {
+): Promise<{ readonly account: AcmeAccountRow; readonly request: OrderRequest }> {
   const account = await activeAccount(dependencies.store, actor.tenantId, input.accountId)
   const domains = checkOrderNames(input.domains, input.challengeType, isPublicCa(account))
   if (!domains.ok) {
@@ -117,8 +140,7 @@ export async function checkRequest(
     const message = 'tls-alpn-01 needs a responder on port 443 of the host: set solver to "manual"'
     throw invalidField('challenge_type', message)
   }
-  await requireServed(dependencies, actor, request)
-  return request
+  return { account, request }
 }
 
 /** Does the account belong to a CA of the public web? One at another address is its operator's to know. */
@@ -183,7 +205,7 @@ async function startOrder(
   certificateId: string,
   purpose: OrderPurpose,
   claims: readonly Statement[],
-  orderId = newId('acmeOrder', now()),
+  orderId: string,
 ): Promise<AcmeOrderRow> {
   const row: AcmeOrderRow = {
     tenantId: actor.tenantId,

@@ -1,11 +1,14 @@
 /** The Durable Objects, as the use cases see them. */
 import type { AcmeError } from '../acme/acme-error.ts'
+import type { DirectoryMeta } from '../acme/directory.ts'
 import type { RenewalInfo } from '../acme/renewal-info.ts'
 import type { RevocationDone, RevocationReason } from '../acme/revocation.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Bytes } from '../core/bytes.ts'
 import type { Result } from '../core/result.ts'
 import type { RolloverRefusal } from './account-session.ts'
+import type { BudgetVerdict } from './budget.ts'
+import type { BudgetReport } from './budget-report.ts'
 import type { OrderProgress } from './order-report.ts'
 import type { CertificateKeySpec } from './order-request.ts'
 
@@ -57,4 +60,18 @@ export interface AccountObjects {
   rollover(actor: Actor, accountId: string, key: CertificateKeySpec): Promise<Result<void, RolloverRefusal>>
   /** RFC 9773 §4: when the account's CA wants the certificate of that certID renewed. */
   renewalInfo(tenantId: string, accountId: string, certificateId: string): Promise<Result<RenewalInfo, AcmeError>>
+  /** A token of the CA's limits for a new certificate; kept for the order for some minutes, where there is one. */
+  reserve(tenantId: string, accountId: string, orderId: string, domains: readonly string[]): Promise<BudgetVerdict>
+  /** May a new certificate be ordered now? Keeps nothing. */
+  outlook(tenantId: string, accountId: string, domains: readonly string[]): Promise<BudgetVerdict>
+  /** What is left of each limit; with `domain` of those that count for it. */
+  limits(tenantId: string, accountId: string, domain: string | null): Promise<BudgetReport>
+  /** What the CA's directory says of the CA, and who the account is to it. */
+  identity(tenantId: string, accountId: string): Promise<Result<AccountIdentity, AcmeError>>
+}
+
+export interface AccountIdentity {
+  readonly meta: Pick<DirectoryMeta, 'caaIdentities' | 'accountHashPrefix' | 'issuerDomainNames'>
+  /** RFC 7638 thumbprint of the account key, base64url. */
+  readonly thumbprint: string
 }

@@ -53,7 +53,8 @@ const row = (to: Row['to'], maxErrors: number, minutes: number, onFail: Row['onF
 
 export const ORDER_MACHINE: Readonly<Record<ActivePhase, Row>> = {
   //                 may move to                        errors minutes on failure     RFC 8555
-  'new-order': row(['present', 'finalize', 'download'], 20, 120, 'clean-up'), //      §7.4
+  // Waits here until the CA's limits let it in: twice as long as the longest window of any known limit.
+  'new-order': row(['present', 'finalize', 'download'], 20, 14 * 1440, 'clean-up'), //§7.4
   present: row(['propagate', 'respond'], 12, 60, 'clean-up'), //                      §8.4
   propagate: row(['respond'], 60, 120, 'clean-up'),
   // Orders solved by hand wait here for their owner: for as long as CAs keep a pending order (7 days at most).

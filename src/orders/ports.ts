@@ -8,6 +8,7 @@ import type { Result } from '../core/result.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import type { Outcome } from './order-machine.ts'
+import type { OrderPurpose } from './order-request.ts'
 import type { OrderState, RecordState } from './order-state.ts'
 
 /** A failure of the CA or of DNS, sorted by what to do next. */
@@ -66,15 +67,31 @@ export interface IssuedChain {
   readonly alternates: readonly string[]
 }
 
+/** A new order at the CA. */
+export interface PortOrder {
+  readonly orderId: string
+  readonly purpose: OrderPurpose
+  readonly domains: readonly string[]
+  readonly profile: string | null
+  readonly notAfterMs: number | null
+  /** RFC 9773 §5: the certID of the certificate that is renewed. */
+  readonly replaces: string | null
+}
+
+/** What an order's end means for the CA's limits. */
+export interface OrderEnd {
+  /** Has the CA issued, whatever became of the certificate? */
+  readonly issued: boolean
+  /** The names that the CA could not validate, wildcards as `*.`. */
+  readonly failedDomains: readonly string[]
+}
+
 /** The CA, as one account sees it. */
 export interface AcmePort {
-  newOrder(order: {
-    readonly domains: readonly string[]
-    readonly profile: string | null
-    readonly notAfterMs: number | null
-    /** RFC 9773 §5: the certID of the certificate that is renewed. */
-    readonly replaces: string | null
-  }): Promise<Result<CreatedCaOrder, PeerFailure>>
+  /** Within the account's budget: where a limit forbids it, nobody is asked, and the failure says when to come again. */
+  newOrder(order: PortOrder): Promise<Result<CreatedCaOrder, PeerFailure>>
+  /** How the order ended, for the account's budget. Idempotent. */
+  settle(orderId: string, end: OrderEnd): Promise<void>
   order(orderUrl: string): Promise<Result<CaOrder, PeerFailure>>
   authorization(url: string): Promise<Result<CaAuthorization, PeerFailure>>
   /**

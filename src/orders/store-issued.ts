@@ -4,7 +4,7 @@ import { formatTime } from '../core/clock.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { formatSerial } from '../pki/serial.ts'
-import { insertTerms, nameTermsOf } from '../store/certificate-terms.ts'
+import { insertTerms, nameTermsOf, SETTLED_MS } from '../store/certificate-terms.ts'
 import {
   type CertificateRow,
   findCertificate,
@@ -57,7 +57,11 @@ export async function storeIssued(
     tenantId: state.tenantId,
     statements: [
       ...statements,
-      ...insertTerms(store, { tenantId: state.tenantId, id: state.certificateId }, termsOf(existing, version)),
+      ...insertTerms(
+        store,
+        { tenantId: state.tenantId, id: state.certificateId },
+        termsOf(state, existing, version, nowMs),
+      ),
     ],
     entries: [
       {
@@ -82,9 +86,10 @@ export async function storeIssued(
   return err('the certificate got another version while this order was under way')
 }
 
-/** Its id is as old as the order: the index of names may be behind it already. A renewal has the names that are there. */
-function termsOf(existing: CertificateRow | null, version: NewVersion): string[] {
-  return existing === null ? nameTermsOf(version.commonName, version.names) : []
+/** Its id is as old as the order: the index of names may have passed it already. A renewal has the names that are there. */
+function termsOf(state: OrderState, existing: CertificateRow | null, version: NewVersion, nowMs: number): string[] {
+  const isMetByIndex = nowMs - state.createdAtMs < SETTLED_MS / 2
+  return existing !== null || isMetByIndex ? [] : nameTermsOf(version.commonName, version.names)
 }
 
 async function newVersion(

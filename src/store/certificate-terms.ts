@@ -8,6 +8,12 @@ import { type CertificateNames, certificates, certificateTerms, tenants } from '
 import type { Store } from './store.ts'
 import { type Statement, statement } from './work.ts'
 
+/**
+ * A certificate's id is made before its row is written, and the index goes along the ids: rows this much younger than their ids
+ * are left to the index, older ones bring their terms.
+ */
+export const SETTLED_MS = 120_000
+
 /** As SQLite's `lower()` does it, which the index is made with: of other letters, none has two cases. */
 export const lowerAscii = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 

@@ -229,6 +229,32 @@ export function moveRenewal(
   )
 }
 
+/** How many of an account's due renewals are looked at: the limits of CAs that they count against are far smaller. */
+const MAX_DUE_OF_ACCOUNT = 100
+
+/** The DNS names of an account's certificates that are due at `nowMs` and have no order. */
+export async function dueRenewalsOf(
+  store: Store,
+  account: { readonly tenantId: string; readonly accountId: string },
+  nowMs: number,
+): Promise<readonly (readonly string[])[]> {
+  const rows = await store.db
+    .select({ names: certificates.names })
+    .from(certificates)
+    .where(
+      and(
+        isNull(certificates.openOrderId),
+        lte(certificates.nextRenewalAtMs, nowMs),
+        eq(certificates.tenantId, account.tenantId),
+        eq(certificates.acmeAccountId, account.accountId),
+      ),
+    )
+    .orderBy(certificates.nextRenewalAtMs)
+    .limit(MAX_DUE_OF_ACCOUNT)
+    .all()
+  return rows.map(({ names }) => names.dns)
+}
+
 export function insertCertificate(store: Store, row: CertificateRow): Statement {
   return mustChange(store.db.insert(certificates).values(row))
 }

@@ -1,12 +1,14 @@
 /** Accounts at CAs: `/v1/pki/acme/accounts`. */
 import { z } from '@hono/zod-openapi'
 import { CERTIFICATE_AUTHORITY_CODES, ENVIRONMENTS } from '../../acme/certificate-authorities.ts'
+import { RATE_LIMIT_NAMES, RATE_LIMIT_SCOPES } from '../../acme/rate-limits.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { changeAccount, rolloverAccountKey } from '../../orders/account-changes.ts'
 import { deactivateAccount, registerAccount, requireAccount } from '../../orders/accounts.ts'
+import { parseDnsName } from '../../pki/dns-name.ts'
 import { type AcmeAccountRow, listAcmeAccounts } from '../../store/acme-accounts.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -189,7 +191,74 @@ const rollover = defineRoute({
   },
 })
 
-export const acmeAccountRoutes: readonly Route[] = [list, create, read, change, remove, rollover]
+const limitsSchema = z
+  .strictObject({
+    account_id: z.string(),
+    limits: z.array(
+      z.strictObject({
+        name: z.enum(RATE_LIMIT_NAMES),
+        scope: z.enum(RATE_LIMIT_SCOPES),
+        scope_key: z.string().openapi({
+          description: 'The registered domain, the name, the names with commas (of many: their hash), or "account"',
+        }),
+        limit: z.number().int(),
+        used: z.number().int(),
+        remaining: z.number().int(),
+        window_seconds: z.number().int(),
+        next_available_at: z.iso.datetime().nullable().openapi({ description: 'null: now' }),
+      }),
+    ),
+    refusals: z
+      .array(z.strictObject({ identifiers: z.string(), message: z.string(), next_available_at: z.iso.datetime() }))
+      .openapi({ description: 'What the CA itself has refused, and until when' }),
+    has_more: z.boolean().openapi({ description: 'Give a domain to see the others' }),
+  })
+  .openapi('AcmeAccountLimits')
+
+const limits = defineRoute({
+  method: 'get',
+  path: '/v1/pki/acme/accounts/{id}/limits',
+  tag: 'ACME',
+  summary: "What is left of the CA's rate limits",
+  description:
+    'By what this account has used itself: the CA also counts what others do under the same registered domain. A CA that publishes no limits has none here. The scarcest come first; only the account itself and what is partly used is listed, with a domain also what counts for it.',
+  access: { scope: 'pki:read', resource: resourceOf },
+  params,
+  query: z.object({ domain: z.string().max(300).optional() }),
+  responses: { 200: { description: "The limits by the account's own ledger", schema: limitsSchema } },
+  async handler({ params: { id }, query, principal, deps }) {
+    const account = await requireAccount(deps.store, principal.tenantId, id)
+    const domain = query.domain === undefined ? null : domainOf(query.domain)
+    const report = await deps.accounts.limits(principal.tenantId, account.id, domain)
+    return json(200, {
+      account_id: account.id,
+      limits: report.limits.map((row) => ({
+        name: row.name,
+        scope: row.scope,
+        scope_key: row.scopeKey,
+        limit: row.limit,
+        used: row.used,
+        remaining: row.remaining,
+        window_seconds: row.windowSeconds,
+        next_available_at: row.nextAvailableAtMs === null ? null : formatTime(row.nextAvailableAtMs),
+      })),
+      refusals: report.refusals.map(({ identifiers, message, untilMs }) => ({
+        identifiers,
+        message,
+        next_available_at: formatTime(untilMs),
+      })),
+      has_more: report.hasMore,
+    })
+  },
+})
+
+function domainOf(text: string): string {
+  const name = parseDnsName(text)
+  if (!name.ok) throw invalidField('domain', name.error)
+  return name.value.name
+}
+
+export const acmeAccountRoutes: readonly Route[] = [list, create, read, change, remove, rollover, limits]
 
 function showAccount(row: AcmeAccountRow): z.input<typeof accountSchema> {
   return {

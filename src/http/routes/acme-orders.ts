@@ -5,7 +5,7 @@ import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { coversResource, type Principal } from '../../core/principal.ts'
-import { issueCertificate } from '../../orders/issue.ts'
+import { type IssueInput, issueCertificate } from '../../orders/issue.ts'
 import type { OrderReport } from '../../orders/order-report.ts'
 import { CHALLENGE_TYPES } from '../../orders/order-request.ts'
 import { cancelOrder, completeChallenge, orderOfChallenge, readOrder, refreshOrder } from '../../orders/orders.ts'
@@ -50,7 +50,7 @@ export const orderSchema = z
   })
   .openapi('AcmeOrder')
 
-const issueBody = z
+export const issueBody = z
   .strictObject({
     account_id: z.string(),
     domains: z.array(z.string().max(300)).max(1000),
@@ -71,6 +71,14 @@ const STATUSES = ['pending', 'processing', 'valid', 'invalid', 'deactivated', 'r
 const params = z.object({ id: z.string() })
 const resourceOf = ({ id }: { readonly id: string }) => `pki/acme/orders/${id}`
 
+/** What an order touches, for the token's paths. */
+export const issueResources = (_params: unknown, { body }: { readonly body: IssueBody }): readonly string[] => [
+  `pki/acme/accounts/${body.account_id}`,
+  ...(body.dns_provider_id === undefined ? [] : [`pki/dns-providers/${body.dns_provider_id}`]),
+]
+
+type IssueBody = z.output<typeof issueBody>
+
 const issue = defineRoute({
   method: 'post',
   path: '/v1/pki/acme/issue',
@@ -78,33 +86,32 @@ const issue = defineRoute({
   summary: 'Order a certificate',
   description:
     'Everything that can be known to be wrong is refused at once, before the CA hears of it. Poll the order.',
-  access: {
-    scope: 'pki:issue',
-    resource: (_params, { body }) => [
-      `pki/acme/accounts/${body.account_id}`,
-      ...(body.dns_provider_id === undefined ? [] : [`pki/dns-providers/${body.dns_provider_id}`]),
-    ],
-  },
+  access: { scope: 'pki:issue', resource: issueResources },
   idempotent: true,
   body: issueBody,
   responses: { 202: { description: 'The order', schema: orderSchema } },
   async handler({ body, principal, actor, deps }) {
-    const row = await issueCertificate(deps, actor, {
-      accountId: body.account_id,
-      domains: body.domains,
-      challengeType: body.challenge_type,
-      autoRenew: body.auto_renew,
-      key: certificateKeyOf(body),
-      csrPem: body.csr_pem ?? null,
-      dnsProviderIds: await providersFor(deps.store, principal, body.dns_provider_id),
-      preferredChain: body.preferred_chain ?? null,
-      profile: body.profile ?? null,
-      notAfterMs: body.not_after === undefined ? null : timeOf('not_after', body.not_after),
-      solver: body.solver,
-    })
+    const row = await issueCertificate(deps, actor, await issueInput(deps.store, principal, body))
     return json(202, showOrder(await readOrder(deps, actor.tenantId, row.id)))
   },
 })
+
+/** The request that a body stands for, with the providers that the token may use. */
+export async function issueInput(store: Store, principal: Principal, body: IssueBody): Promise<IssueInput> {
+  return {
+    accountId: body.account_id,
+    domains: body.domains,
+    challengeType: body.challenge_type,
+    autoRenew: body.auto_renew,
+    key: certificateKeyOf(body),
+    csrPem: body.csr_pem ?? null,
+    dnsProviderIds: await providersFor(store, principal, body.dns_provider_id),
+    preferredChain: body.preferred_chain ?? null,
+    profile: body.profile ?? null,
+    notAfterMs: body.not_after === undefined ? null : timeOf('not_after', body.not_after),
+    solver: body.solver,
+  }
+}
 
 /** The provider that was asked for; for a token with paths those that it sees; else all. */
 async function providersFor(

@@ -1,12 +1,16 @@
-/** Removes what the order left: TXT values, served key authorizations, authorizations that nobody will complete any more. */
-
+/**
+ * Removes what the order left: TXT values, served key authorizations, authorizations that nobody will complete any more,
+ * and the tokens that it held of the account's budget. Every order comes by here.
+ */
 import { removeHttpChallenges } from '../../store/http-challenges.ts'
-import { logged, type OrderState } from '../order-state.ts'
-import type { Step, StepContext } from '../ports.ts'
+import { logged, type OrderState, orderedName } from '../order-state.ts'
+import type { OrderEnd, Step, StepContext } from '../ports.ts'
 import { recordsOf, tokensOf } from './present.ts'
 import { advance, afterFailure, effect, forEach } from './step.ts'
 
 export const cleanUp: Step = async (context, state) => {
+  // A budget that cannot be told keeps no record in the zone: it forgets the order by itself.
+  await context.acme.settle(state.orderId, endOf(state)).catch(() => undefined)
   await stopServing(context, state)
   const records = recordsOf(state)
   if (records.length === 0) return advance(await giveUpAuthorizations(context, state), 'settled')
@@ -29,6 +33,14 @@ export const cleanUp: Step = async (context, state) => {
   })
   const noted = logged(clean, context.now(), `TXT records removed: ${names.join(', ')}`)
   return advance(await giveUpAuthorizations(context, noted), 'settled', [entry])
+}
+
+function endOf(state: OrderState): OrderEnd {
+  const failed = state.authorizations.filter(({ status }) => status === 'invalid')
+  return {
+    issued: state.job.failure === null || (state.ca !== null && state.ca.certificateUrl !== null),
+    failedDomains: failed.map(orderedName),
+  }
 }
 
 async function stopServing(context: StepContext, state: OrderState): Promise<void> {

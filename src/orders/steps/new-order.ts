@@ -4,12 +4,12 @@ import { err, ok, type Result } from '../../core/result.ts'
 import { findCertificate } from '../../store/certificates.ts'
 import { certificateIdOf } from '../certificate-id.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
-import type { CaAuthorization, CaOrder, PeerFailure, Step, StepContext } from '../ports.ts'
+import type { CaAuthorization, CaOrder, PeerFailure, Step, StepContext, StepResult } from '../ports.ts'
 import { advance, afterFailure, fail, forEach } from './step.ts'
 
 export const newOrder: Step = async (context, state) => {
   const opened = await openOrder(context, state)
-  if (!opened.ok) return afterFailure(context, state, opened.error)
+  if (!opened.ok) return afterRefusal(context, state, opened.error)
   const { order, state: current } = opened.value
   switch (order.status) {
     case 'invalid':
@@ -34,6 +34,14 @@ export const newOrder: Step = async (context, state) => {
   return advance(known, 'present')
 }
 
+/** A limit is no error: the order waits until the account's budget, or the CA, lets it in. */
+function afterRefusal(context: StepContext, state: OrderState, failure: PeerFailure): StepResult {
+  if (failure.code !== 'backend_rate_limited' || failure.retryAtMs === null)
+    return afterFailure(context, state, failure)
+  const noted = logged(state, context.now(), failure.message)
+  return { state: noted, outcome: { kind: 'wait', untilMs: failure.retryAtMs }, entries: [] }
+}
+
 /** Opens the order, or finds the one opened before a crash. */
 async function openOrder(
   context: StepContext,
@@ -43,9 +51,10 @@ async function openOrder(
     const found = await context.acme.order(state.ca.orderUrl)
     return found.ok ? ok({ order: found.value, state }) : err(found.error)
   }
+  const { orderId, purpose } = state
   const { domains, profile, notAfterMs } = state.request
   const replaces = await replacedCertificateId(context, state)
-  const made = await context.acme.newOrder({ domains, profile, notAfterMs, replaces })
+  const made = await context.acme.newOrder({ orderId, purpose, domains, profile, notAfterMs, replaces })
   if (!made.ok) return err(made.error)
   const { orderUrl, order, isReplacement } = made.value
   const ca = { orderUrl, finalizeUrl: order.finalizeUrl, certificateUrl: null }

@@ -68,6 +68,12 @@ beforeAll(async () => {
         source: 'acme',
         version: 1,
         issuerCaId: null,
+        roleName: null,
+        keyOrigin: null,
+        ariStartMs: null,
+        ariEndMs: null,
+        ariCheckAtMs: null,
+        ariExplanationUrl: null,
         acmeAccountId: IDS.account,
         commonName: 'MARKED',
         displayName: 'MARKED',
@@ -117,6 +123,7 @@ describe('another tenant', () => {
 
   const ITEMS = [
     ['GET', '/v1/pki/acme/accounts/', IDS.account, ''],
+    ['GET', '/v1/pki/acme/accounts/', IDS.account, '/limits'],
     ['PATCH', '/v1/pki/acme/accounts/', IDS.account, ''],
     ['POST', '/v1/pki/acme/accounts/', IDS.account, '/rollover'],
     ['DELETE', '/v1/pki/acme/accounts/', IDS.account, ''],

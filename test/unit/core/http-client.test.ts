@@ -152,6 +152,13 @@ describe('targets', () => {
     expect(checkTarget('http://127.0.0.1:14000/dir', true).ok).toBe(true)
     expect(checkTarget('ftp://127.0.0.1/', true).ok).toBe(false)
   })
+
+  it('ok: http to public hosts where the request says so; private ones stay refused', () => {
+    expect(checkTarget('http://ca.example/', false, true).ok).toBe(true)
+    for (const url of ['http://127.0.0.1/', 'http://a.localhost/', 'ftp://ca.example/']) {
+      expect(checkTarget(url, false, true).ok).toBe(false)
+    }
+  })
 })
 
 describe('bodies', () => {

@@ -1,0 +1,130 @@
+/** Where the TXT value of a challenge goes: the name behind CNAMEs, and the provider and zone that serve it. Writes nothing. */
+import { dns01RecordName } from '../acme/challenge.ts'
+import { err, ok, type Result } from '../core/result.ts'
+import type { LookupContext, PreferredServers } from '../dns/dns-source.ts'
+import { type FollowedName, followChallengeName } from '../dns/lookup.ts'
+import { allDnsProviders, type DnsProviderRow } from '../store/dns-providers.ts'
+import { providerFailure } from './peer-failure.ts'
+import type { PeerFailure, Placement } from './ports.ts'
+import { candidates } from './provider-choice.ts'
+import { lookupContext, type OpenedProvider, openProvider, type ProviderDependencies } from './provider-config.ts'
+
+/** Longest that one look at the name servers may take. */
+export const LOOK_TIMEOUT_MS = 20_000
+const ZONE_TIMEOUT_MS = 30_000
+
+export type OpenProvider = (id: string) => Promise<Result<OpenedProvider, PeerFailure>>
+
+export interface Placing {
+  readonly dependencies: ProviderDependencies
+  readonly context: LookupContext
+  readonly tenantId: string
+  readonly open: OpenProvider
+}
+
+/** For one order, or one look: a provider that is asked for again and again is opened once. */
+export function startPlacing(dependencies: ProviderDependencies, tenantId: string): Placing {
+  const opened = new Map<string, Promise<Result<OpenedProvider, PeerFailure>>>()
+  return {
+    dependencies,
+    context: lookupContext(dependencies),
+    tenantId,
+    open(id) {
+      const known = opened.get(id) ?? openProvider(dependencies, tenantId, id)
+      opened.set(id, known)
+      return known
+    },
+  }
+}
+
+/** The tenant's providers; of `ids` alone, where they are given. */
+export async function allowedProviders(
+  { dependencies, tenantId }: Placing,
+  ids: readonly string[] | null,
+): Promise<readonly DnsProviderRow[]> {
+  const rows = await allDnsProviders(dependencies.store, tenantId)
+  return ids === null ? rows : rows.filter(({ id }) => ids.includes(id))
+}
+
+/**
+ * The name behind any CNAME, then the provider whose zones match that name most closely. The servers to ask for the
+ * CNAME are those of the provider that matches the name itself, if there is one.
+ */
+export async function place(
+  placing: Placing,
+  domain: string,
+  providerIds: readonly string[] | null,
+): Promise<Result<Placement, PeerFailure>> {
+  const allowed = await allowedProviders(placing, providerIds)
+  const challengeName = dns01RecordName(domain)
+  const closest = await closestProvider(placing, allowed, challengeName)
+  const followed = await follow(placing, closest, challengeName)
+  if (followed.ok) return serve(placing, allowed, followed.value.name)
+  // Nobody could say: the record goes where the name itself is served, and propagation will tell.
+  if (followed.error.transient && closest !== null) return serve(placing, allowed, challengeName)
+  return followed
+}
+
+/** The provider that matches a name most closely, where there is one and it can be opened. */
+export async function closestProvider(
+  { open }: Placing,
+  rows: readonly DnsProviderRow[],
+  name: string,
+): Promise<OpenedProvider | null> {
+  const [closest] = candidates(rows, name)
+  const provider = closest === undefined ? null : await open(closest.id)
+  return provider?.ok ? provider.value : null
+}
+
+/** Where the CNAMEs from a challenge's name lead; a transient failure says that nobody answered. */
+export async function follow(
+  { context }: Placing,
+  closest: OpenedProvider | null,
+  challengeName: string,
+): Promise<Result<FollowedName, PeerFailure>> {
+  const followed = await followChallengeName(context, challengeName, {
+    ...serversOf(closest),
+    signal: AbortSignal.timeout(LOOK_TIMEOUT_MS),
+  })
+  if (followed.ok) return followed
+  return err({ ...refusal(followed.error.message), transient: followed.error.reason === 'unanswered' })
+}
+
+/** The provider and zone that take a record of this name. */
+export async function serve(
+  { dependencies, open }: Placing,
+  allowed: readonly DnsProviderRow[],
+  name: string,
+): Promise<Result<Placement, PeerFailure>> {
+  const failures: PeerFailure[] = []
+  for (const row of candidates(allowed, name)) {
+    const provider = await open(row.id)
+    if (!provider.ok) {
+      failures.push(provider.error)
+      continue
+    }
+    const zone = await provider.value.provider.findZone(name, AbortSignal.timeout(ZONE_TIMEOUT_MS))
+    if (zone.ok) {
+      const { ttlSeconds } = provider.value.common
+      return ok({ providerId: row.id, zone: zone.value, name, ttlSeconds })
+    }
+    failures.push(providerFailure(zone.error, dependencies.now()))
+  }
+  // One that may work later is worth more than one that never will.
+  const failure = failures.find(({ transient }) => transient) ?? failures[0]
+  return err(failure ?? refusal(`no DNS provider's managed_zones match ${name}: add its zone to a provider`))
+}
+
+/** The servers that a provider's settings name for looking things up. */
+export function serversOf(provider: OpenedProvider | null): PreferredServers {
+  if (provider === null) return {}
+  const { nameservers } = provider.common
+  return {
+    ...(nameservers === null ? {} : { nameservers }),
+    ...(provider.primary === null ? {} : { fallbackNameservers: [provider.primary] }),
+  }
+}
+
+function refusal(message: string): PeerFailure {
+  return { code: 'invalid_request', message, transient: false, retryAtMs: null, problemType: null }
+}
