@@ -1,34 +1,48 @@
-/** `npm run bench`: runs the benchmarks and writes their tables into bench/README.md. */
+/** `npm run bench`: runs the benchmarks, or those that are named, and writes their tables into bench/README.md. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import { benchOrders } from './orders.ts'
+import { benchAssemble } from './pki-assemble.ts'
+import { benchIssue } from './pki-issue.ts'
 import { benchRows } from './rows.ts'
 import { formatTable } from './table.ts'
 
 const README = join(import.meta.dirname, 'README.md')
-const BEGIN = '<!-- measured: written by npm run bench -->'
-const END = '<!-- /measured -->'
 
-/** The text with what stands between the marks replaced. Throws where the marks are gone. */
-function replaceMeasured(text: string, measured: string): string {
-  const begin = text.indexOf(BEGIN)
-  const end = text.indexOf(END)
-  if (begin === -1 || end < begin) throw new Error(`bench/README.md lacks ${BEGIN} … ${END}`)
-  return `${text.slice(0, begin + BEGIN.length)}\n${measured}\n${text.slice(end)}`
+/** Each gives its tables as Markdown. */
+const BENCHES: Readonly<Record<string, () => Promise<string>>> = {
+  async orders() {
+    const rows = benchRows()
+    return [...(await benchOrders()).map(formatTable), rows, ''].join('\n')
+  },
+  issue: benchIssue,
+  assemble: benchAssemble,
 }
 
-const rows = benchRows()
-const tables = await benchOrders()
-const machine = `${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown processor'}`
-const day = new Date().toISOString().slice(0, 10)
-const measured = [
-  `Measured on ${day}: ${machine}, Node ${process.versions.node}.`,
-  '',
-  ...tables.map(formatTable),
-  rows,
-  '',
-].join('\n')
-console.info(measured)
-writeFileSync(README, replaceMeasured(readFileSync(README, 'utf8'), measured))
+/** The text with what stands between the marks of that benchmark replaced. Throws where they are gone. */
+function replaceMeasured(text: string, name: string, measured: string): string {
+  const begin = `<!-- measured: ${name}, written by npm run bench -->`
+  const end = `<!-- /measured: ${name} -->`
+  const [start, stop] = [text.indexOf(begin), text.indexOf(end)]
+  if (start === -1 || stop < start) throw new Error(`bench/README.md lacks ${begin} … ${end}`)
+  return `${text.slice(0, start + begin.length)}\n${measured}\n${text.slice(stop)}`
+}
+
+const asked = process.argv.slice(2)
+const unknown = asked.filter((name) => !(name in BENCHES))
+if (unknown.length > 0) {
+  console.error(`there is no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}`)
+  process.exit(2)
+}
+const machine = `${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node}`
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (asked.length > 0 && !asked.includes(name)) continue
+  const tables = await bench()
+  const day = new Date().toISOString().slice(0, 10)
+  const measured = `Measured on ${day} with \`npm run bench -- ${name}\`: ${machine}.\n\n${tables}`
+  console.info(measured)
+  // Read now: others may have written theirs meanwhile.
+  writeFileSync(README, replaceMeasured(readFileSync(README, 'utf8'), name, measured))
+}
 process.exit(0)
