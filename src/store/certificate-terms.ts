@@ -59,18 +59,25 @@ export function replaceTagTerms(
   return [statement(store.db.delete(certificateTerms).where(leftOver)), ...insertTerms(store, certificate, terms)]
 }
 
-/** The ids of certificates with that term: what the index has, and what it does not have yet. A subquery. */
-export function idsWithTerm(tenantId: string, term: string): SQL {
-  return sql`(
-    SELECT ${certificateTerms.certificateId} FROM ${certificateTerms}
-      WHERE ${certificateTerms.tenantId} = ${tenantId} AND ${certificateTerms.term} = ${term}
-    UNION
-    SELECT ${certificates.id} FROM ${certificates}
-      WHERE ${certificates.tenantId} = ${tenantId}
-        AND ${certificates.id} > (SELECT ${tenants.termsThrough} FROM ${tenants} WHERE ${tenants.id} = ${tenantId})
-        AND EXISTS (SELECT 1 FROM ${TERMS_OF_ROW} AS term WHERE term.value = ${term})
-  )`
-}
+/** The ids of certificates with that term that the index has. A subquery. */
+export const idsInIndex = (tenantId: string, term: string): SQL =>
+  sql`SELECT ${certificateTerms.certificateId} FROM ${certificateTerms}
+    WHERE ${certificateTerms.tenantId} = ${tenantId} AND ${certificateTerms.term} = ${term}`
+
+/** The ids of all certificates with that term: also of those that the index does not have yet. A subquery. */
+export const idsWithTerm = (tenantId: string, term: string): SQL =>
+  sql`${idsInIndex(tenantId, term)}
+    UNION SELECT ${certificates.id} FROM ${certificates}
+      WHERE ${certificates.tenantId} = ${tenantId} AND ${isUnindexedWith(tenantId, term)}`
+
+/** Has the row at hand that term? */
+export const hasTerm = (tenantId: string, term: string): SQL =>
+  sql`(EXISTS (${idsInIndex(tenantId, term)} AND ${certificateTerms.certificateId} = ${certificates.id})
+    OR ${isUnindexedWith(tenantId, term)})`
+
+const isUnindexedWith = (tenantId: string, term: string): SQL =>
+  sql`(${certificates.id} > (SELECT ${tenants.termsThrough} FROM ${tenants} WHERE ${tenants.id} = ${tenantId})
+    AND EXISTS (SELECT 1 FROM ${TERMS_OF_ROW} AS term WHERE term.value = ${term}))`
 
 /** The name terms of the row at hand, made of its JSON. */
 const TERMS_OF_ROW = sql`(

@@ -1,9 +1,7 @@
 /** Managed certificates and their versions: one model for internal, ACME and imported certificates. */
-import { and, desc, eq, isNotNull, isNull, lt, lte, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, isNull, lte, sql } from 'drizzle-orm'
 import type { Bytes } from '../core/bytes.ts'
-import { idsWithTerm, lowerAscii, nameTerm, tagTerm } from './certificate-terms.ts'
 import type { SealPlace } from './key-ring.ts'
-import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { certificates, certificateVersions } from './schema.ts'
 import type { Store } from './store.ts'
 import { mustChange, type Statement, statement } from './work.ts'
@@ -27,18 +25,6 @@ export type NewVersion = Pick<
   | 'sealedPrivateKey'
 >
 
-export interface CertificateFilter {
-  readonly issuerCaId: string | null
-  readonly source: string | null
-  readonly commonName: string | null
-  /** A subject alternative name, of any type. */
-  readonly san: string | null
-  readonly tag: string | null
-  readonly revoked: 'without' | 'with' | 'only'
-  /** Ends after the one and not later than the other; epoch milliseconds. */
-  readonly ends: { readonly afterMs: number | null; readonly byMs: number | null }
-}
-
 export async function findCertificate(store: Store, tenantId: string, id: string): Promise<CertificateRow | null> {
   const row = await store.db
     .select()
@@ -46,61 +32,6 @@ export async function findCertificate(store: Store, tenantId: string, id: string
     .where(and(eq(certificates.tenantId, tenantId), eq(certificates.id, id)))
     .get()
   return row ?? null
-}
-
-export function listCertificates(
-  store: Store,
-  tenantId: string,
-  filter: CertificateFilter,
-  page: Page,
-): Promise<CertificateRow[]> {
-  return store.db
-    .select()
-    .from(certificates)
-    .where(
-      and(
-        eq(certificates.tenantId, tenantId),
-        filter.issuerCaId === null ? undefined : eq(certificates.issuerCaId, filter.issuerCaId),
-        sourceFilter(filter.source),
-        termFilter(tenantId, filter),
-        revocationFilter(filter),
-        // Most certificates are alive: no index is to be walked for that alone, hence the plus.
-        filter.ends.afterMs === null ? undefined : sql`+${certificates.notAfterMs} > ${filter.ends.afterMs}`,
-        filter.ends.byMs === null ? undefined : lte(certificates.notAfterMs, filter.ends.byMs),
-        lt(certificates.id, page.before ?? AFTER_EVERY_ID),
-      ),
-    )
-    .orderBy(desc(certificates.id))
-    .limit(page.limit)
-    .all()
-}
-
-function sourceFilter(source: string | null): SQL | undefined {
-  if (source === null) return undefined
-  // Said as the partial index says it, so that it serves.
-  const isRare = source === 'internal' ? undefined : sql`${certificates.source} <> 'internal'`
-  return and(eq(certificates.source, source), isRare)
-}
-
-function termFilter(tenantId: string, { commonName, san, tag }: CertificateFilter): SQL | undefined {
-  const idIn = (term: string): SQL => sql`${certificates.id} IN ${idsWithTerm(tenantId, term)}`
-  return and(
-    commonName === null
-      ? undefined
-      : and(idIn(nameTerm(commonName)), eq(sql`lower(${certificates.commonName})`, lowerAscii(commonName))),
-    san === null ? undefined : and(idIn(nameTerm(san)), hasName(lowerAscii(san))),
-    tag === null ? undefined : idIn(tagTerm(tag)),
-  )
-}
-
-/** The index also has common names that are no alternative names. */
-const hasName = (name: string): SQL =>
-  sql`EXISTS (SELECT 1 FROM json_each(json_array('dns', 'ip', 'email', 'uri')) AS kind,
-    json_each(${certificates.names}, '$.' || kind.value) AS each WHERE lower(each.value) = ${name})`
-
-function revocationFilter({ revoked }: CertificateFilter) {
-  if (revoked === 'with') return undefined
-  return revoked === 'only' ? isNotNull(certificates.revokedAtMs) : isNull(certificates.revokedAtMs)
 }
 
 /** Earlier versions, newest first. The current one is in the certificate's own row. */

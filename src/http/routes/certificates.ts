@@ -10,12 +10,11 @@ import { renewAcmeCertificate } from '../../orders/issue.ts'
 import { nextRenewalMs } from '../../orders/renewal-time.ts'
 import { parsePemOf } from '../../pki/pem.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
+import { type CertificateFilter, listCertificates } from '../../store/certificate-list.ts'
 import { replaceTagTerms } from '../../store/certificate-terms.ts'
 import {
-  type CertificateFilter,
   type CertificateRow,
   type CertificateVersionRow,
-  listCertificates,
   listEarlierVersions,
   updateCertificate,
 } from '../../store/certificates.ts'

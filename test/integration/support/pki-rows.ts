@@ -43,3 +43,48 @@ export async function insertCertificateRows(
     INSERT INTO certificates (${Object.keys(all).join(', ')}) SELECT ${Object.values(all).join(', ')} FROM numbers`,
   ).run()
 }
+
+/** A statement that went to the database. */
+export interface SentStatement {
+  readonly sql: string
+  readonly values: readonly unknown[]
+}
+
+/** A binding that notes what is prepared and bound. */
+export function recordedDatabase(sent: SentStatement[]): D1Database {
+  return new Proxy(bindings.DB, {
+    get(target, name) {
+      if (name === 'prepare') {
+        return (sql: string) => {
+          const prepared = target.prepare(sql)
+          return new Proxy(prepared, {
+            get(statement, method) {
+              if (method === 'bind') {
+                return (...values: unknown[]) => {
+                  sent.push({ sql, values })
+                  return statement.bind(...values)
+                }
+              }
+              const value: unknown = Reflect.get(statement, method)
+              return typeof value === 'function' ? value.bind(statement) : value
+            },
+          })
+        }
+      }
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+/** Rows that the database reads for these statements, run again. */
+export async function rowsReadBy(sent: readonly SentStatement[]): Promise<number> {
+  let rows = 0
+  for (const { sql, values } of sent) {
+    const { meta } = await bindings.DB.prepare(sql)
+      .bind(...values)
+      .all()
+    rows += meta.rows_read
+  }
+  return rows
+}

@@ -1,0 +1,139 @@
+/**
+ * Lists of certificates by any combination of filters, newest first. Nothing says how many rows a filter leaves, so that is counted
+ * first, no further than `MAX_FEW`: where one leaves few, those are looked up; else the list is walked along the index that fits.
+ */
+import { and, desc, eq, getTableColumns, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm'
+import { hasTerm, idsInIndex, idsWithTerm, lowerAscii, nameTerm, tagTerm } from './certificate-terms.ts'
+import type { CertificateRow } from './certificates.ts'
+import { AFTER_EVERY_ID, type Page } from './page.ts'
+import { certificates } from './schema.ts'
+import type { Store } from './store.ts'
+
+export interface CertificateFilter {
+  readonly issuerCaId: string | null
+  readonly source: string | null
+  readonly commonName: string | null
+  /** A subject alternative name, of any type. */
+  readonly san: string | null
+  readonly tag: string | null
+  readonly revoked: 'without' | 'with' | 'only'
+  /** Ends after the one and not later than the other; epoch milliseconds. */
+  readonly ends: { readonly afterMs: number | null; readonly byMs: number | null }
+}
+
+/** Rows that are looked up one by one rather than met on the way. Of 100,000, every hundredth is met after a hundred. */
+const MAX_FEW = 1_000
+
+export async function listCertificates(
+  store: Store,
+  tenantId: string,
+  filter: CertificateFilter,
+  page: Page,
+): Promise<CertificateRow[]> {
+  const narrowings = narrowingsOf(tenantId, filter)
+  const few = await fewestOf(store, narrowings)
+  const rows = await store.db
+    .select(COLUMNS)
+    .from(few === null ? walkOf(filter) : sql`${certificates}`)
+    .where(
+      and(
+        eq(certificates.tenantId, tenantId),
+        lt(certificates.id, page.before ?? AFTER_EVERY_ID),
+        ...narrowings.map((each) => (each === few ? sql`${certificates.id} IN ${each.ids}` : each.condition)),
+        ...conditionsOf(filter, few !== null),
+      ),
+    )
+    .orderBy(desc(certificates.id))
+    .limit(page.limit)
+    .all()
+  return rows as unknown as CertificateRow[]
+}
+
+/** Every column, as SQL: drizzle knows no index hints, and takes columns from nothing but a table. */
+const COLUMNS = Object.fromEntries(
+  Object.entries(getTableColumns(certificates)).map(([name, column]) => [name, sql`${column}`.mapWith(column)]),
+)
+
+/** A filter that may leave few rows. */
+interface Narrowing {
+  /** A subquery that reads an index alone, for counting. */
+  readonly counted: SQL
+  /** The ids that it leaves, as a subquery. */
+  readonly ids: SQL
+  /** The same as a condition on the row at hand. */
+  readonly condition: SQL
+}
+
+function narrowingsOf(tenantId: string, { commonName, san, tag, revoked, ends }: CertificateFilter): Narrowing[] {
+  const terms = [
+    ...(commonName === null ? [] : [nameTerm(commonName)]),
+    ...(san === null ? [] : [nameTerm(san)]),
+    ...(tag === null ? [] : [tagTerm(tag)]),
+  ]
+  const byTerm = terms.map((term) => ({
+    counted: idsInIndex(tenantId, term),
+    ids: sql`(${idsWithTerm(tenantId, term)})`,
+    condition: hasTerm(tenantId, term),
+  }))
+  const ofTenant = sql`SELECT ${certificates.id} FROM ${certificates}`
+  const isOfTenant = eq(certificates.tenantId, tenantId)
+  const isRevoked = isNotNull(certificates.revokedAtMs)
+  const revokedIds = sql`${ofTenant} INDEXED BY certificates_by_revocation WHERE ${and(isOfTenant, isRevoked)}`
+  const endingIds = sql`${ofTenant} INDEXED BY certificates_by_expiry WHERE ${and(isOfTenant, endsWithin(ends))}`
+  return [
+    ...byTerm,
+    ...(revoked === 'only' ? [{ counted: revokedIds, ids: sql`(${revokedIds})`, condition: isRevoked }] : []),
+    ...(ends.byMs === null ? [] : [{ counted: endingIds, ids: sql`(${endingIds})`, condition: unindexedEnd(ends) }]),
+  ]
+}
+
+/** The narrowing that leaves the fewest rows, where these are few; null where none does. */
+async function fewestOf(store: Store, narrowings: readonly Narrowing[]): Promise<Narrowing | null> {
+  if (narrowings.length === 0) return null
+  const counts = narrowings.map(({ counted }) => sql`(SELECT count(*) FROM (${counted} LIMIT ${MAX_FEW + 1}))`)
+  const [row = []] = await store.db.values<number[]>(sql`SELECT ${sql.join(counts, sql`, `)}`)
+  const fewest = Math.min(...row)
+  return fewest > MAX_FEW ? null : (narrowings[row.indexOf(fewest)] ?? null)
+}
+
+/** The table by the index that leaves out the most. Without it, SQLite prefers the table itself: it does not know the data. */
+function walkOf({ source, issuerCaId, revoked }: CertificateFilter): SQL {
+  if (isRare(source)) return sql`${certificates} INDEXED BY certificates_by_source`
+  if (issuerCaId !== null) return sql`${certificates} INDEXED BY certificates_by_issuer`
+  return revoked === 'only' ? sql`${certificates} INDEXED BY certificates_by_revocation` : sql`${certificates}`
+}
+
+const isRare = (source: string | null): boolean => source !== null && source !== 'internal'
+
+/** What is not narrowed by. A plus keeps SQLite from looking for an index where there are ids already. */
+function conditionsOf(filter: CertificateFilter, hasIds: boolean): (SQL | undefined)[] {
+  const { issuerCaId, source, commonName, san, revoked, ends } = filter
+  const plus = hasIds ? sql`+` : sql``
+  return [
+    issuerCaId === null ? undefined : sql`${plus}${certificates.issuerCaId} = ${issuerCaId}`,
+    source === null ? undefined : sql`${plus}${certificates.source} = ${source}`,
+    // Said as the partial index says it, so that it serves.
+    isRare(source) ? sql`${certificates.source} <> 'internal'` : undefined,
+    // The index has names of both kinds.
+    commonName === null ? undefined : eq(sql`lower(${certificates.commonName})`, lowerAscii(commonName)),
+    san === null ? undefined : hasName(lowerAscii(san)),
+    revoked === 'without' ? isNull(certificates.revokedAtMs) : undefined,
+    ends.byMs === null && ends.afterMs !== null ? unindexedEnd(ends) : undefined,
+  ]
+}
+
+type Ends = CertificateFilter['ends']
+
+const endsWithin = ({ afterMs, byMs }: Ends): SQL | undefined =>
+  and(
+    afterMs === null ? undefined : sql`${certificates.notAfterMs} > ${afterMs}`,
+    byMs === null ? undefined : sql`${certificates.notAfterMs} <= ${byMs}`,
+  )
+
+const unindexedEnd = ({ afterMs, byMs }: Ends): SQL =>
+  sql`+${certificates.notAfterMs} BETWEEN ${afterMs === null ? 0 : afterMs + 1} AND ${byMs ?? Number.MAX_SAFE_INTEGER}`
+
+/** Is it one of the alternative names? */
+const hasName = (name: string): SQL =>
+  sql`EXISTS (SELECT 1 FROM json_each(json_array('dns', 'ip', 'email', 'uri')) AS kind,
+    json_each(${certificates.names}, '$.' || kind.value) AS each WHERE lower(each.value) = ${name})`
