@@ -4,7 +4,9 @@ import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import { benchOrders } from './orders.ts'
 import { benchAssemble } from './pki-assemble.ts'
+import { benchCrl } from './pki-crl.ts'
 import { benchIssue } from './pki-issue.ts'
+import { benchValidate } from './pki-validate.ts'
 import { benchRows } from './rows.ts'
 import { formatTable } from './table.ts'
 
@@ -18,6 +20,8 @@ const BENCHES: Readonly<Record<string, () => Promise<string>>> = {
   },
   issue: benchIssue,
   assemble: benchAssemble,
+  crl: benchCrl,
+  validate: benchValidate,
 }
 
 /** The text with what stands between the marks of that benchmark replaced. Throws where they are gone. */
