@@ -117,7 +117,7 @@ export class AcmeAccount extends DurableObject<Env> {
     return this.#ask(key, (port) => port.authorization(url))
   }
 
-  respond(key: AccountKey, challengeUrl: string, keyAuthorization: string): ReturnType<AcmePort['respond']> {
+  respond(key: AccountKey, challengeUrl: string, keyAuthorization: string | null): ReturnType<AcmePort['respond']> {
     return this.#ask(key, (port) => port.respond(challengeUrl, keyAuthorization))
   }
 

@@ -40,6 +40,9 @@ export interface NewPersistRecord {
   readonly sameForEveryDomain?: boolean
 }
 
+/** Where the record stands, of a name as ordered. */
+export const persistRecordName = (domain: string): string => `_validation-persist.${normalizeDomain(domain)}`
+
 /** The record that would satisfy the CA. */
 export async function buildPersistRecord(request: NewPersistRecord): Promise<Result<PersistRecord, string>> {
   const { account, meta, challenge } = request
@@ -55,7 +58,7 @@ export async function buildPersistRecord(request: NewPersistRecord): Promise<Res
     ...(wildcard ? ['policy=wildcard'] : []),
     ...(request.persistUntilMs === undefined ? [] : [`persistUntil=${Math.floor(request.persistUntilMs / 1_000)}`]),
   ]
-  return ok({ name: `_validation-persist.${domain}`, value: [issuer, ...parameters].join('; '), draft })
+  return ok({ name: persistRecordName(domain), value: [issuer, ...parameters].join('; '), draft })
 }
 
 /**
@@ -65,6 +68,22 @@ export async function buildPersistRecord(request: NewPersistRecord): Promise<Res
 export async function persistAccountHash(domain: string, { accountUrl, thumbprint }: PersistAccount): Promise<string> {
   const name = utf8(domain)
   return toBase64Url(await sha256(concatBytes(Uint8Array.of(name.length), name, utf8(thumbprint), utf8(accountUrl))))
+}
+
+/**
+ * Does one of the TXT values that stand there do what `wanted`, a value from `buildPersistRecord`, would do? One that ends within the
+ * hour does not: a CA may look late.
+ */
+export function isStanding(wanted: string, values: readonly string[], nowMs: number): boolean {
+  const record = parsePersistRecord(wanted)
+  if (record === null) return false
+  return values.some((value) => {
+    const found = parsePersistRecord(value)
+    if (found === null) return false
+    const isSame = found.issuerDomainName === record.issuerDomainName && found.accountUri === record.accountUri
+    const isAlive = found.persistUntilMs === null || found.persistUntilMs > nowMs + 3_600_000
+    return isSame && isAlive && (found.wildcard || !record.wildcard)
+  })
 }
 
 export interface ParsedPersistRecord {

@@ -1,4 +1,5 @@
 /** What an answer says about a name, and where CNAMEs lead from a challenge's name. Validates no DNSSEC. */
+import { concatBytes, fromUtf8 } from '../core/bytes.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { configuredSources, type DnsSource, type LookupContext, resolverSources } from './dns-source.ts'
 import { MAX_CNAME_HOPS } from './limits.ts'
@@ -52,6 +53,21 @@ export async function lookupFirst(
     if (signal.aborted) break
   }
   return err(failures.join('; ') || 'there is nobody to ask')
+}
+
+/** The TXT values of a name, each as one text; asks one source after another until one answers. */
+export async function lookupTxt(
+  sources: readonly DnsSource[],
+  name: string,
+  signal: AbortSignal,
+): Promise<Result<string[], string>> {
+  const found = await lookupFirst(sources, name, TYPE.TXT, signal)
+  if (!found.ok) return found
+  return ok(
+    found.value.records.flatMap(({ data }) =>
+      data.type === TYPE.TXT ? [fromUtf8(concatBytes(...data.strings)) ?? ''] : [],
+    ),
+  )
 }
 
 function readAnswer(source: string, answer: DnsMessage, name: string, type: number): Result<Found, string> {

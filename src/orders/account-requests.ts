@@ -1,8 +1,9 @@
 /** What orders ask of a CA, by an account's client: its answers as plain data that crosses RPC. */
 import type { AcmeError } from '../acme/acme-error.ts'
 import type { Authorization } from '../acme/authorization.ts'
-import type { Challenge } from '../acme/challenge.ts'
+import type { Challenge, PersistChallenge } from '../acme/challenge.ts'
 import type { AcmeClient } from '../acme/client.ts'
+import { buildPersistRecord } from '../acme/dns-persist.ts'
 import type { Order } from '../acme/order.ts'
 import { describeProblem } from '../acme/problem.ts'
 import { err, ok, type Result } from '../core/result.ts'
@@ -29,9 +30,12 @@ export function acmeRequests(client: AcmeClient): AcmeRequests {
       }))
     },
     order: async (url) => map(await client.order(url), caOrder),
-    authorization: async (url) => map(await client.authorization(url), (each) => caAuthorization(client, each)),
+    async authorization(url) {
+      const found = await client.authorization(url)
+      return found.ok ? ok(await caAuthorization(client, found.value)) : err(acmeFailure(found.error))
+    },
     respond: async (url, keyAuthorization) =>
-      keyAuthorization.endsWith(`.${client.thumbprint()}`)
+      keyAuthorization === null || keyAuthorization.endsWith(`.${client.thumbprint()}`)
         ? map(await client.respond(url), () => undefined)
         : err(KEY_CHANGED),
     finalize: async (url, csrDer) => map(await client.finalize(url, csrDer), caOrder),
@@ -67,17 +71,21 @@ function caOrder(order: Order): CaOrder {
   }
 }
 
-function caAuthorization(client: AcmeClient, authorization: Authorization): CaAuthorization {
+async function caAuthorization(client: AcmeClient, authorization: Authorization): Promise<CaAuthorization> {
   return {
     domain: authorization.identifier.value,
     wildcard: authorization.wildcard,
     status: authorization.status,
-    challenges: authorization.challenges.map((each) => caChallenge(client, each)),
+    challenges: await Promise.all(authorization.challenges.map((each) => caChallenge(client, authorization, each))),
     retryAtMs: authorization.retryAfterMs,
   }
 }
 
-function caChallenge(client: AcmeClient, challenge: Challenge): CaChallenge {
+async function caChallenge(
+  client: AcmeClient,
+  authorization: Authorization,
+  challenge: Challenge,
+): Promise<CaChallenge> {
   const token = 'token' in challenge ? challenge.token : null
   return {
     type: challenge.type,
@@ -85,6 +93,26 @@ function caChallenge(client: AcmeClient, challenge: Challenge): CaChallenge {
     status: challenge.status,
     token,
     keyAuthorization: token === null ? null : client.keyAuthorization(token),
+    persistRecord: challenge.type === 'dns-persist-01' ? await persistRecord(client, authorization, challenge) : null,
     error: challenge.error === null ? null : describeProblem(challenge.error),
   }
+}
+
+/** Null where the CA says too little to build it: then the challenge cannot be answered. */
+async function persistRecord(
+  client: AcmeClient,
+  { identifier, wildcard }: Authorization,
+  challenge: PersistChallenge,
+): Promise<CaChallenge['persistRecord']> {
+  const directory = await client.directory()
+  const accountUrl = client.accountUrl()
+  if (!directory.ok || accountUrl === null) return null
+  const record = await buildPersistRecord({
+    domain: identifier.value,
+    account: { accountUrl, thumbprint: client.thumbprint() },
+    meta: directory.value.meta,
+    challenge,
+    wildcard,
+  })
+  return record.ok ? { name: record.value.name, value: record.value.value } : null
 }

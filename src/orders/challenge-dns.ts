@@ -2,7 +2,7 @@
 import { ok, type Result } from '../core/result.ts'
 import { checkPropagation } from '../dns/propagation.ts'
 import type { RecordState } from './order-state.ts'
-import { LOOK_TIMEOUT_MS, type Placing, place, serversOf, startPlacing } from './placement.ts'
+import { LOOK_TIMEOUT_MS, type Placing, place, serversOf, standing, startPlacing } from './placement.ts'
 import type { DnsPort, PeerFailure, PropagationLook } from './ports.ts'
 import type { ProviderDependencies } from './provider-config.ts'
 import type { ApplyZoneChange, ZoneChange } from './zone-writer.ts'
@@ -14,7 +14,8 @@ export function challengeDns(
 ): DnsPort {
   const placing = startPlacing(dependencies, tenantId)
   return {
-    place: (domain, providerIds) => place(placing, domain, providerIds),
+    place: (recordName, providerIds) => place(placing, recordName, providerIds),
+    standing: (recordName, providerIds) => standing(placing, recordName, providerIds),
     present: (records) => applyAll(applyInZone, tenantId, 'present', records),
     cleanUp: (records) => applyAll(applyInZone, tenantId, 'clean-up', records),
     look: (records) => look(placing, records),

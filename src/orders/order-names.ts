@@ -1,12 +1,12 @@
 /** The names of an order: what no public CA would sign is refused here, with a word on what to do instead. */
 import { getPublicSuffix } from 'tldts'
-import { dns01RecordName } from '../acme/challenge.ts'
 import type { ErrorDetail } from '../core/errors.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { parseDnsName } from '../pki/dns-name.ts'
 import { parseIpAddress } from '../pki/ip-address.ts'
 import { MAX_DNS_NAME_CHARS } from '../pki/limits.ts'
 import type { ChallengeType } from './order-request.ts'
+import { recordNameOf } from './order-state.ts'
 
 /** Let's Encrypt's and most CAs' limit of names in a certificate. */
 export const MAX_NAMES = 100
@@ -56,21 +56,24 @@ export function checkOrderNames(
 
 function checkName(domain: string, challengeType: ChallengeType, publicCa: boolean): Result<string, string> {
   if (parseIpAddress(domain.replace(/^\[|\]$/g, '')) !== null) {
-    const hint = challengeType === 'dns-01' ? 'dns-01 cannot validate an address' : 'orders are for DNS names'
+    const isByDns = recordNameOf(challengeType, domain) !== null
+    const hint = isByDns ? `${challengeType} cannot validate an address` : 'orders are for DNS names'
     return err(`${domain} is an IP address: ${hint}; give a DNS name`)
   }
   const parsed = parseDnsName(domain)
   if (!parsed.ok) return err(`${JSON.stringify(domain.slice(0, 80))}: ${parsed.error}`)
   const { name, isWildcard } = parsed.value
-  if (isWildcard && challengeType !== 'dns-01') {
-    return err(`${name} is a wildcard, which CAs validate by dns-01 alone: set challenge_type to "dns-01"`)
+  if (isWildcard && recordNameOf(challengeType, name) === null) {
+    return err(`${name} is a wildcard, which CAs validate by DNS alone: set challenge_type to "dns-01"`)
   }
   const base = isWildcard ? name.slice(2) : name
   if (!isWildcard && !base.includes('.')) {
     return err(`${base} has a single label, which no public CA signs: give a fully qualified name`)
   }
-  if (challengeType === 'dns-01' && dns01RecordName(base).length > MAX_DNS_NAME_CHARS) {
-    return err(`${name} leaves no room for _acme-challenge in front of it: dns-01 cannot validate it`)
+  const recordName = recordNameOf(challengeType, base)
+  if (recordName !== null && recordName.length > MAX_DNS_NAME_CHARS) {
+    const label = recordName.slice(0, recordName.indexOf('.'))
+    return err(`${name} leaves no room for ${label} in front of it: ${challengeType} cannot validate it`)
   }
   return publicCa ? checkPublicName(name, base) : ok(name)
 }

@@ -1,18 +1,18 @@
 /** What an order shows of itself: made from its state while it runs, kept in D1 when its object has cleared itself. */
-import { dns01RecordName } from '../acme/challenge.ts'
 import { formatTime } from '../core/clock.ts'
 import type { AcmeOrderRow } from '../store/acme-orders.ts'
 import type { OrderFailure, Phase } from './order-machine.ts'
-import { type OrderState, orderedName } from './order-state.ts'
+import { type OrderState, orderedName, recordNameOf } from './order-state.ts'
 
 export interface ChallengeReport {
   readonly id: string
   readonly domain: string
   readonly type: string
   readonly status: string
-  readonly token: string
-  readonly key_authorization: string
-  /** Where the TXT value goes; null for other challenges than dns-01. */
+  /** Null for dns-persist-01, which has none. */
+  readonly token: string | null
+  readonly key_authorization: string | null
+  /** Where the TXT value goes; null for challenges that are not answered in DNS. */
   readonly record_name: string | null
   readonly record_value: string | null
   /** What the CA said was wrong. */
@@ -79,7 +79,7 @@ function reportOf(state: OrderState): OrderReport {
     challenges: state.authorizations.flatMap((authorization) => {
       const { challenge } = authorization
       if (challenge === null) return []
-      const byDns = challenge.type === 'dns-01'
+      const recordName = recordNameOf(challenge.type, authorization.domain)
       return [
         {
           id: challenge.id,
@@ -89,8 +89,8 @@ function reportOf(state: OrderState): OrderReport {
           status: authorization.status === 'valid' ? 'valid' : challenge.status,
           token: challenge.token,
           key_authorization: challenge.keyAuthorization,
-          record_name: byDns ? (authorization.record?.name ?? dns01RecordName(authorization.domain)) : null,
-          record_value: byDns ? challenge.recordValue : null,
+          record_name: recordName === null ? null : (authorization.record?.name ?? recordName),
+          record_value: recordName === null ? null : challenge.recordValue,
           error: challenge.error,
         },
       ]

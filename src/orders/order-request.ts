@@ -1,6 +1,6 @@
 /** What an order asks for, after every check: stored with the order, and with the certificate for its renewals. */
 
-export const CHALLENGE_TYPES = ['http-01', 'dns-01', 'tls-alpn-01'] as const
+export const CHALLENGE_TYPES = ['http-01', 'dns-01', 'tls-alpn-01', 'dns-persist-01'] as const
 export type ChallengeType = (typeof CHALLENGE_TYPES)[number]
 
 export interface OrderRequest {

@@ -2,6 +2,8 @@
  * What an order object stores, under the single key `order`. The truth of an order while it runs: D1 has a copy.
  * Version 1. A change of the shape gets a new version and a reader for the old one; orders in flight survive a deploy.
  */
+import { dns01RecordName } from '../acme/challenge.ts'
+import { persistRecordName } from '../acme/dns-persist.ts'
 import type { Job } from './order-machine.ts'
 import type { OrderPurpose, OrderRequest } from './order-request.ts'
 
@@ -59,9 +61,10 @@ export interface ChallengeState {
   readonly id: string
   readonly type: string
   readonly url: string
-  readonly token: string
-  readonly keyAuthorization: string
-  /** The TXT value of dns-01. */
+  /** Null for dns-persist-01, which has none. */
+  readonly token: string | null
+  readonly keyAuthorization: string | null
+  /** The TXT value of dns-01 and dns-persist-01. */
   readonly recordValue: string
   readonly status: 'pending' | 'processing' | 'valid' | 'invalid'
   /** What the CA said was wrong. */
@@ -77,7 +80,7 @@ export interface RecordState {
   readonly name: string
   readonly value: string
   readonly ttlSeconds: number
-  /** From the moment at which it may be in the zone until it is gone. */
+  /** From the moment at which it may be in the zone until it is gone. Never of a record that is to stay. */
   readonly written: boolean
 }
 
@@ -97,4 +100,10 @@ export function logged(state: OrderState, atMs: number, message: string): OrderS
 /** The name as the order has it: with `*.` for a wildcard. */
 export function orderedName(authorization: Pick<AuthorizationState, 'domain' | 'wildcard'>): string {
   return authorization.wildcard ? `*.${authorization.domain}` : authorization.domain
+}
+
+/** Where the TXT value of such a challenge goes, before any CNAME; null for challenges that are not answered in DNS. */
+export function recordNameOf(challengeType: string, domain: string): string | null {
+  if (challengeType === 'dns-01') return dns01RecordName(domain)
+  return challengeType === 'dns-persist-01' ? persistRecordName(domain) : null
 }

@@ -1,8 +1,7 @@
 /** Where the TXT value of a challenge goes: the name behind CNAMEs, and the provider and zone that serve it. Writes nothing. */
-import { dns01RecordName } from '../acme/challenge.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import type { LookupContext, PreferredServers } from '../dns/dns-source.ts'
-import { type FollowedName, followChallengeName } from '../dns/lookup.ts'
+import { type LookupContext, type PreferredServers, sourcesFor } from '../dns/dns-source.ts'
+import { type FollowedName, followChallengeName, lookupTxt } from '../dns/lookup.ts'
 import { allDnsProviders, type DnsProviderRow } from '../store/dns-providers.ts'
 import { providerFailure } from './peer-failure.ts'
 import type { PeerFailure, Placement } from './ports.ts'
@@ -52,11 +51,10 @@ export async function allowedProviders(
  */
 export async function place(
   placing: Placing,
-  domain: string,
+  challengeName: string,
   providerIds: readonly string[] | null,
 ): Promise<Result<Placement, PeerFailure>> {
   const allowed = await allowedProviders(placing, providerIds)
-  const challengeName = dns01RecordName(domain)
   const closest = await closestProvider(placing, allowed, challengeName)
   const followed = await follow(placing, closest, challengeName)
   if (followed.ok) return serve(placing, allowed, followed.value.name)
@@ -113,6 +111,18 @@ export async function serve(
   // One that may work later is worth more than one that never will.
   const failure = failures.find(({ transient }) => transient) ?? failures[0]
   return err(failure ?? refusal(`no DNS provider's managed_zones match ${name}: add its zone to a provider`))
+}
+
+/** The TXT values that stand at that name, behind CNAMEs; none where nobody could say. */
+export async function standing(
+  placing: Placing,
+  recordName: string,
+  providerIds: readonly string[] | null,
+): Promise<readonly string[]> {
+  const closest = await closestProvider(placing, await allowedProviders(placing, providerIds), recordName)
+  const sources = sourcesFor(placing.context, serversOf(closest))
+  const found = await lookupTxt(sources, recordName, AbortSignal.timeout(LOOK_TIMEOUT_MS))
+  return found.ok ? found.value : []
 }
 
 /** The servers that a provider's settings name for looking things up. */

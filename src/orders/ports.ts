@@ -57,6 +57,8 @@ export interface CaChallenge {
   readonly status: 'pending' | 'processing' | 'valid' | 'invalid'
   readonly token: string | null
   readonly keyAuthorization: string | null
+  /** The TXT record of dns-persist-01, which has no token; null for others. */
+  readonly persistRecord: { readonly name: string; readonly value: string } | null
   readonly error: string | null
 }
 
@@ -98,7 +100,7 @@ export interface AcmePort {
    * RFC 8555 §8.1: a key authorization is of the account's key. One that is of an earlier key is not answered with, and
    * the failure has the code `account_key_changed`.
    */
-  respond(challengeUrl: string, keyAuthorization: string): Promise<Result<void, PeerFailure>>
+  respond(challengeUrl: string, keyAuthorization: string | null): Promise<Result<void, PeerFailure>>
   finalize(finalizeUrl: string, csrDer: Bytes): Promise<Result<CaOrder, PeerFailure>>
   certificate(url: string): Promise<Result<IssuedChain, PeerFailure>>
   deactivateAuthorization(url: string): Promise<Result<void, PeerFailure>>
@@ -118,8 +120,10 @@ export interface PropagationLook {
 
 /** DNS, by way of the tenant's providers. */
 export interface DnsPort {
-  /** Follows CNAMEs from `_acme-challenge.<domain>` and finds the provider and zone that serve where they lead. */
-  place(domain: string, providerIds: readonly string[] | null): Promise<Result<Placement, PeerFailure>>
+  /** Follows CNAMEs from the record's name and finds the provider and zone that serve where they lead. */
+  place(recordName: string, providerIds: readonly string[] | null): Promise<Result<Placement, PeerFailure>>
+  /** The TXT values that stand at that name, behind CNAMEs; none where nobody could say. */
+  standing(recordName: string, providerIds: readonly string[] | null): Promise<readonly string[]>
   present(records: readonly RecordState[]): Promise<Result<void, PeerFailure>>
   look(records: readonly RecordState[]): Promise<PropagationLook>
   cleanUp(records: readonly RecordState[]): Promise<Result<void, PeerFailure>>

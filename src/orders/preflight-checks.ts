@@ -4,13 +4,12 @@
  */
 import { type PersistAccount, parsePersistRecord, persistAccountHash } from '../acme/dns-persist.ts'
 import type { RateLimitName } from '../acme/rate-limits.ts'
-import { concatBytes, fromUtf8, randomBytes, toBase64Url } from '../core/bytes.ts'
+import { randomBytes, toBase64Url } from '../core/bytes.ts'
 import { formatTime } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
 import { type CaaRequest, evaluateCaa, findCaa } from '../dns/caa.ts'
 import { type LookupContext, type PreferredServers, sourcesFor } from '../dns/dns-source.ts'
-import { lookupFirst } from '../dns/lookup.ts'
-import { TYPE } from '../dns/wire/codes.ts'
+import { lookupTxt } from '../dns/lookup.ts'
 import type { BudgetVerdict } from './budget.ts'
 
 /** ok: nothing in the way. warning: worth a look. error: the order would fail. unknown: it could not be found out. */
@@ -85,12 +84,10 @@ export async function checkPersistentRecord(
   now: { readonly ms: number; readonly signal: AbortSignal },
 ): Promise<RecordCheck> {
   const recordName = `_validation-persist.${domain}`
-  const found = await lookupFirst(sourcesFor(context, servers), recordName, TYPE.TXT, now.signal)
+  const found = await lookupTxt(sourcesFor(context, servers), recordName, now.signal)
   if (!found.ok)
     return { status: 'unknown', message: `${recordName} cannot be read: ${found.error}`, recordName, values: [] }
-  const values = found.value.records.flatMap(({ data }) =>
-    data.type === TYPE.TXT ? [fromUtf8(concatBytes(...data.strings)) ?? ''] : [],
-  )
+  const values = found.value
   const ours = values.flatMap((value) => {
     const record = parsePersistRecord(value)
     return record !== null && ca.issuerDomains.includes(record.issuerDomainName) ? [record] : []

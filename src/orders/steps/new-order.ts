@@ -4,7 +4,7 @@ import { err, ok, type Result } from '../../core/result.ts'
 import { findCertificate } from '../../store/certificates.ts'
 import { certificateIdOf } from '../certificate-id.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
-import type { CaAuthorization, CaOrder, PeerFailure, Step, StepContext, StepResult } from '../ports.ts'
+import type { CaAuthorization, CaChallenge, CaOrder, PeerFailure, Step, StepContext, StepResult } from '../ports.ts'
 import { advance, afterFailure, fail, forEach } from './step.ts'
 
 export const newOrder: Step = async (context, state) => {
@@ -127,7 +127,8 @@ async function authorizationState(
   const { challengeType } = state.request
   // RFC 8555 §8: "Clients should not attempt to respond to challenges of types they do not know": the others stay.
   const offered = authorization.challenges.find(({ type }) => type === challengeType)
-  if (offered === undefined || offered.token === null || offered.keyAuthorization === null) {
+  const recordValue = offered === undefined ? null : await recordValueOf(offered)
+  if (offered === undefined || recordValue === null) {
     const types = authorization.challenges.map(({ type }) => type).join(', ') || 'none'
     return err(refusal(`the CA offers no ${challengeType} challenge for ${name}; it offers ${types}`))
   }
@@ -139,12 +140,18 @@ async function authorizationState(
       url: offered.url,
       token: offered.token,
       keyAuthorization: offered.keyAuthorization,
-      recordValue: await dns01Value(offered.keyAuthorization),
+      recordValue,
       status: offered.status,
       error: offered.error,
       answered: false,
     },
   })
+}
+
+/** What is published in DNS; null for a challenge that lacks what it is answered with. */
+async function recordValueOf({ keyAuthorization, persistRecord }: CaChallenge): Promise<string | null> {
+  if (persistRecord !== null) return persistRecord.value
+  return keyAuthorization === null ? null : dns01Value(keyAuthorization)
 }
 
 /**

@@ -3,6 +3,8 @@
  * key authorizations over HTTP (§8.3).
  */
 
+import { dns01RecordName } from '../../acme/challenge.ts'
+import { isStanding, persistRecordName } from '../../acme/dns-persist.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { putHttpChallenges } from '../../store/http-challenges.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName, type RecordState } from '../order-state.ts'
@@ -12,6 +14,7 @@ import { advance, afterFailure, effect, forEach } from './step.ts'
 export const present: Step = async (context, state) => {
   if (state.request.solver === 'manual') return advance(state, 'respond')
   if (state.request.challengeType === 'http-01') return serveOverHttp(context, state)
+  if (state.request.challengeType === 'dns-persist-01') return presentStanding(context, state)
   const placed = await placeRecords(context, state)
   if (!placed.ok) return afterFailure(context, state, placed.error)
   const intent = { ...state, authorizations: placed.value }
@@ -46,13 +49,66 @@ const HTTP_LIFETIME_MS = 8 * 86_400_000
 /** The tokens that an order has, or may have, served over HTTP. */
 export function tokensOf(state: OrderState): readonly { token: string; keyAuthorization: string }[] {
   if (state.request.challengeType !== 'http-01' || state.request.solver === 'manual') return []
-  return state.authorizations.flatMap(({ challenge }) => (challenge === null ? [] : [challenge]))
+  return state.authorizations.flatMap(({ challenge }) => {
+    const { token = null, keyAuthorization = null } = challenge ?? {}
+    return token === null || keyAuthorization === null ? [] : [{ token, keyAuthorization }]
+  })
 }
 
 /** The records that an order has, or may have, in DNS. */
 export function recordsOf(state: OrderState): readonly RecordState[] {
   const own = state.authorizations.flatMap(({ record }) => (record?.written ? [record] : []))
   return [...own, ...state.leftovers]
+}
+
+/**
+ * dns-persist-01: what stands there already is used, and nothing is written; else the record is written, and stays for the orders to
+ * come (draft-ietf-acme-dns-persist).
+ */
+async function presentStanding(context: StepContext, state: OrderState): Promise<StepResult> {
+  const missing: RecordState[] = []
+  const { dnsProviderIds } = state.request
+  const placed = await forEach(state.authorizations, async (authorization) => {
+    const { challenge, status, domain } = authorization
+    const recordName = persistRecordName(domain)
+    if (challenge === null || status === 'valid') return ok(authorization)
+    const value = widestValue(state, authorization, challenge.recordValue)
+    const values = await context.dns.standing(recordName, dnsProviderIds)
+    if (isStanding(value, values, context.now())) return ok({ ...authorization, record: null })
+    const place = await context.dns.place(recordName, dnsProviderIds)
+    if (!place.ok) return err({ ...place.error, message: `${orderedName(authorization)}: ${place.error.message}` })
+    const record: RecordState = { ...place.value, value, written: false }
+    missing.push(record)
+    return ok({ ...authorization, record })
+  })
+  if (!placed.ok) return afterFailure(context, state, placed.error)
+  const known = { ...state, authorizations: placed.value }
+  if (missing.length === 0) {
+    return advance(logged(known, context.now(), 'the standing TXT records are there: nothing is written'), 'respond')
+  }
+  await context.save(known)
+  const written = await context.dns.present(missing)
+  if (!written.ok) return afterFailure(context, known, written.error)
+  const names = [...new Set(missing.map(({ name }) => name))]
+  const entry = effect(known, 'dns_record_create', {
+    records: missing.map(({ name, zone, providerId }) => ({ name, zone, dns_provider_id: providerId })),
+  })
+  const line = `standing TXT records written: ${names.join(', ')}`
+  return advance(logged(known, context.now(), line), 'propagate', [entry])
+}
+
+/** The record for a wildcard also stands for the name itself. */
+function widestValue(state: OrderState, { domain }: AuthorizationState, own: string): string {
+  const wildcard = state.authorizations.find(
+    (each) => each.domain === domain && each.wildcard && each.status !== 'valid',
+  )
+  return wildcard?.challenge?.recordValue ?? own
+}
+
+/** The records whose propagation the order waits for. */
+export function awaitedRecords(state: OrderState): readonly RecordState[] {
+  if (state.request.challengeType !== 'dns-persist-01') return recordsOf(state)
+  return state.authorizations.flatMap(({ record }) => (record === null ? [] : [record]))
 }
 
 async function placeRecords(
@@ -62,7 +118,7 @@ async function placeRecords(
   return forEach(state.authorizations, async (authorization) => {
     const { challenge, status, record } = authorization
     if (challenge === null || status === 'valid' || record !== null) return ok(authorization)
-    const place = await context.dns.place(authorization.domain, state.request.dnsProviderIds)
+    const place = await context.dns.place(dns01RecordName(authorization.domain), state.request.dnsProviderIds)
     if (!place.ok) {
       const message = `${orderedName(authorization)}: ${place.error.message}`
       return err({ ...place.error, message })

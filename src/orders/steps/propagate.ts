@@ -1,14 +1,14 @@
 /** Waits until the name servers show the values: asked, not slept for. */
 import { logged } from '../order-state.ts'
 import type { Step } from '../ports.ts'
-import { recordsOf } from './present.ts'
+import { awaitedRecords } from './present.ts'
 import { advance, fail } from './step.ts'
 
 /** The first looks come fast: most servers have the record at once. */
 const FIRST_LOOK_MS = 150
 
 export const propagate: Step = async (context, state) => {
-  const look = await context.dns.look(recordsOf(state))
+  const look = await context.dns.look(awaitedRecords(state))
   const now = context.now()
   const noted = look.lines.reduce((current, line) => logged(current, now, line), state)
   if (look.complete) return advance(noted, 'respond')
