@@ -119,7 +119,7 @@ async function announce(
         dueAtMs: published.thisUpdateMs + CRL_PERIOD_MS,
         issued: hasSettled ? { count, from: claimed.issuedThrough, through: settledThrough } : null,
       }),
-      deleteEndedRevocations(store, claimed.tenantId, claimed.id, published.thisUpdateMs),
+      deleteEndedRevocations(store, claimed, published.thisUpdateMs),
     ],
     entries: isNews
       ? [

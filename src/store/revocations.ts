@@ -3,7 +3,7 @@
  * time is over and a CRL has told of it once more (RFC 5280 §3.3).
  */
 import { and, asc, eq, gt, lt, sql } from 'drizzle-orm'
-import { revocations } from './schema.ts'
+import { certificateAuthorities, revocations } from './schema.ts'
 import type { Store } from './store.ts'
 import { type Statement, statement } from './work.ts'
 
@@ -60,13 +60,31 @@ const isRevocation = ({ tenantId, caId, partition, serialNumber }: RevocationKey
     eq(revocations.serialNumber, serialNumber),
   )
 
-/** Leaves out certificates whose time was over before `endedBeforeMs`: the CRL that was just published has them once more. */
-export function deleteEndedRevocations(store: Store, tenantId: string, caId: string, endedBeforeMs: number): Statement {
+/**
+ * Leaves out certificates whose time was over before `endedBeforeMs`: the CRL that is just being published has them once more.
+ * Unless something was revoked since it was read, and so is not in it: then the next CRL has all of them once more.
+ */
+export function deleteEndedRevocations(
+  store: Store,
+  { tenantId, id, crlRevision }: { readonly tenantId: string; readonly id: string; readonly crlRevision: number },
+  endedBeforeMs: number,
+): Statement {
+  const isAsRead = sql`EXISTS (SELECT 1 FROM ${certificateAuthorities}
+    WHERE ${and(
+      eq(certificateAuthorities.tenantId, tenantId),
+      eq(certificateAuthorities.id, id),
+      eq(certificateAuthorities.crlRevision, crlRevision),
+    )})`
   return statement(
     store.db
       .delete(revocations)
       .where(
-        and(eq(revocations.tenantId, tenantId), eq(revocations.caId, caId), lt(revocations.notAfterMs, endedBeforeMs)),
+        and(
+          eq(revocations.tenantId, tenantId),
+          eq(revocations.caId, id),
+          lt(revocations.notAfterMs, endedBeforeMs),
+          isAsRead,
+        ),
       ),
   )
 }
