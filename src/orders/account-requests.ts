@@ -4,9 +4,11 @@ import type { Authorization } from '../acme/authorization.ts'
 import type { Challenge, PersistChallenge } from '../acme/challenge.ts'
 import type { AcmeClient } from '../acme/client.ts'
 import { buildPersistRecord } from '../acme/dns-persist.ts'
+import { dnsIdentifier, type Identifier, ipIdentifier } from '../acme/identifier.ts'
 import type { Order } from '../acme/order.ts'
 import { describeProblem } from '../acme/problem.ts'
 import { err, ok, type Result } from '../core/result.ts'
+import { formatIpAddress, parseIpAddress } from '../pki/ip-address.ts'
 import { acmeFailure } from './peer-failure.ts'
 import type { AcmePort, CaAuthorization, CaChallenge, CaOrder, PeerFailure } from './ports.ts'
 
@@ -18,7 +20,7 @@ export function acmeRequests(client: AcmeClient): AcmeRequests {
   return {
     async newOrder({ domains, profile, notAfterMs, replaces }) {
       const made = await client.newOrder({
-        identifiers: domains.map((value) => ({ type: 'dns' as const, value })),
+        identifiers: domains.map(identifierOf),
         ...(profile === null ? {} : { profile }),
         ...(notAfterMs === null ? {} : { notAfterMs }),
         ...(replaces === null ? {} : { replaces }),
@@ -73,7 +75,7 @@ function caOrder(order: Order): CaOrder {
 
 async function caAuthorization(client: AcmeClient, authorization: Authorization): Promise<CaAuthorization> {
   return {
-    domain: authorization.identifier.value,
+    domain: nameOf(authorization),
     wildcard: authorization.wildcard,
     status: authorization.status,
     challenges: await Promise.all(authorization.challenges.map((each) => caChallenge(client, authorization, each))),
@@ -96,6 +98,16 @@ async function caChallenge(
     persistRecord: challenge.type === 'dns-persist-01' ? await persistRecord(client, authorization, challenge) : null,
     error: challenge.error === null ? null : describeProblem(challenge.error),
   }
+}
+
+/** RFC 8738 §3: addresses are identifiers of their own type. */
+const identifierOf = (name: string): Identifier =>
+  parseIpAddress(name) === null ? dnsIdentifier(name) : ipIdentifier(name)
+
+/** An address in the form in which it was ordered, however the CA writes it. */
+function nameOf({ identifier }: Authorization): string {
+  const octets = identifier.type === 'ip' ? parseIpAddress(identifier.value) : null
+  return octets === null ? identifier.value : formatIpAddress(octets)
 }
 
 /** Null where the CA says too little to build it: then the challenge cannot be answered. */

@@ -1,6 +1,8 @@
 /** The key of an ACME certificate and the request that is made with it. */
 import type { Bytes } from '../core/bytes.ts'
+import type { AltName } from '../pki/alt-name.ts'
 import { buildCsr } from '../pki/csr.ts'
+import { parseIpAddress } from '../pki/ip-address.ts'
 import { exportPkcs8, generateKeyPair, type KeyPair, type KeySpec } from '../pki/keys.ts'
 
 /** A new key, extractable, since its owner fetches it; with its PKCS#8 DER. */
@@ -11,6 +13,9 @@ export async function newCertificateKey(spec: KeySpec): Promise<{ readonly pair:
 
 /** RFC 8555 §7.4: the CSR names exactly the identifiers of the order; in the SAN alone, the subject stays empty. */
 export function requestFor(pair: KeyPair, domains: readonly string[]): Promise<Bytes> {
-  const altNames = domains.map((value) => ({ type: 'dns' as const, value }))
+  const altNames = domains.map((name): AltName => {
+    const octets = parseIpAddress(name)
+    return octets === null ? { type: 'dns', value: name } : { type: 'ip', value: octets }
+  })
   return buildCsr({ privateKey: pair.privateKey, spkiDer: pair.spkiDer, altNames })
 }

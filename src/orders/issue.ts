@@ -7,6 +7,7 @@ import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { type Csr, parseCsr, verifyCsrSignature } from '../pki/csr.ts'
 import { commonNameOf } from '../pki/general-name.ts'
+import { formatIpAddress } from '../pki/ip-address.ts'
 import { parsePemOf } from '../pki/pem.ts'
 import { describePublicKey } from '../pki/public-key.ts'
 import type { AcmeAccountRow } from '../store/acme-accounts.ts'
@@ -136,10 +137,6 @@ export async function readRequest(
     notAfterMs: input.notAfterMs,
     solver: input.solver,
   }
-  if (request.challengeType === 'tls-alpn-01' && request.solver === 'auto') {
-    const message = 'tls-alpn-01 needs a responder on port 443 of the host: set solver to "manual"'
-    throw invalidField('challenge_type', message)
-  }
   return { account, request }
 }
 
@@ -190,8 +187,9 @@ async function checkCsr(pem: string, domains: readonly string[]): Promise<string
 function namesOfCsr(csr: Csr): ReadonlySet<string> {
   const names = new Set<string>()
   for (const name of csr.subjectAltNames ?? []) {
-    if (name.type !== 'dns') throw invalidField('csr_pem', 'it asks for names that are no DNS names')
-    names.add(name.value.toLowerCase())
+    if (name.type === 'dns') names.add(name.value.toLowerCase())
+    else if (name.type === 'ip') names.add(formatIpAddress(name.value))
+    else throw invalidField('csr_pem', 'it asks for names that are neither DNS names nor addresses')
   }
   const commonName = commonNameOf(csr.subject)
   if (commonName !== null) names.add(commonName.toLowerCase())

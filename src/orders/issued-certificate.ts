@@ -48,10 +48,11 @@ export function checkIssued(
     return mismatch('other_key', 'the CA sent a certificate for another key than that of the CSR')
   }
   const names = namesOf(leaf.value)
-  const missing = domains.filter((domain) => !names.dns.includes(domain))
+  const issued = [...names.dns, ...names.ip]
+  const missing = domains.filter((domain) => !issued.includes(domain))
   if (missing.length > 0) return mismatch('other_names', `the certificate lacks ${missing.join(', ')}`)
-  if (names.dns.length !== domains.length) {
-    const extra = names.dns.filter((name) => !domains.includes(name))
+  if (issued.length !== domains.length) {
+    const extra = issued.filter((name) => !domains.includes(name))
     return mismatch('other_names', `the certificate also names ${extra.join(', ')}, which was not ordered`)
   }
   if (leaf.value.notAfterMs <= nowMs) return mismatch('expired', 'the CA sent a certificate that has expired already')

@@ -2,8 +2,9 @@
 import { getPublicSuffix } from 'tldts'
 import type { ErrorDetail } from '../core/errors.ts'
 import { err, ok, type Result } from '../core/result.ts'
+import { checkPublicHost } from '../core/targets.ts'
 import { parseDnsName } from '../pki/dns-name.ts'
-import { parseIpAddress } from '../pki/ip-address.ts'
+import { formatIpAddress, parseIpAddress } from '../pki/ip-address.ts'
 import { MAX_DNS_NAME_CHARS } from '../pki/limits.ts'
 import type { ChallengeType } from './order-request.ts'
 import { recordNameOf } from './order-state.ts'
@@ -55,11 +56,8 @@ export function checkOrderNames(
 }
 
 function checkName(domain: string, challengeType: ChallengeType, publicCa: boolean): Result<string, string> {
-  if (parseIpAddress(domain.replace(/^\[|\]$/g, '')) !== null) {
-    const isByDns = recordNameOf(challengeType, domain) !== null
-    const hint = isByDns ? `${challengeType} cannot validate an address` : 'orders are for DNS names'
-    return err(`${domain} is an IP address: ${hint}; give a DNS name`)
-  }
+  const address = parseIpAddress(domain.replace(/^\[|\]$/g, ''))
+  if (address !== null) return checkAddress(formatIpAddress(address), challengeType, publicCa)
   const parsed = parseDnsName(domain)
   if (!parsed.ok) return err(`${JSON.stringify(domain.slice(0, 80))}: ${parsed.error}`)
   const { name, isWildcard } = parsed.value
@@ -76,6 +74,17 @@ function checkName(domain: string, challengeType: ChallengeType, publicCa: boole
     return err(`${name} leaves no room for ${label} in front of it: ${challengeType} cannot validate it`)
   }
   return publicCa ? checkPublicName(name, base) : ok(name)
+}
+
+/** RFC 8738 §7: DNS validates no addresses. */
+function checkAddress(address: string, challengeType: ChallengeType, publicCa: boolean): Result<string, string> {
+  if (recordNameOf(challengeType, address) !== null) {
+    return err(`${address} is an IP address: ${challengeType} cannot validate an address; take http-01 or tls-alpn-01`)
+  }
+  if (publicCa && !checkPublicHost(address).ok) {
+    return err(`${address} is not a public address, and no public CA signs it; an internal CA can`)
+  }
+  return ok(address)
 }
 
 function checkPublicName(name: string, base: string): Result<string, string> {

@@ -9,6 +9,7 @@ import type { PersistAccount } from '../acme/dns-persist.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Result } from '../core/result.ts'
 import { mapBounded } from '../dns/map-bounded.ts'
+import { parseIpAddress } from '../pki/ip-address.ts'
 import type { AcmeAccountRow } from '../store/acme-accounts.ts'
 import type { DnsProviderRow } from '../store/dns-providers.ts'
 import { type IssueDependencies, type IssueInput, readRequest } from './issue.ts'
@@ -145,8 +146,23 @@ function caOf(account: AcmeAccountRow, identity: AccountIdentity | null): CaFact
   }
 }
 
+/** An address has no zone, and so neither CAA (RFC 8659 §3) nor records. */
+async function lookAtAddress({ request, dependencies, deadline, ca }: Looking, name: string): Promise<NameReport> {
+  const isHttp = request.challengeType === 'http-01'
+  const message = 'it is an address, which has no records of this kind'
+  const checks: NameChecks = {
+    dnsProvider: null,
+    cname: null,
+    caa: { status: 'ok', message, issuerDomains: ca.issuerDomains, foundAt: null, records: [] },
+    persistentRecord: { status: 'ok', message, recordName: '', values: [] },
+    http01: isHttp ? await checkHttp(dependencies.http, name.includes(':') ? `[${name}]` : name, deadline) : null,
+  }
+  return { name, status: worst(Object.values(checks).filter((check) => check !== null)), checks }
+}
+
 async function lookAt(looking: Looking, name: string): Promise<NameReport> {
   const { placing, request, providers, ca, dependencies, deadline } = looking
+  if (parseIpAddress(name) !== null) return lookAtAddress(looking, name)
   const domain = name.replace(/^\*\./, '')
   const soon = () => AbortSignal.any([deadline, AbortSignal.timeout(CHECK_MS)])
   const closest = await closestProvider(placing, providers, dns01RecordName(domain))

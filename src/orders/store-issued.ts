@@ -73,7 +73,7 @@ export async function storeIssued(
           order_id: state.orderId,
           version: existing === null ? 1 : existing.version + 1,
           serial_number: formatSerial(issued.serial),
-          names: issued.names.dns,
+          names: [...issued.names.dns, ...issued.names.ip],
           not_after: formatTime(issued.notAfterMs),
         },
         requestId: null,
@@ -98,7 +98,7 @@ async function newVersion(
   issued: IssuedCertificate,
   serialNumber: string,
 ): Promise<NewVersion> {
-  const [firstName] = issued.names.dns
+  const [firstName] = [...issued.names.dns, ...issued.names.ip]
   return {
     commonName: issued.commonName,
     displayName: issued.commonName ?? firstName ?? serialNumber,

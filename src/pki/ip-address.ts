@@ -34,3 +34,10 @@ function longestZeroRun(groups: readonly number[]): { start: number; length: num
   }
   return best
 }
+
+/** The name at which DNS looks an address up (RFC 1035 §3.5, RFC 3596 §2.5). MUST be given 4 or 16 octets. */
+export function reverseName(octets: Uint8Array): string {
+  if (octets.length === 4) return `${Array.from(octets).reverse().join('.')}.in-addr.arpa`
+  const nibbles = Array.from(octets, (octet) => octet.toString(16).padStart(2, '0')).join('')
+  return `${nibbles.split('').reverse().join('.')}.ip6.arpa`
+}

@@ -128,7 +128,7 @@ describe('replacing the key of an account (RFC 8555 §7.3.5)', () => {
     expect(anew.challenges[0].record_value).not.toBe(waiting.challenges[0].record_value)
     expect(anew.challenges[0].key_authorization).toContain((await read()).thumbprint)
     const dns = challengeDns(runtime, DEFAULT_TENANT_ID, zonePort(bindings, DEFAULT_TENANT_ID))
-    const place = await dns.place('waiting.acme.example', null)
+    const place = await dns.place('_acme-challenge.waiting.acme.example', null)
     if (!place.ok) throw new Error(place.error.message)
     const records = [{ ...place.value, value: anew.challenges[0].record_value, written: true }]
     await dns.present(records)

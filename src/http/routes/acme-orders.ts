@@ -9,6 +9,7 @@ import { type IssueInput, issueCertificate } from '../../orders/issue.ts'
 import type { OrderReport } from '../../orders/order-report.ts'
 import { CHALLENGE_TYPES } from '../../orders/order-request.ts'
 import { cancelOrder, completeChallenge, orderOfChallenge, readOrder, refreshOrder } from '../../orders/orders.ts'
+import { answerTlsAlpn } from '../../orders/tls-alpn.ts'
 import { type AcmeOrderRow, listAcmeOrders } from '../../store/acme-orders.ts'
 import { allDnsProviders } from '../../store/dns-providers.ts'
 import type { Store } from '../../store/store.ts'
@@ -199,7 +200,42 @@ const complete = defineRoute({
     json(200, showOrder(await completeChallenge(deps, principal.tenantId, id))),
 })
 
-export const acmeOrderRoutes: readonly Route[] = [issue, list, read, refresh, cancel, complete]
+const tlsAlpn = defineRoute({
+  method: 'get',
+  path: '/v1/pki/acme/challenges/{id}/tls-alpn-01',
+  tag: 'ACME',
+  summary: 'What a responder on port 443 answers with',
+  description:
+    'A certificate and key (RFC 8737), made anew at every call: present them to clients that offer the ALPN protocol `acme-tls/1` and the server name, then call `complete`. The companion does both.',
+  access: { scope: 'pki:issue', resource: ({ id }) => `pki/acme/orders/${orderOfChallenge(id) ?? id}` },
+  params,
+  responses: {
+    200: {
+      description: 'Certificate and key',
+      schema: z
+        .strictObject({
+          domain: z.string(),
+          server_name: z
+            .string()
+            .openapi({ description: 'For an address the name of its reverse lookup (RFC 8738 §6)' }),
+          certificate_pem: z.string(),
+          private_key_pem: z.string(),
+        })
+        .openapi('TlsAlpnAnswer'),
+    },
+  },
+  async handler({ params: { id }, principal, deps }) {
+    const answer = await answerTlsAlpn(deps, principal.tenantId, id)
+    return json(200, {
+      domain: answer.domain,
+      server_name: answer.serverName,
+      certificate_pem: answer.certificatePem,
+      private_key_pem: answer.privateKeyPem,
+    })
+  },
+})
+
+export const acmeOrderRoutes: readonly Route[] = [issue, list, read, refresh, cancel, complete, tlsAlpn]
 
 export function showOrder(row: AcmeOrderRow): z.input<typeof orderSchema> {
   const report = row.report as OrderReport

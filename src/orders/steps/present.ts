@@ -9,10 +9,11 @@ import { err, ok, type Result } from '../../core/result.ts'
 import { putHttpChallenges } from '../../store/http-challenges.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName, type RecordState } from '../order-state.ts'
 import type { PeerFailure, Step, StepContext, StepResult } from '../ports.ts'
+import { isAnsweredElsewhere } from './respond.ts'
 import { advance, afterFailure, effect, forEach } from './step.ts'
 
 export const present: Step = async (context, state) => {
-  if (state.request.solver === 'manual') return advance(state, 'respond')
+  if (isAnsweredElsewhere(state)) return advance(state, 'respond')
   if (state.request.challengeType === 'http-01') return serveOverHttp(context, state)
   if (state.request.challengeType === 'dns-persist-01') return presentStanding(context, state)
   const placed = await placeRecords(context, state)

@@ -32,8 +32,13 @@ function presentAnew(state: OrderState, reason: string): StepResult {
   return { state: { ...forgetOrder(state), ca: state.ca }, outcome: { kind: 'restart', reason }, entries: [] }
 }
 
+/** By hand, or on port 443 of the host, which no Worker can hold (RFC 8737 §3): somebody says when it can be validated. */
+export function isAnsweredElsewhere({ request }: OrderState): boolean {
+  return request.solver === 'manual' || request.challengeType === 'tls-alpn-01'
+}
+
 function isReleased(context: StepContext, state: OrderState, challengeId: string | undefined): boolean {
-  return state.request.solver === 'auto' || (challengeId !== undefined && context.released.has(challengeId))
+  return !isAnsweredElsewhere(state) || (challengeId !== undefined && context.released.has(challengeId))
 }
 
 function markAnswered(state: OrderState, ready: readonly AuthorizationState[]): OrderState {

@@ -1,0 +1,79 @@
+/** The service, as the companion asks it. Errors say what the service said, and never hold the token. */
+
+/** The service refused, or did not answer as it does. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+  /** A code of the API's error table; null where no answer of the service came. */
+  readonly code: string | null
+  readonly requestId: string | null
+
+  constructor(message: string, code: string | null = null, requestId: string | null = null) {
+    super(message)
+    this.code = code
+    this.requestId = requestId
+  }
+}
+
+const TIMEOUT_MS = 60_000
+
+export class Api {
+  readonly #server: string
+  readonly #token: string
+
+  constructor(server: string, token: string) {
+    this.#server = server
+    this.#token = token
+  }
+
+  get<Answer>(path: string): Promise<Answer> {
+    return this.#call('GET', path)
+  }
+
+  post<Answer>(path: string, body: unknown = {}): Promise<Answer> {
+    return this.#call('POST', path, body)
+  }
+
+  async #call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+    let response: Response
+    try {
+      response = await fetch(`${this.#server}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
+        // A redirect would take the token elsewhere.
+        redirect: 'error',
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+    } catch (error) {
+      throw new ApiError(`${this.#server} does not answer: ${reasonOf(error)}`)
+    }
+    const answer = await readJson(response)
+    if (response.ok && answer !== null) return answer as Answer
+    const { code, message, request_id: requestId } = errorOf(answer)
+    throw new ApiError(message ?? `${this.#server} answered ${response.status}`, code ?? null, requestId ?? null)
+  }
+}
+
+/** What `fetch` throws says little; its cause says what happened. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message
+}
+
+async function readJson(response: Response): Promise<unknown> {
+  try {
+    return await response.json()
+  } catch {
+    return null
+  }
+}
+
+interface ErrorBody {
+  readonly code?: string
+  readonly message?: string
+  readonly request_id?: string
+}
+
+function errorOf(answer: unknown): ErrorBody {
+  return (answer as { readonly error?: ErrorBody } | null)?.error ?? {}
+}

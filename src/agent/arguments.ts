@@ -1,0 +1,200 @@
+/** What the companion is told: by arguments, and by the environment for what must not stand in a list of processes. */
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { parseDurationSeconds } from '../core/duration.ts'
+import { Api } from './api.ts'
+
+export const HELP = `certwright fetch   --certificate cert_… --out DIR [--reload COMMAND]
+certwright watch   --certificate cert_… --out DIR [--reload COMMAND] [--interval 1h]
+certwright issue   --account acme_… --domain NAME [--domain NAME …] [--challenge dns-01] [--out DIR] [--reload COMMAND]
+certwright respond [--domain NAME …] [--address 0.0.0.0] [--http-port 80] [--tls-port 443] [--interval 2s]
+
+fetch     writes DIR/fullchain.pem and DIR/privkey.pem where they have changed, then runs COMMAND
+watch     does so again and again, until it is stopped
+issue     orders a certificate and waits for it; with --out it is written as fetch does
+respond   answers http-01 and tls-alpn-01 for orders that wait for it; with --domain for those names alone.
+          A port of 0 leaves that protocol out
+
+  --server URL         the service; or CERTWRIGHT_URL. Default http://127.0.0.1:8787
+  --token-file FILE    holds the token; or CERTWRIGHT_TOKEN holds it`
+
+/** The arguments make no sense; the message says which. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+export interface Installation {
+  readonly out: string
+  /** For a shell; null: nothing is to be told. */
+  readonly reload: string | null
+}
+
+export interface FetchCommand extends Installation {
+  readonly name: 'fetch'
+  readonly api: Api
+  readonly certificateId: string
+}
+
+export interface WatchCommand extends Installation {
+  readonly name: 'watch'
+  readonly api: Api
+  readonly certificateId: string
+  readonly intervalSeconds: number
+}
+
+export interface IssueCommand {
+  readonly name: 'issue'
+  readonly api: Api
+  readonly accountId: string
+  readonly domains: readonly string[]
+  readonly challengeType: string
+  readonly installation: Installation | null
+}
+
+export interface RespondCommand {
+  readonly name: 'respond'
+  readonly api: Api
+  /** Null: every name. */
+  readonly domains: readonly string[] | null
+  readonly address: string
+  /** Null: not answered. */
+  readonly httpPort: number | null
+  readonly tlsPort: number | null
+  readonly intervalSeconds: number
+}
+
+export type Command = { readonly name: 'help' } | FetchCommand | WatchCommand | IssueCommand | RespondCommand
+
+const OPTIONS = {
+  help: { type: 'boolean', short: 'h' },
+  server: { type: 'string' },
+  'token-file': { type: 'string' },
+  certificate: { type: 'string' },
+  out: { type: 'string' },
+  reload: { type: 'string' },
+  interval: { type: 'string' },
+  account: { type: 'string' },
+  domain: { type: 'string', multiple: true },
+  challenge: { type: 'string' },
+  address: { type: 'string' },
+  'http-port': { type: 'string' },
+  'tls-port': { type: 'string' },
+} as const
+
+type Values = ReturnType<typeof read>['values']
+
+/** Which options each command knows, beside those of all. */
+const KNOWN: Readonly<Record<Exclude<Command['name'], 'help'>, readonly (keyof Values)[]>> = {
+  fetch: ['certificate', 'out', 'reload'],
+  watch: ['certificate', 'out', 'reload', 'interval'],
+  issue: ['account', 'domain', 'challenge', 'out', 'reload'],
+  respond: ['domain', 'address', 'http-port', 'tls-port', 'interval'],
+}
+const OF_ALL: readonly (keyof Values)[] = ['help', 'server', 'token-file']
+
+function read(args: readonly string[]) {
+  return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
+}
+
+/** Throws `UsageError`. */
+export function parseArguments(args: readonly string[], environment: NodeJS.ProcessEnv): Command {
+  const { values, positionals } = readOrRefuse(args)
+  const [name, ...more] = positionals
+  if (values.help === true || name === undefined || name === 'help') return { name: 'help' }
+  if (!isCommand(name)) throw new UsageError(`there is no command "${name}"`)
+  if (more.length > 0) throw new UsageError(`"${more[0]}" is one argument too many`)
+  const foreign = (Object.keys(values) as (keyof Values)[]).find(
+    (option) => !OF_ALL.includes(option) && !KNOWN[name].includes(option),
+  )
+  if (foreign !== undefined) throw new UsageError(`${name} does not know --${foreign}`)
+  const api = apiOf(values, environment)
+  switch (name) {
+    case 'fetch':
+      return { name, api, certificateId: need(values, 'certificate'), ...installationOf(values) }
+    case 'watch':
+      return {
+        name,
+        api,
+        certificateId: need(values, 'certificate'),
+        ...installationOf(values),
+        intervalSeconds: secondsOf(values, '1h'),
+      }
+    case 'issue':
+      return {
+        name,
+        api,
+        accountId: need(values, 'account'),
+        domains: values.domain ?? missing('domain'),
+        challengeType: values.challenge ?? 'dns-01',
+        installation: values.out === undefined ? null : installationOf(values),
+      }
+    case 'respond':
+      return {
+        name,
+        api,
+        domains: values.domain?.map((each) => each.toLowerCase()) ?? null,
+        address: values.address ?? '0.0.0.0',
+        httpPort: portOf(values, 'http-port', 80),
+        tlsPort: portOf(values, 'tls-port', 443),
+        intervalSeconds: secondsOf(values, '2s'),
+      }
+  }
+}
+
+const isCommand = (name: string): name is keyof typeof KNOWN => Object.hasOwn(KNOWN, name)
+
+function readOrRefuse(args: readonly string[]): ReturnType<typeof read> {
+  try {
+    return read(args)
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** Never from an argument: everybody on the machine can read those. */
+function apiOf(values: Values, environment: NodeJS.ProcessEnv): Api {
+  const file = values['token-file']
+  const token = (file === undefined ? (environment.CERTWRIGHT_TOKEN ?? '') : readToken(file)).trim()
+  if (token === '') throw new UsageError('give the token by --token-file or CERTWRIGHT_TOKEN')
+  const server = values.server ?? environment.CERTWRIGHT_URL ?? 'http://127.0.0.1:8787'
+  if (!URL.canParse(server)) throw new UsageError(`--server: "${server}" is not an address`)
+  const { protocol, hostname } = new URL(server)
+  const isLoopback = hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
+  if (protocol !== 'https:' && !(protocol === 'http:' && isLoopback)) {
+    throw new UsageError('--server: a token goes over https alone, but for this machine itself')
+  }
+  return new Api(server.replace(/\/+$/, ''), token)
+}
+
+function readToken(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`--token-file: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+const installationOf = (values: Values): Installation => ({ out: need(values, 'out'), reload: values.reload ?? null })
+
+function need(values: Values, option: 'certificate' | 'out' | 'account'): string {
+  return values[option] ?? missing(option)
+}
+
+function missing(option: string): never {
+  throw new UsageError(`--${option} is missing`)
+}
+
+function secondsOf(values: Values, otherwise: string): number {
+  const seconds = parseDurationSeconds(values.interval ?? otherwise)
+  if (!seconds.ok) throw new UsageError(`--interval: ${seconds.error}`)
+  return seconds.value
+}
+
+function portOf(values: Values, option: 'http-port' | 'tls-port', otherwise: number): number | null {
+  const text = values[option]
+  const port = text === undefined ? otherwise : Number(text)
+  if (text === '' || !Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new UsageError(`--${option} is a number from 0 to 65535`)
+  }
+  return port === 0 ? null : port
+}

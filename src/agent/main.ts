@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+/** The companion: runs on a host beside the server that needs the certificate. `certwright --help` says what it does. */
+import { ApiError } from './api.ts'
+import { HELP, parseArguments, UsageError } from './arguments.ts'
+import { fetchOnce } from './fetch-certificate.ts'
+import { issue } from './issue.ts'
+import { respond } from './respond.ts'
+import { watch } from './watch.ts'
+
+const say = (line: string): void => console.info(line)
+
+/** 0: done. 1: it did not work. 2: called in a way that makes no sense. */
+async function main(): Promise<number> {
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  try {
+    const command = parseArguments(process.argv.slice(2), process.env)
+    switch (command.name) {
+      case 'help':
+        say(HELP)
+        return 0
+      case 'fetch':
+        await fetchOnce(command, say)
+        return 0
+      case 'watch':
+        await watch(command, say, stop.signal)
+        return 0
+      case 'issue':
+        await issue(command, say, stop.signal)
+        return 0
+      case 'respond':
+        await respond(command, say, stop.signal)
+        return 0
+    }
+  } catch (error) {
+    if (stop.signal.aborted) return 0
+    console.error(`certwright: ${error instanceof Error ? error.message : String(error)}`)
+    if (error instanceof UsageError) console.error('certwright --help says how it is called')
+    if (error instanceof ApiError && error.requestId !== null) console.error(`request ${error.requestId}`)
+    return error instanceof UsageError ? 2 : 1
+  }
+}
+
+process.exitCode = await main()
