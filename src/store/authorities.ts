@@ -5,6 +5,7 @@ import type { Bytes } from '../core/bytes.ts'
 import type { SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { caCertificates, certificateAuthorities, certificates } from './schema.ts'
+import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Store } from './store.ts'
 import { demand, mustChange, type Statement, statement } from './work.ts'
 
@@ -112,23 +113,25 @@ function conditionsOf(
 }
 
 /** Undoes the batch where the CA may not sign any more, or has another certificate than the one that was read. */
-export function demandSigner(
-  store: Store,
-  authority: Pick<AuthorityRow, 'tenantId' | 'id' | 'serialNumber'>,
-): Statement {
-  return demand(
-    store.db
-      .select({ id: certificateAuthorities.id })
-      .from(certificateAuthorities)
-      .where(
-        and(
-          isAuthority(authority),
-          eq(certificateAuthorities.status, 'active'),
-          eq(certificateAuthorities.serialNumber, authority.serialNumber),
-        ),
-      ),
-  )
+export function demandSigner(store: Store, authority: SignerKey): Statement {
+  return demand(activeSigner.fill(store.db, authority))
 }
+
+type SignerKey = Pick<AuthorityRow, 'tenantId' | 'id' | 'serialNumber'>
+
+const activeSigner = new StatementTemplate<SignerKey>((db) =>
+  db
+    .select({ id: certificateAuthorities.id })
+    .from(certificateAuthorities)
+    .where(
+      and(
+        isOpen(certificateAuthorities.tenantId, 'tenantId'),
+        isOpen(certificateAuthorities.id, 'id'),
+        eq(certificateAuthorities.status, 'active'),
+        isOpen(certificateAuthorities.serialNumber, 'serialNumber'),
+      ),
+    ),
+)
 
 /** Something that stands in its CRL has changed: a new one is due. Writes the CA's row and its place among those that are due. */
 export function noteRevocations(store: Store, tenantId: string, caId: string, nowMs: number): Statement {
