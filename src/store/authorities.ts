@@ -247,6 +247,19 @@ export function listCaCertificates(
     .all()
 }
 
+/** Every certificate of those CAs. */
+export function caCertificatesOf(
+  store: Store,
+  tenantId: string,
+  caIds: readonly string[],
+): Promise<Pick<CaCertificateRow, 'issuerCaId'>[]> {
+  return store.db
+    .select({ issuerCaId: caCertificates.issuerCaId })
+    .from(caCertificates)
+    .where(and(eq(caCertificates.tenantId, tenantId), inListOf(caCertificates.caId, caIds)))
+    .all()
+}
+
 /** Certificates of CAs that are not revoked, and that are either of those CAs or were signed by one of these. */
 export function standingCaCertificates(
   store: Store,
@@ -295,6 +308,20 @@ export function findCaCertificatesBySerial(
     .from(caCertificates)
     .where(and(eq(caCertificates.tenantId, tenantId), eq(caCertificates.serialNumber, serialNumber)))
     .all()
+}
+
+/** Undoes the batch where a CA with that certificate is here already. */
+export function demandUnknownCa(
+  store: Store,
+  { tenantId, subjectHash, serialNumber }: Pick<CaCertificateRow, 'tenantId' | 'subjectHash' | 'serialNumber'>,
+): Statement {
+  const isSame = and(
+    eq(caCertificates.tenantId, tenantId),
+    eq(caCertificates.subjectHash, subjectHash),
+    eq(caCertificates.serialNumber, serialNumber),
+  )
+  const count = sql<number>`count(*)`
+  return demand(store.db.select({ count }).from(caCertificates).where(isSame).having(eq(count, 0)))
 }
 
 /** Undoes the batch where there are more of these than the known ones: one was made since they were read. */
