@@ -136,15 +136,15 @@ export async function commitNewAuthority(
     tenantId: actor.tenantId,
     statements: [
       ...(parent === null ? [] : [demandSigner(store, parent.authority)]),
+      ...more,
       insertAuthority(store, row),
       insertCaCertificate(store, await caCertificateRow(row, certificate, issuerCaId, 'own', row.createdAtMs)),
-      ...more,
     ],
     entries: [entryOf(event, actor, row, certificate)],
   })
   if (outcome.kind === 'exists') throw new AppError('already_exists', `There is a CA with the name ${row.name} already`)
   if (outcome.kind === 'conflict') {
-    throw new AppError('conflict', 'The parent CA was changed at the same time: look at it and try again')
+    throw new AppError('conflict', 'The CA or its parent was changed at the same time: look at it and try again')
   }
 }
 

@@ -1,6 +1,6 @@
 /** Taking over a CA from elsewhere, so that what it has issued stays good: its certificate, its key, and what it has revoked. */
 import type { Actor } from '../core/actor.ts'
-import { type Bytes, toHex } from '../core/bytes.ts'
+import { type Bytes, equalBytes, toHex } from '../core/bytes.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { type Certificate, isSelfIssued } from '../pki/certificate.ts'
@@ -10,8 +10,14 @@ import { commonNameOf } from '../pki/general-name.ts'
 import { exportPkcs8, importPrivateKeyPem, type KeyPair, privateKeyMatches } from '../pki/keys.ts'
 import { formatCertificatesPem, parsePemOf } from '../pki/pem.ts'
 import { type RevocationReason, revocationReasonOf } from '../pki/revocation-reason.ts'
-import { type AuthorityRow, findCaCertificatesBySubject, sealAuthorityKey } from '../store/authorities.ts'
+import {
+  type AuthorityRow,
+  demandUnknownCa,
+  findCaCertificatesBySubject,
+  sealAuthorityKey,
+} from '../store/authorities.ts'
 import { insertRevocations, partitionOf } from '../store/revocations.ts'
+import type { Store } from '../store/store.ts'
 import type { Statement } from '../store/work.ts'
 import { certificateColumns, commitNewAuthority, newCrlColumns, publishedRow, subjectHashOf } from './authorities.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
@@ -53,6 +59,7 @@ export async function importAuthority(
   const chain = input.chainPem === null ? [] : await requireChain(certificate, 'chain_pem', input.chainPem)
   const foreignChain = isRoot || parent !== null ? [] : chain
   const crl = input.crlPem === null ? null : await requireCrl(certificate, input.crlPem)
+  const subjectHash = await requireUnknownCa(store, actor, certificate)
   const id = newId('ca', now())
   const dnsDomains = (side: 'permitted' | 'excluded'): string[] =>
     (certificate.nameConstraints?.[side] ?? []).flatMap((base) => (base.type === 'dns' ? [base.value] : []))
@@ -76,8 +83,9 @@ export async function importAuthority(
     createdAtMs: now(),
     updatedAtMs: now(),
   }
+  const isNew = demandUnknownCa(store, { ...row, subjectHash })
   const revocations = crl === null ? [] : revocationStatements(dependencies, row, crl)
-  await commitNewAuthority(dependencies, actor, row, certificate, parent, 'ca.imported', revocations)
+  await commitNewAuthority(dependencies, actor, row, certificate, parent, 'ca.imported', [isNew, ...revocations])
   return publishedRow(dependencies, row)
 }
 
@@ -92,6 +100,21 @@ async function requireKey(certificate: Certificate, pem: string): Promise<KeyPai
     throw invalidField('certificate_pem', 'its key usage does not let it sign CRLs, which is what revoking needs')
   }
   return pair.value
+}
+
+/**
+ * Throws `already_exists` where a CA with that name and key is here: two of them would publish two CRLs for the same certificates
+ * (RFC 5280 §5), and one that was revoked would be back. Returns the hash of the subject.
+ */
+async function requireUnknownCa(store: Store, actor: Actor, certificate: Certificate): Promise<string> {
+  const subjectHash = await subjectHashOf(certificate.subject.der)
+  for (const known of await findCaCertificatesBySubject(store, actor.tenantId, subjectHash, MAX_CANDIDATES)) {
+    const { subjectPublicKeyInfo } = parseStored(known.certificatePem)
+    if (equalBytes(subjectPublicKeyInfo.der, certificate.subjectPublicKeyInfo.der)) {
+      throw new AppError('already_exists', `A CA with that name and key is here already: ${known.caId}`)
+    }
+  }
+  return subjectHash
 }
 
 /** How many certificates of one subject are tried. */

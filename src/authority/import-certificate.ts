@@ -11,10 +11,11 @@ import { exportPkcs8, importPrivateKeyPem, privateKeyMatches } from '../pki/keys
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { describePublicKey } from '../pki/public-key.ts'
 import { formatSerial } from '../pki/serial.ts'
-import { demandSigner } from '../store/authorities.ts'
+import { type AuthorityRow, demandSigner } from '../store/authorities.ts'
 import { insertTerms, nameTermsOf, tagTerm } from '../store/certificate-terms.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store/certificates.ts'
 import { demandUnknown, findVersionsBySerial } from '../store/issued-versions.ts'
+import { findRevocation, partitionOf } from '../store/revocations.ts'
 import type { Store } from '../store/store.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { requireChain, requireOne } from './given-certificates.ts'
@@ -62,6 +63,7 @@ export async function importCertificate(
   const names = namesOf((certificate.subjectAltNames ?? []).filter(isAltName))
   const commonName = commonNameOf(certificate.subject)
   const place = { tenantId: actor.tenantId, certificateId: id, serialNumber }
+  const revocation = parent === null ? null : await revocationOf(store, parent.authority, serialNumber)
   const row: CertificateRow = {
     ...newCertificateRow(
       {
@@ -91,6 +93,8 @@ export async function importCertificate(
     ),
     tags: [...new Set(input.tags)],
     description: input.description,
+    revokedAtMs: revocation?.revokedAtMs ?? null,
+    revocationReason: revocation?.reason ?? null,
   }
   const outcome = await store.commit({
     tenantId: actor.tenantId,
@@ -128,6 +132,10 @@ async function requireUnknown(store: Store, actor: Actor, serialNumber: string, 
   const same = known.find((version) => version.leafPem === leafPem)
   if (same !== undefined) throw new AppError('already_exists', `It is here already, as ${same.certificateId}`)
 }
+
+/** What its CA's CRL says of it: it may have been revoked before it came here. */
+const revocationOf = (store: Store, { tenantId, id, crlPartitions }: AuthorityRow, serialNumber: string) =>
+  findRevocation(store, { tenantId, caId: id, partition: partitionOf(serialNumber, crlPartitions), serialNumber })
 
 async function requireKey(certificate: Certificate, pem: string): Promise<CryptoKey> {
   const pair = await importPrivateKeyPem(pem, { extractable: true })

@@ -10,6 +10,7 @@ import {
   type AuthorityRow,
   activeBelow,
   type CaCertificateSet,
+  caCertificatesOf,
   demandActive,
   demandNoOtherStanding,
   findAuthority,
@@ -53,12 +54,25 @@ export async function revokeAuthority(
       throw invalidField('reason', 'a CA cannot be put on hold: what is below it would be revoked for good')
     const below = await markRevoked(dependencies, actor, authority, reason)
     if (below === null) continue
-    if (authority.parentCaId !== null) await publishQuietly(dependencies, actor.tenantId, authority.parentCaId)
+    for (const id of await issuersAbove(dependencies, actor, [caId, ...below])) {
+      await publishQuietly(dependencies, actor.tenantId, id)
+    }
     let batches = BATCHES_PER_REQUEST
     for (const id of [caId, ...below]) batches = await cascade(dependencies, actor, id, batches)
     return (await findAuthority(store, actor.tenantId, caId)) ?? authority
   }
   throw new AppError('conflict', 'The CA is being changed by many at once: try again')
+}
+
+/** The other CAs that have certified one of these: what they say of it has changed. The CRLs of these come with their certificates. */
+async function issuersAbove(
+  { store }: AuthorityDependencies,
+  actor: Actor,
+  caIds: readonly string[],
+): Promise<string[]> {
+  const certificates = await caCertificatesOf(store, actor.tenantId, caIds)
+  const issuers = new Set(certificates.flatMap(({ issuerCaId }) => (issuerCaId === null ? [] : [issuerCaId])))
+  return [...issuers].filter((id) => !caIds.includes(id))
 }
 
 /** Certificates of CAs that may be made between reading and writing, one after another. */

@@ -5,6 +5,7 @@ import type { Bytes } from '../core/bytes.ts'
 import type { SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { caCertificates, certificateAuthorities, certificates } from './schema.ts'
+import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Store } from './store.ts'
 import { demand, mustChange, type Statement, statement } from './work.ts'
 
@@ -112,23 +113,25 @@ function conditionsOf(
 }
 
 /** Undoes the batch where the CA may not sign any more, or has another certificate than the one that was read. */
-export function demandSigner(
-  store: Store,
-  authority: Pick<AuthorityRow, 'tenantId' | 'id' | 'serialNumber'>,
-): Statement {
-  return demand(
-    store.db
-      .select({ id: certificateAuthorities.id })
-      .from(certificateAuthorities)
-      .where(
-        and(
-          isAuthority(authority),
-          eq(certificateAuthorities.status, 'active'),
-          eq(certificateAuthorities.serialNumber, authority.serialNumber),
-        ),
-      ),
-  )
+export function demandSigner(store: Store, authority: SignerKey): Statement {
+  return demand(activeSigner.fill(store.db, authority))
 }
+
+type SignerKey = Pick<AuthorityRow, 'tenantId' | 'id' | 'serialNumber'>
+
+const activeSigner = new StatementTemplate<SignerKey>((db) =>
+  db
+    .select({ id: certificateAuthorities.id })
+    .from(certificateAuthorities)
+    .where(
+      and(
+        isOpen(certificateAuthorities.tenantId, 'tenantId'),
+        isOpen(certificateAuthorities.id, 'id'),
+        eq(certificateAuthorities.status, 'active'),
+        isOpen(certificateAuthorities.serialNumber, 'serialNumber'),
+      ),
+    ),
+)
 
 /** Something that stands in its CRL has changed: a new one is due. Writes the CA's row and its place among those that are due. */
 export function noteRevocations(store: Store, tenantId: string, caId: string, nowMs: number): Statement {
@@ -244,6 +247,19 @@ export function listCaCertificates(
     .all()
 }
 
+/** Every certificate of those CAs. */
+export function caCertificatesOf(
+  store: Store,
+  tenantId: string,
+  caIds: readonly string[],
+): Promise<Pick<CaCertificateRow, 'issuerCaId'>[]> {
+  return store.db
+    .select({ issuerCaId: caCertificates.issuerCaId })
+    .from(caCertificates)
+    .where(and(eq(caCertificates.tenantId, tenantId), inListOf(caCertificates.caId, caIds)))
+    .all()
+}
+
 /** Certificates of CAs that are not revoked, and that are either of those CAs or were signed by one of these. */
 export function standingCaCertificates(
   store: Store,
@@ -292,6 +308,20 @@ export function findCaCertificatesBySerial(
     .from(caCertificates)
     .where(and(eq(caCertificates.tenantId, tenantId), eq(caCertificates.serialNumber, serialNumber)))
     .all()
+}
+
+/** Undoes the batch where a CA with that certificate is here already. */
+export function demandUnknownCa(
+  store: Store,
+  { tenantId, subjectHash, serialNumber }: Pick<CaCertificateRow, 'tenantId' | 'subjectHash' | 'serialNumber'>,
+): Statement {
+  const isSame = and(
+    eq(caCertificates.tenantId, tenantId),
+    eq(caCertificates.subjectHash, subjectHash),
+    eq(caCertificates.serialNumber, serialNumber),
+  )
+  const count = sql<number>`count(*)`
+  return demand(store.db.select({ count }).from(caCertificates).where(isSame).having(eq(count, 0)))
 }
 
 /** Undoes the batch where there are more of these than the known ones: one was made since they were read. */

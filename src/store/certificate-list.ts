@@ -2,9 +2,10 @@
  * Lists of certificates by any combination of filters, newest first. Nothing says how many rows a filter leaves, so that is counted
  * first, no further than `MAX_FEW`: where one leaves few, those are looked up; else the list is walked along the index that fits.
  */
-import { and, desc, eq, getTableColumns, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm'
 import { hasTerm, idsInIndex, idsWithTerm, lowerAscii, nameTerm, tagTerm } from './certificate-terms.ts'
 import type { CertificateRow } from './certificates.ts'
+import { columnsOf, indexedBy } from './index-hint.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { certificates } from './schema.ts'
 import type { Store } from './store.ts'
@@ -33,7 +34,7 @@ export async function listCertificates(
   const narrowings = narrowingsOf(tenantId, filter)
   const few = await fewestOf(store, narrowings)
   const rows = await store.db
-    .select(COLUMNS)
+    .select(columnsOf(certificates))
     .from(few === null ? walkOf(filter) : sql`${certificates}`)
     .where(
       and(
@@ -48,11 +49,6 @@ export async function listCertificates(
     .all()
   return rows as unknown as CertificateRow[]
 }
-
-/** Every column, as SQL: drizzle knows no index hints, and takes columns from nothing but a table. */
-const COLUMNS = Object.fromEntries(
-  Object.entries(getTableColumns(certificates)).map(([name, column]) => [name, sql`${column}`.mapWith(column)]),
-)
 
 /** A filter that may leave few rows. */
 interface Narrowing {
@@ -75,11 +71,11 @@ function narrowingsOf(tenantId: string, { commonName, san, tag, revoked, ends }:
     ids: sql`(${idsWithTerm(tenantId, term)})`,
     condition: hasTerm(tenantId, term),
   }))
-  const ofTenant = sql`SELECT ${certificates.id} FROM ${certificates}`
+  const idsBy = (index: string): SQL => sql`SELECT ${certificates.id} FROM ${indexedBy(certificates, index)}`
   const isOfTenant = eq(certificates.tenantId, tenantId)
   const isRevoked = isNotNull(certificates.revokedAtMs)
-  const revokedIds = sql`${ofTenant} INDEXED BY certificates_by_revocation WHERE ${and(isOfTenant, isRevoked)}`
-  const endingIds = sql`${ofTenant} INDEXED BY certificates_by_expiry WHERE ${and(isOfTenant, endsWithin(ends))}`
+  const revokedIds = sql`${idsBy('certificates_by_revocation')} WHERE ${and(isOfTenant, isRevoked)}`
+  const endingIds = sql`${idsBy('certificates_by_expiry')} WHERE ${and(isOfTenant, endsWithin(ends))}`
   return [
     ...byTerm,
     ...(revoked === 'only' ? [{ counted: revokedIds, ids: sql`(${revokedIds})`, condition: isRevoked }] : []),
@@ -96,11 +92,11 @@ async function fewestOf(store: Store, narrowings: readonly Narrowing[]): Promise
   return fewest > MAX_FEW ? null : (narrowings[row.indexOf(fewest)] ?? null)
 }
 
-/** The table by the index that leaves out the most. Without it, SQLite prefers the table itself: it does not know the data. */
+/** The table by the index that leaves out the most. */
 function walkOf({ source, issuerCaId, revoked }: CertificateFilter): SQL {
-  if (isRare(source)) return sql`${certificates} INDEXED BY certificates_by_source`
-  if (issuerCaId !== null) return sql`${certificates} INDEXED BY certificates_by_issuer`
-  return revoked === 'only' ? sql`${certificates} INDEXED BY certificates_by_revocation` : sql`${certificates}`
+  if (isRare(source)) return indexedBy(certificates, 'certificates_by_source')
+  if (issuerCaId !== null) return indexedBy(certificates, 'certificates_by_issuer')
+  return revoked === 'only' ? indexedBy(certificates, 'certificates_by_revocation') : sql`${certificates}`
 }
 
 const isRare = (source: string | null): boolean => source !== null && source !== 'internal'

@@ -1,8 +1,9 @@
 /** Managed certificates and their versions: one model for internal, ACME and imported certificates. */
-import { and, desc, eq, isNull, lte, sql } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, isNull, lte, sql } from 'drizzle-orm'
 import type { Bytes } from '../core/bytes.ts'
 import type { SealPlace } from './key-ring.ts'
 import { certificates, certificateVersions } from './schema.ts'
+import { allOpen, StatementTemplate } from './statement-template.ts'
 import type { Store } from './store.ts'
 import { mustChange, type Statement, statement } from './work.ts'
 
@@ -187,8 +188,12 @@ export async function dueRenewalsOf(
 }
 
 export function insertCertificate(store: Store, row: CertificateRow): Statement {
-  return mustChange(store.db.insert(certificates).values(row))
+  return mustChange(insertion.fill(store.db, row))
 }
+
+const insertion = new StatementTemplate<CertificateRow>((db) =>
+  db.insert(certificates).values(allOpen(getTableColumns(certificates))),
+)
 
 /**
  * Puts a new version in the place of `current`, which moves to the versions. The second of two writers changes nothing:

@@ -1,6 +1,7 @@
 /** Versions of certificates as their issuer knows them: by serial number, standing or revoked. */
-import { and, eq, gt, gte, isNull, sql } from 'drizzle-orm'
+import { and, eq, gt, gte, isNull, type SQL, sql } from 'drizzle-orm'
 import type { CertificateRow, CertificateVersionRow } from './certificates.ts'
+import { columnsOf, indexedBy } from './index-hint.ts'
 import { certificates, certificateVersions } from './schema.ts'
 import type { Store } from './store.ts'
 import { demand, mustChange, type Statement, statement } from './work.ts'
@@ -26,18 +27,24 @@ export async function findVersionsBySerial(
   tenantId: string,
   serialNumber: string,
 ): Promise<IssuedVersion[]> {
+  const has = (table: VersionTable) => and(eq(table.tenantId, tenantId), eq(table.serialNumber, serialNumber))
   const [current, earlier] = await store.db.batch([
-    store.db
-      .select()
-      .from(certificates)
-      .where(and(eq(certificates.tenantId, tenantId), eq(certificates.serialNumber, serialNumber))),
-    store.db
-      .select()
-      .from(certificateVersions)
-      .where(and(eq(certificateVersions.tenantId, tenantId), eq(certificateVersions.serialNumber, serialNumber))),
+    store.db.select(columnsOf(certificates)).from(bySerial(certificates)).where(has(certificates)),
+    store.db.select(columnsOf(certificateVersions)).from(bySerial(certificateVersions)).where(has(certificateVersions)),
   ])
-  return [...current.map(currentVersionOf), ...earlier.map(earlierVersionOf)]
+  return versionsOf(current, earlier)
 }
+
+type VersionTable = typeof certificates | typeof certificateVersions
+
+const bySerial = (table: VersionTable): SQL =>
+  indexedBy(table, table === certificates ? 'certificates_by_serial' : 'certificate_versions_by_serial')
+
+/** Rows of the one table and of the other, as `columnsOf` gives them. */
+const versionsOf = (current: readonly unknown[], earlier: readonly unknown[]): IssuedVersion[] => [
+  ...(current as CertificateRow[]).map(currentVersionOf),
+  ...(earlier as CertificateVersionRow[]).map(earlierVersionOf),
+]
 
 /** Undoes the batch where that very certificate is here already. */
 export function demandUnknown(
@@ -47,7 +54,7 @@ export function demandUnknown(
   const count = sql<number>`count(*)`
   return [certificates, certificateVersions].map((table) => {
     const isSame = and(eq(table.tenantId, tenantId), eq(table.serialNumber, serialNumber), eq(table.leafPem, leafPem))
-    return demand(store.db.select({ count }).from(table).where(isSame).having(eq(count, 0)))
+    return demand(store.db.select({ count }).from(bySerial(table)).where(isSame).having(eq(count, 0)))
   })
 }
 
@@ -75,7 +82,7 @@ export async function standingVersions(
   page: { readonly from: string; readonly limit: number },
   nowMs: number,
 ): Promise<VersionPage> {
-  const standing = (table: typeof certificates | typeof certificateVersions) =>
+  const standing = (table: VersionTable) =>
     and(
       eq(table.tenantId, authority.tenantId),
       eq(table.issuerCaId, authority.id),
@@ -84,24 +91,24 @@ export async function standingVersions(
     )
   const [current, earlier] = await store.db.batch([
     store.db
-      .select()
-      .from(certificates)
+      .select(columnsOf(certificates))
+      .from(indexedBy(certificates, 'certificates_by_issuer'))
       .where(and(standing(certificates), gte(certificates.id, page.from)))
       .orderBy(certificates.id)
       .limit(page.limit),
     store.db
-      .select()
-      .from(certificateVersions)
+      .select(columnsOf(certificateVersions))
+      .from(indexedBy(certificateVersions, 'certificate_versions_by_issuer'))
       .where(and(standing(certificateVersions), gte(certificateVersions.certificateId, page.from)))
       .orderBy(certificateVersions.certificateId, certificateVersions.version)
       .limit(page.limit),
   ])
+  const versions = versionsOf(current, earlier)
   const ends = [
-    ...(current.length < page.limit ? [] : [current.at(-1)?.id ?? '']),
-    ...(earlier.length < page.limit ? [] : [earlier.at(-1)?.certificateId ?? '']),
+    ...(current.length < page.limit ? [] : [versions[current.length - 1]?.certificateId ?? '']),
+    ...(earlier.length < page.limit ? [] : [versions.at(-1)?.certificateId ?? '']),
   ]
   const next = ends.length === 0 ? null : (ends.toSorted()[0] as string)
-  const versions = [...current.map(currentVersionOf), ...earlier.map(earlierVersionOf)]
   return { versions: versions.filter(({ certificateId }) => next === null || certificateId <= next), next }
 }
 
@@ -161,7 +168,7 @@ function changeHeld(
   change: { readonly revokedAtMs?: null; readonly revocationReason: string | null },
   nowMs: number,
 ): Statement {
-  const isHeld = (table: typeof certificates | typeof certificateVersions) =>
+  const isHeld = (table: VersionTable) =>
     and(
       eq(table.tenantId, version.tenantId),
       eq(table.version, version.version),

@@ -39,6 +39,12 @@ export function insertRevocations(
 
 type RevocationKey = Pick<RevocationRow, 'tenantId' | 'caId' | 'partition' | 'serialNumber'>
 
+/** The line of a certificate, where it stands in the CRLs of its CA. */
+export async function findRevocation(store: Store, key: RevocationKey): Promise<RevocationRow | null> {
+  const row = await store.db.select().from(revocations).where(isRevocation(key)).get()
+  return row ?? null
+}
+
 export function deleteRevocation(store: Store, key: RevocationKey): Statement {
   return statement(store.db.delete(revocations).where(isRevocation(key)))
 }

@@ -2,6 +2,7 @@
 import { and, desc, eq, lt } from 'drizzle-orm'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { roles } from './schema.ts'
+import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Store } from './store.ts'
 import { demand, mustChange, type Statement } from './work.ts'
 
@@ -44,15 +45,23 @@ export function deleteRole(store: Store, tenantId: string, name: string): Statem
 
 /** Undoes the batch where the role is not as it was read. A role that was deleted and made anew starts at version 1 again. */
 export function demandRole(store: Store, role: RoleRow): Statement {
-  return demand(
-    store.db
-      .select({ name: roles.name })
-      .from(roles)
-      .where(
-        and(isRole(role), eq(roles.version, role.version), eq(roles.caId, role.caId), eq(roles.policy, role.policy)),
-      ),
-  )
+  return demand(unchangedRole.fill(store.db, role))
 }
+
+const unchangedRole = new StatementTemplate<RoleRow>((db) =>
+  db
+    .select({ name: roles.name })
+    .from(roles)
+    .where(
+      and(
+        isOpen(roles.tenantId, 'tenantId'),
+        isOpen(roles.name, 'name'),
+        isOpen(roles.version, 'version'),
+        isOpen(roles.caId, 'caId'),
+        isOpen(roles.policy, 'policy'),
+      ),
+    ),
+)
 
 const isRole = ({ tenantId, name }: Pick<RoleRow, 'tenantId' | 'name'>) =>
   and(eq(roles.tenantId, tenantId), eq(roles.name, name))

@@ -1,9 +1,9 @@
 /** API tokens. What is stored is the hash; the token itself is shown once and kept nowhere. */
-import { and, desc, eq, lt } from 'drizzle-orm'
+import { and, desc, eq, lt, sql } from 'drizzle-orm'
 import { randomBytes, sha256, timingSafeEqual, toBase64Url, toHex, utf8 } from '../core/bytes.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { tokens } from './schema.ts'
-import type { Store } from './store.ts'
+import type { Database, Store } from './store.ts'
 import { mustChange, type Statement } from './work.ts'
 
 export type TokenRow = typeof tokens.$inferSelect
@@ -23,8 +23,22 @@ export async function hashToken(token: string): Promise<string> {
 
 /** The token with that hash, in whatever tenant. Does not look at its expiry. */
 export async function findTokenByHash(store: Store, tokenHash: string): Promise<TokenRow | null> {
-  const row = await store.db.select().from(tokens).where(eq(tokens.tokenHash, tokenHash)).get()
+  const query = tokenQueries.get(store.db) ?? prepareTokenQuery(store.db)
+  const row = await query.get({ tokenHash })
   return row !== undefined && timingSafeEqual(utf8(row.tokenHash), utf8(tokenHash)) ? row : null
+}
+
+/** Every request asks this: the SQL is built once, the table is read each time. */
+const tokenQueries = new WeakMap<Database, ReturnType<typeof prepareTokenQuery>>()
+
+function prepareTokenQuery(db: Database) {
+  const query = db
+    .select()
+    .from(tokens)
+    .where(eq(tokens.tokenHash, sql.placeholder('tokenHash')))
+    .prepare()
+  tokenQueries.set(db, query)
+  return query
 }
 
 export async function findToken(store: Store, tenantId: string, id: string): Promise<TokenRow | null> {

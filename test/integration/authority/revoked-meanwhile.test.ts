@@ -286,6 +286,55 @@ describe('a CA', () => {
   })
 })
 
+describe('a CA that others have certified', () => {
+  it('ok: each of them has it in its CRL as soon as it is revoked', async () => {
+    const [root, other, third] = [await newCa(app), await newCa(app), await newCa(app)]
+    const caId = await newCa(app, { parent: root })
+    const below = await newCa(app, { parent: caId })
+    const crossOf = async (subject: string, issuer: string): Promise<string> =>
+      hexOf(
+        bodyOf(await app.request('POST', `/v1/pki/ca/${subject}/cross-sign`, { body: { issuer_ca_id: issuer } }), 201)
+          .serial_number,
+      )
+    const crosses = [await crossOf(caId, other), await crossOf(below, third)]
+    bodyOf(await revokeCa(app, caId))
+    const crls = await Promise.all([other, third].map((each) => crlOf(app, each)))
+    expect(crls.map(serialsOf)).toEqual(crosses.map((serial) => [serial]))
+  })
+
+  async function taken(): Promise<{ caId: string; body: Record<string, unknown> }> {
+    const caId = await newCa(app)
+    const row = await findAuthority(app.store, DEFAULT_TENANT_ID, caId)
+    if (row === null) throw new Error('no such CA')
+    const key = formatPem('PRIVATE KEY', await openAuthorityKey(app.store, row))
+    return { caId, body: { certificate_pem: row.certificatePem, private_key_pem: key } }
+  }
+
+  const takeOver = (each: TestApp, body: Record<string, unknown>) =>
+    each.request('POST', '/v1/pki/ca/import', { body: { name: freshName('again'), ...body } })
+
+  it('fail: taken over though it is here: its key would have two CRLs, and a revoked one would be back', async () => {
+    const { caId, body } = await taken()
+    expect(refused(await takeOver(app, body))).toEqual([409, 'already_exists'])
+    bodyOf(await revokeCa(app, caId))
+    expect(refused(await takeOver(app, body))).toEqual([409, 'already_exists'])
+  })
+
+  it('fail: taken over twice at once', async () => {
+    const { caId, body } = await taken()
+    await bindings.DB.batch([
+      bindings.DB.prepare('DELETE FROM ca_certificates WHERE ca_id = ?').bind(caId),
+      bindings.DB.prepare('DELETE FROM certificate_authorities WHERE id = ?').bind(caId),
+    ])
+    const [slow, quick] = await overtaken(
+      'ca.imported',
+      (each) => takeOver(each, body),
+      (each) => takeOver(each, body),
+    )
+    expect([slow.status, quick.status]).toEqual([409, 201])
+  })
+})
+
 describe('a hold', () => {
   it('fail: lifted while the CA is revoked stays', async () => {
     const caId = await newCa(app)
@@ -337,6 +386,29 @@ describe('a certificate that is brought here', () => {
       (each) => revokeCa(each, caId),
     )
     expect(refused(slow)).toEqual([409, 'conflict'])
+  })
+
+  it('ok: one that its CA has revoked is brought as revoked, and its hold can be lifted', async () => {
+    const caId = await newCa(app)
+    const role = await newRole(app, caId)
+    const brought: unknown[] = []
+    for (const reason of ['key_compromise', 'certificate_hold']) {
+      const leaf = bodyOf(await issue(app, role), 201)
+      bodyOf(await revoke(app, leaf.id, reason))
+      await bindings.DB.prepare('DELETE FROM certificates WHERE id = ?').bind(leaf.id).run()
+      const body = { certificate_pem: leaf.certificate }
+      const { id, status, revocation_reason } = bodyOf(
+        await app.request('POST', '/v1/pki/certificates/import', { body }),
+        201,
+      )
+      const { status: unheld } = await app.request('POST', `/v1/pki/certificates/${id}/unhold`)
+      brought.push([status, revocation_reason, unheld])
+    }
+    expect(brought).toEqual([
+      ['revoked', 'key_compromise', 409],
+      ['revoked', 'certificate_hold', 200],
+    ])
+    expect((await crlOf(app, caId)).revokedCount).toBe(1)
   })
 
   it('fail: brought twice at once is here once', async () => {
