@@ -1,6 +1,7 @@
 /** The index of names that is written behind issuing: what it has and what it does not have yet is found alike. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { indexTerms, MAX_INDEXED_PER_CALL, tenantsToIndex } from '../../../src/store/certificate-terms.ts'
+import type { Database } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
 import { idOfRow, insertCertificateRows } from '../support/pki-rows.ts'
 import { bodyOf, issued, maintain, newCa, newRole, rowsOf } from '../support/pki-world.ts'
@@ -27,6 +28,19 @@ const countTerms = async (tenantId: string): Promise<number> =>
 async function found(query: string, token?: string): Promise<string[]> {
   const answer = await app.request('GET', `/v1/pki/certificates?${query}`, token === undefined ? {} : { token })
   return bodyOf(answer).data.map(({ id }: { id: string }) => id)
+}
+
+/** The database, where something happens before each batch. */
+function slowedDatabase(before: () => Promise<unknown>): Database {
+  return new Proxy(app.store.db, {
+    get(target, name) {
+      if (name !== 'batch') return Reflect.get(target, name)
+      return async (...works: Parameters<Database['batch']>) => {
+        await before()
+        return target.batch(...works)
+      }
+    },
+  })
 }
 
 describe('certificates that were issued', () => {
@@ -122,18 +136,17 @@ describe('indexing', () => {
   it('ok: rows that come in between its reading and its writing are in it', async () => {
     const tenantId = await newTenant()
     await insertCertificateRows(tenantId, { from: 11, to: 20 })
-    const { db } = app.store
-    const slow = new Proxy(db, {
-      get(target, name) {
-        if (name !== 'batch') return Reflect.get(target, name)
-        return async (...works: Parameters<typeof db.batch>) => {
-          await insertCertificateRows(tenantId, { from: 1, to: 10 })
-          return target.batch(...works)
-        }
-      },
-    })
+    const slow = slowedDatabase(() => insertCertificateRows(tenantId, { from: 1, to: 10 }))
     expect(await indexTerms({ ...app.store, db: slow }, tenantId, END)).toBe(10)
     expect(await countTerms(tenantId)).toBe(20)
+  })
+
+  it('ok: a slow run with an old border does not take the mark back', async () => {
+    const tenantId = await newTenant()
+    await insertCertificateRows(tenantId, { from: 1, to: 20 })
+    const slow = slowedDatabase(() => indexTerms(app.store, tenantId, END))
+    expect(await indexTerms({ ...app.store, db: slow }, tenantId, idOfRow(10))).toBe(10)
+    expect([await markOf(tenantId), await countTerms(tenantId)]).toEqual([idOfRow(20), 20])
   })
 
   it('ok: each tenant has its own, and finds nothing of another one', async () => {
