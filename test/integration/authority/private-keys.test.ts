@@ -83,23 +83,32 @@ let caPair: KeyPair
 let caPem: string
 let caKeyPem: string
 
-beforeAll(async () => {
-  watched = await watchedApp()
-  app = watched.app
-  caPair = await generateKeyPair({ type: 'ec', size: 256 })
+/** The body of an import of a root from elsewhere, whose key is marked. */
+async function rootFromElsewhere(pair: KeyPair): Promise<{ certificate_pem: string; private_key_pem: string }> {
   const name = buildName({ commonName: 'Brought root' })
   if (!name.ok) throw new Error(name.error.message)
   const root = await buildRoot({
     subjectDer: name.value,
-    spkiDer: caPair.spkiDer,
-    privateKey: caPair.privateKey,
+    spkiDer: pair.spkiDer,
+    privateKey: pair.privateKey,
     pathLength: null,
     notBeforeMs: app.nowMs - 60_000,
     notAfterMs: app.nowMs + 365 * 86_400_000,
   })
-  caPem = formatCertificatesPem([root.der])
-  caKeyPem = formatPem('PRIVATE KEY', await exportPkcs8(caPair.privateKey))
-  marks.push(...(await traces(caPair.privateKey)))
+  marks.push(...(await traces(pair.privateKey)))
+  return {
+    certificate_pem: formatCertificatesPem([root.der]),
+    private_key_pem: formatPem('PRIVATE KEY', await exportPkcs8(pair.privateKey)),
+  }
+}
+
+beforeAll(async () => {
+  watched = await watchedApp()
+  app = watched.app
+  caPair = await generateKeyPair({ type: 'ec', size: 256 })
+  const body = await rootFromElsewhere(caPair)
+  caPem = body.certificate_pem
+  caKeyPem = body.private_key_pem
 })
 
 describe('private keys', () => {
@@ -174,13 +183,10 @@ describe('private keys', () => {
     const role = await newRole(app, await newCa(app), { store_private_keys: true })
     // The database says in its error what it was given.
     watched.commits.before = ({ statements }) => Promise.reject(new Error(`it broke on ${JSON.stringify(statements)}`))
+    const unknown = await rootFromElsewhere(await generateKeyPair({ type: 'ec', size: 256 }))
     const broken = [
       await ask('POST', `/v1/pki/issue/${role}`, { common_name: 'www.example.com' }),
-      await ask('POST', '/v1/pki/ca/import', {
-        name: freshName('in'),
-        certificate_pem: caPem,
-        private_key_pem: caKeyPem,
-      }),
+      await ask('POST', '/v1/pki/ca/import', { name: freshName('in'), ...unknown }),
     ]
     watched.commits.before = async () => undefined
     expect(broken.map(({ status }) => status)).toEqual([500, 500])
