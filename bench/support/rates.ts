@@ -51,8 +51,9 @@ export function formatRates({ title, unit, digits = 0, rows }: RateTable): strin
   ].join('\n')
 }
 
-/** The median of one row over that of another. */
-export function ratioOf(rows: readonly Measured[], name: string, baseName: string): number {
-  const median = (wanted: string): number => medianOf(rows.find((row) => row.name === wanted)?.samples ?? [])
-  return median(name) / median(baseName)
+/** One row over another: by their medians, and by the best sample of each, which is what other work on the machine disturbed least. */
+export function ratiosOf(rows: readonly Measured[], name: string, baseName: string): { median: number; best: number } {
+  const samplesOf = (wanted: string): readonly number[] => rows.find((row) => row.name === wanted)?.samples ?? []
+  const [samples, base] = [samplesOf(name), samplesOf(baseName)]
+  return { median: medianOf(samples) / medianOf(base), best: Math.max(...samples) / Math.max(...base) }
 }
