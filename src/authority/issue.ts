@@ -6,6 +6,7 @@ import type { Actor } from '../core/actor.ts'
 import { formatTime } from '../core/clock.ts'
 import { AppError, type ErrorDetail } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
+import { IsolateCache } from '../core/isolate-cache.ts'
 import { buildName } from '../pki/distinguished-name.ts'
 import type { PrivateKeyFormat } from '../pki/key-formats.ts'
 import {
@@ -22,10 +23,10 @@ import { demandSigner } from '../store/authorities.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store/certificates.ts'
 import { demandRole, findRole, type RoleRow } from '../store/roles.ts'
 import type { Store } from '../store/store.ts'
+import type { Statement } from '../store/work.ts'
 import { reviewCsr } from './csr-review.ts'
 import { requireCsr } from './csr-workflow.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
-import { IsolateCache } from './isolate-cache.ts'
 import { extKeyUsagesOf, newCertificateRow, signLeaf } from './leaf.ts'
 import {
   CSR_PATHS,
@@ -45,6 +46,8 @@ export interface IssueInput {
   readonly ttlSeconds: number | null
   /** `traditional`: SEC1 for EC keys, PKCS#1 for RSA keys. */
   readonly keyFormat: 'traditional' | 'pkcs8'
+  /** What else has to hold when the certificate is stored: that the caller's token is still there. */
+  readonly demands: readonly Statement[]
 }
 
 export interface SignInput {
@@ -53,6 +56,7 @@ export interface SignInput {
   readonly ttlSeconds: number | null
   /** In place of the CSR's alternative names. */
   readonly names: RequestedNames | null
+  readonly demands: readonly Statement[]
 }
 
 export interface Issued {
@@ -80,6 +84,7 @@ export function issueUnderRole(dependencies: AuthorityDependencies, actor: Actor
       times,
       key: { spkiDer: pair.spkiDer, kind: pair.kind, pair: policy.storePrivateKeys ? pair : null },
       keyOrigin: 'generated',
+      demands: input.demands,
     })
     if (issued === null) return null
     return { ...issued, privateKeyPem: await showPrivateKey(pair, input.keyFormat) }
@@ -113,6 +118,7 @@ export async function signUnderRole(
       times,
       key: { spkiDer: csr.subjectPublicKeyInfo.der, kind: key, pair: null },
       keyOrigin: 'csr',
+      demands: input.demands,
     })
   })
 }
@@ -223,6 +229,7 @@ interface Leaf extends RoleContext {
     readonly pair: KeyPair | null
   }
   readonly keyOrigin: 'generated' | 'csr'
+  readonly demands: readonly Statement[]
 }
 
 /** Signs and stores; null where role or CA have changed meanwhile, and nothing is stored. */
@@ -257,7 +264,12 @@ async function signAndStore(dependencies: AuthorityDependencies, actor: Actor, l
   )
   const outcome = await store.commit({
     tenantId: actor.tenantId,
-    statements: [demandRole(store, role), demandSigner(store, signer.authority), insertCertificate(store, certificate)],
+    statements: [
+      ...leaf.demands,
+      demandRole(store, role),
+      demandSigner(store, signer.authority),
+      insertCertificate(store, certificate),
+    ],
     entries: [issuedEntry('certificate.issued', actor, certificate)],
   })
   if (outcome.kind !== 'committed') return null

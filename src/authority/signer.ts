@@ -5,6 +5,7 @@
  */
 import type { Bytes } from '../core/bytes.ts'
 import { AppError } from '../core/errors.ts'
+import { IsolateCache } from '../core/isolate-cache.ts'
 import { type Issuer, issuerOf } from '../pki/build-certificate.ts'
 import { type Certificate, parseCertificate } from '../pki/certificate.ts'
 import { importPrivateKey } from '../pki/keys.ts'
@@ -13,7 +14,6 @@ import { checkNameConstraints } from '../pki/path/name-constraints.ts'
 import { parsePemOf } from '../pki/pem.ts'
 import { type AuthorityRow, findLineage, openAuthorityKey } from '../store/authorities.ts'
 import type { Store } from '../store/store.ts'
-import { IsolateCache } from './isolate-cache.ts'
 
 export interface Signer {
   readonly authority: AuthorityRow

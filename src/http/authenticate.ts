@@ -1,31 +1,63 @@
 /** From a request to its principal. Every failure is the same answer; why is for the log alone. */
 import { sha256, timingSafeEqual, utf8 } from '../core/bytes.ts'
 import { AppError } from '../core/errors.ts'
+import { IsolateCache } from '../core/isolate-cache.ts'
 import { ADMIN_TOKEN_ID, type Principal, parseScopes, SCOPE_NAMES } from '../core/principal.ts'
 import { DEFAULT_TENANT_ID } from '../store/store.ts'
-import { findTokenByHash, hashToken } from '../store/tokens.ts'
+import { demandToken, findTokenByHash, hashToken, type TokenRow } from '../store/tokens.ts'
+import type { Statement } from '../store/work.ts'
 import type { AppDependencies } from './dependencies.ts'
 
 /** Longer than any token; keeps hashing cheap. */
 const MAX_TOKEN_CHARS = 512
 
+/** Who calls. */
+export interface Caller {
+  readonly principal: Principal
+  /** Undoes a batch where the token is gone. None for the admin's token, which is a setting. */
+  readonly demands: readonly Statement[]
+}
+
 /** Throws `unauthorized`, its message for the log. */
-export async function authenticate(deps: AppDependencies, headers: Headers): Promise<Principal> {
+export async function authenticate(deps: AppDependencies, headers: Headers): Promise<Caller> {
   const token = bearerToken(headers.get('authorization'))
-  if (await isAdminToken(deps.settings.adminToken, token)) {
-    return { tenantId: DEFAULT_TENANT_ID, tokenId: ADMIN_TOKEN_ID, scopes: SCOPE_NAMES, paths: null, expiresAtMs: null }
-  }
-  const row = await findTokenByHash(deps.store, await hashToken(token))
+  if (await isAdminToken(deps.settings.adminToken, token)) return ADMIN
+  return callerOf(deps, await findTokenByHash(deps.store, await hashToken(token)))
+}
+
+/**
+ * The caller by what the isolate remembers of the token, for routes that store what they do with `demands` in the batch: a token
+ * that is gone then stores nothing. Nothing but success may be answered by it: see `serve.ts`.
+ */
+export async function authenticateRemembered(deps: AppDependencies, headers: Headers): Promise<Caller> {
+  const token = bearerToken(headers.get('authorization'))
+  if (await isAdminToken(deps.settings.adminToken, token)) return ADMIN
+  const hash = await hashToken(token)
+  return callerOf(deps, await remembered.get(deps.store, hash, false, () => findTokenByHash(deps.store, hash)))
+}
+
+const remembered = new IsolateCache<TokenRow>()
+
+const ADMIN: Caller = {
+  principal: {
+    tenantId: DEFAULT_TENANT_ID,
+    tokenId: ADMIN_TOKEN_ID,
+    scopes: SCOPE_NAMES,
+    paths: null,
+    expiresAtMs: null,
+  },
+  demands: [],
+}
+
+function callerOf(deps: AppDependencies, row: TokenRow | null): Caller {
   if (row === null) throw new AppError('unauthorized', 'no such token')
   if (row.expiresAtMs !== null && row.expiresAtMs <= deps.now()) {
     throw new AppError('unauthorized', `the token ${row.id} has expired`)
   }
+  const { tenantId, id: tokenId, scopes, paths, expiresAtMs } = row
   return {
-    tenantId: row.tenantId,
-    tokenId: row.id,
-    scopes: parseScopes(row.scopes),
-    paths: row.paths,
-    expiresAtMs: row.expiresAtMs,
+    principal: { tenantId, tokenId, scopes: parseScopes(scopes), paths, expiresAtMs },
+    demands: [demandToken(deps.store, row)],
   }
 }
 

@@ -8,6 +8,13 @@ import { missing } from './error-envelope.ts'
 
 export type TokenAccess = Access<unknown, unknown, unknown>
 
+/** Has the principal one of the scopes? */
+export function mayCall({ scope }: TokenAccess, principal: Principal): boolean {
+  if (scope === 'any-token') return true
+  const scopes: readonly Scope[] = typeof scope === 'string' ? [scope] : scope
+  return scopes.some((each) => hasScope(principal, each))
+}
+
 /** Throws `forbidden` where the principal has none of the scopes. */
 export async function checkScope(
   deps: AppDependencies,
@@ -16,9 +23,8 @@ export async function checkScope(
   principal: Principal,
   actor: Actor,
 ): Promise<void> {
-  if (access.scope === 'any-token') return
+  if (access.scope === 'any-token' || mayCall(access, principal)) return
   const scopes: readonly Scope[] = typeof access.scope === 'string' ? [access.scope] : access.scope
-  if (scopes.some((scope) => hasScope(principal, scope))) return
   await journalRefusal(deps, route, actor, route.path.slice(1), 'scope')
   throw new AppError('forbidden', `This needs a token with the scope ${scopes.join(' or ')}`)
 }

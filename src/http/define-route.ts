@@ -5,6 +5,7 @@
 import { createRoute, type RouteConfig, z } from '@hono/zod-openapi'
 import type { Actor } from '../core/actor.ts'
 import type { Principal, Scope } from '../core/principal.ts'
+import type { Statement } from '../store/work.ts'
 import type { Answer, EmptyAnswer, JsonAnswer, RawAnswer } from './answer.ts'
 import type { AppDependencies } from './dependencies.ts'
 import { errorEnvelope } from './error-envelope.ts'
@@ -51,6 +52,8 @@ interface CommonInput<Params, Query, Body> {
 export interface RouteInput<Params, Query, Body> extends CommonInput<Params, Query, Body> {
   readonly principal: Principal
   readonly actor: Actor
+  /** To be put into the batch by routes with `remembersToken`: it is undone where the caller's token is gone. */
+  readonly tokenDemands: readonly Statement[]
   /** Throws `not_found` where the token's paths do not cover the resource. */
   requireResource(resource: string): Promise<void>
 }
@@ -107,6 +110,7 @@ export interface Route {
   readonly pattern: string
   readonly access: { readonly public: string } | Access<unknown, unknown, unknown>
   readonly idempotent: boolean
+  readonly remembersToken: boolean
   readonly params: z.ZodObject
   readonly query: z.ZodObject
   readonly body: z.ZodType | null
@@ -126,13 +130,16 @@ export function defineRoute<
     readonly access: Access<z.output<Params>, z.output<Query>, z.output<Body>>
     /** For POSTs that create or issue: takes `Idempotency-Key`. */
     readonly idempotent?: boolean
+    /** The handler stores what it does together with `tokenDemands`, so that the token need not be read first. */
+    readonly remembersToken?: boolean
     handler(
       input: RouteInput<z.output<Params>, z.output<Query>, z.output<Body>>,
     ): AnswerOf<Responses> | Promise<AnswerOf<Responses>>
   },
 ): Route {
-  const { access, idempotent = false } = declaration
-  return build(declaration, access as Route['access'], idempotent, async (input) =>
+  const { access, idempotent = false, remembersToken = false } = declaration
+  const ways = { idempotent, remembersToken }
+  return build(declaration, access as Route['access'], ways, async (input) =>
     declaration.handler(input as RouteInput<z.output<Params>, z.output<Query>, z.output<Body>>),
   )
 }
@@ -151,7 +158,7 @@ export function definePublicRoute<
     ): AnswerOf<Responses> | Promise<AnswerOf<Responses>>
   },
 ): Route {
-  return build(declaration, declaration.access, false, async (input) =>
+  return build(declaration, declaration.access, { idempotent: false, remembersToken: false }, async (input) =>
     declaration.handler(input as PublicInput<z.output<Params>, z.output<Query>, z.output<Body>>),
   )
 }
@@ -161,7 +168,7 @@ type AnyDeclaration = Declaration<z.ZodObject, z.ZodObject, z.ZodType, Readonly<
 function build(
   declaration: AnyDeclaration,
   access: Route['access'],
-  idempotent: boolean,
+  ways: Pick<Route, 'idempotent' | 'remembersToken'>,
   handle: Route['handle'],
 ): Route {
   const { method, responses } = declaration
@@ -176,12 +183,12 @@ function build(
     path,
     pattern: declaration.path.replace(/\{(\w+)\*\}$/, ':$1{.+}').replaceAll(/\{(\w+)\}/g, ':$1'),
     access,
-    idempotent,
+    ...ways,
     params,
     query,
     body,
     responses,
-    openapi: describe(declaration, path, access, idempotent),
+    openapi: describe(declaration, path, access, ways.idempotent),
     handle,
   }
 }

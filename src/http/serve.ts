@@ -1,10 +1,14 @@
 /** One request through one route: who asks, what they ask, may they, and what is answered. Makes no Response. */
+import type { Actor } from '../core/actor.ts'
 import type { Json } from '../core/canonical-json.ts'
+import { AppError } from '../core/errors.ts'
+import { coversResource, type Principal } from '../core/principal.ts'
 import type { Answer } from './answer.ts'
-import { authenticate } from './authenticate.ts'
-import { checkResource, checkScope, type TokenAccess } from './authorize.ts'
+import { authenticate, authenticateRemembered, type Caller } from './authenticate.ts'
+import { checkResource, checkScope, mayCall, type TokenAccess } from './authorize.ts'
 import type { RequestFacts, Route, RouteInput } from './define-route.ts'
 import type { AppDependencies } from './dependencies.ts'
+import { missing } from './error-envelope.ts'
 import { answerOnce } from './idempotency.ts'
 import { readJsonBody } from './json-body.ts'
 import { parseWith } from './validation.ts'
@@ -33,26 +37,73 @@ export async function serve(served: Served): Promise<Answer> {
     const { params, query, body } = await readParts(served)
     return route.handle({ params, query, body, deps, request: facts })
   }
-  const principal = await authenticate(deps, facts.headers)
-  const actor = { tenantId: principal.tenantId, tokenId: principal.tokenId, requestId: facts.id }
+  const parts = readOnce(served)
+  // A replay is looked up before anything is stored: that needs the token as it is.
+  const isPlain = !facts.headers.has('idempotency-key')
+  if (route.remembersToken && isPlain) {
+    const answer = await tryRemembered(served, route.access, parts)
+    if (answer !== null) return answer
+  }
+  const caller = await authenticate(deps, facts.headers)
+  const { principal } = caller
+  const actor = actorOf(principal, facts)
   // Before anything is read: a token without the scope learns nothing about what the route takes.
   await checkScope(deps, route, route.access, principal, actor)
-  const { params, query, body, json } = await readParts(served)
+  const { params, query, body, json } = await parts()
   for (const resource of resourcesOf(route.access, params, query, body)) {
     await checkResource(deps, route, principal, actor, resource)
   }
-  const input: RouteInput<unknown, unknown, unknown> = {
-    params,
-    query,
-    body,
-    principal,
-    actor,
-    deps,
-    request: facts,
-    requireResource: (resource) => checkResource(deps, route, principal, actor, resource),
-  }
+  const requireResource = (resource: string) => checkResource(deps, route, principal, actor, resource)
+  const input = inputOf(served, caller, { params, query, body }, requireResource)
   if (!route.idempotent) return route.handle(input)
   return answerOnce(deps, principal, facts, json, () => route.handle(input))
+}
+
+/**
+ * With the token as the isolate remembers it. Only a success counts, which the batch has proved the token for; whatever is refused may
+ * be refused by an old memory, so null: it is all done again with the token as it is.
+ */
+async function tryRemembered(served: Served, access: TokenAccess, parts: () => Promise<Parts>): Promise<Answer | null> {
+  const { route, deps, facts } = served
+  try {
+    const caller = await authenticateRemembered(deps, facts.headers)
+    if (!mayCall(access, caller.principal)) return null
+    const { params, query, body } = await parts()
+    const covers = (resource: string) => coversResource(caller.principal, resource)
+    if (!resourcesOf(access, params, query, body).every(covers)) return null
+    const requireResource = async (resource: string) => {
+      if (!covers(resource)) throw missing(resource)
+    }
+    return await route.handle(inputOf(served, caller, { params, query, body }, requireResource))
+  } catch (error) {
+    if (error instanceof AppError) return null
+    throw error
+  }
+}
+
+const actorOf = ({ tenantId, tokenId }: Principal, { id }: RequestFacts): Actor => ({
+  tenantId,
+  tokenId,
+  requestId: id,
+})
+
+function inputOf(
+  { deps, facts }: Served,
+  { principal, demands }: Caller,
+  { params, query, body }: Pick<Parts, 'params' | 'query' | 'body'>,
+  requireResource: (resource: string) => Promise<void>,
+): RouteInput<unknown, unknown, unknown> {
+  const actor = actorOf(principal, facts)
+  return { params, query, body, principal, actor, tokenDemands: demands, deps, request: facts, requireResource }
+}
+
+/** A body can be read once: who comes second gets what the first one got, refusals too. */
+function readOnce(served: Served): () => Promise<Parts> {
+  let reading: Promise<Parts> | null = null
+  return () => {
+    reading ??= readParts(served)
+    return reading
+  }
 }
 
 async function readParts({ route, request, facts, params }: Served): Promise<Parts> {

@@ -3,8 +3,9 @@ import { and, desc, eq, lt, sql } from 'drizzle-orm'
 import { randomBytes, sha256, timingSafeEqual, toBase64Url, toHex, utf8 } from '../core/bytes.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { tokens } from './schema.ts'
+import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Database, Store } from './store.ts'
-import { mustChange, type Statement } from './work.ts'
+import { demand, mustChange, type Statement } from './work.ts'
 
 export type TokenRow = typeof tokens.$inferSelect
 
@@ -40,6 +41,15 @@ function prepareTokenQuery(db: Database) {
   tokenQueries.set(db, query)
   return query
 }
+
+/** Undoes the batch where the token is gone. Tokens are never changed, only made and deleted. */
+export function demandToken(store: Store, token: Pick<TokenRow, 'tokenHash'>): Statement {
+  return demand(standingToken.fill(store.db, token))
+}
+
+const standingToken = new StatementTemplate<Pick<TokenRow, 'tokenHash'>>((db) =>
+  db.select({ id: tokens.id }).from(tokens).where(isOpen(tokens.tokenHash, 'tokenHash')),
+)
 
 export async function findToken(store: Store, tenantId: string, id: string): Promise<TokenRow | null> {
   const row = await store.db

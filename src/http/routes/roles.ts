@@ -215,6 +215,7 @@ const issue = defineRoute({
   description: 'The private key is shown in this answer alone, unless the role stores private keys.',
   access: { scope: 'pki:issue', resource: roleResourceOf },
   idempotent: true,
+  remembersToken: true,
   params: roleParams,
   body: z
     .strictObject({
@@ -231,7 +232,7 @@ const issue = defineRoute({
     })
     .openapi('IssueRequest'),
   responses: { 201: { description: 'The certificate', schema: issuedSchema } },
-  async handler({ params: { role }, body, actor, deps }) {
+  async handler({ params: { role }, body, actor, deps, tokenDemands }) {
     const issued = await issueUnderRole(deps, actor, {
       roleName: role,
       names: {
@@ -243,6 +244,7 @@ const issue = defineRoute({
       },
       ttlSeconds: body.ttl === undefined ? null : durationOf('ttl', body.ttl),
       keyFormat: body.private_key_format,
+      demands: tokenDemands,
     })
     return json(201, showIssued(issued))
   },
@@ -257,6 +259,7 @@ const sign = defineRoute({
     'Key and names are held to the role. What else the request asks for is not copied; what would make a CA of it, or give it other purposes, is refused.',
   access: { scope: 'pki:issue', resource: roleResourceOf },
   idempotent: true,
+  remembersToken: true,
   params: roleParams,
   body: z
     .strictObject({
@@ -266,12 +269,13 @@ const sign = defineRoute({
     })
     .openapi('SignRequest'),
   responses: { 201: { description: 'The certificate', schema: issuedSchema } },
-  async handler({ params: { role }, body, actor, deps }) {
+  async handler({ params: { role }, body, actor, deps, tokenDemands }) {
     const issued = await signUnderRole(deps, actor, {
       roleName: role,
       csrPem: body.csr_pem,
       ttlSeconds: body.ttl === undefined ? null : durationOf('ttl', body.ttl),
       names: body.san === undefined ? null : sanOf(body.san),
+      demands: tokenDemands,
     })
     return json(201, showIssued(issued))
   },

@@ -1,10 +1,10 @@
 /**
- * Things that are read on every issuing and seldom change, kept in the isolate. Never the last word: who uses what was kept
+ * Things that are read on every issuing and seldom change (tokens, roles, CAs), kept in the isolate. Never the last word: who uses what was kept
  * demands in the batch that nothing has changed, and reads anew where it has. Keeps values, not promises: one request must
  * not wait for another, which may be gone.
  */
 
-/** Entries: CAs and roles in use at a time by one isolate. */
+/** Entries of each cache: what one isolate has in use at a time. */
 const MAX_ENTRIES = 500
 
 export class IsolateCache<Value> {
