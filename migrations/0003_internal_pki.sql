@@ -111,7 +111,6 @@ CREATE TABLE `roles` (
 	PRIMARY KEY(`tenant_id`, `name`)
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
-CREATE INDEX `roles_by_ca` ON `roles` (`tenant_id`,`ca_id`,`name`);--> statement-breakpoint
 CREATE TABLE `trust_anchors` (
 	`tenant_id` text NOT NULL,
 	`id` text NOT NULL,

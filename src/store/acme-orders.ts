@@ -1,5 +1,6 @@
 /** The database's copy of ACME orders. The truth of a running order is its object. */
-import { and, desc, eq, inArray, lt } from 'drizzle-orm'
+import { and, desc, eq, inArray, lt, sql } from 'drizzle-orm'
+import { columnsOf, indexedBy } from './index-hint.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { acmeOrders, tenants } from './schema.ts'
 import type { Store } from './store.ts'
@@ -25,9 +26,11 @@ export function listAcmeOrders(
   filter: { readonly status: string | null; readonly accountId: string | null },
   page: Page,
 ): Promise<AcmeOrderRow[]> {
-  return store.db
-    .select()
-    .from(acmeOrders)
+  const index =
+    filter.accountId !== null ? 'acme_orders_by_account' : filter.status !== null ? 'acme_orders_by_status' : null
+  const query = store.db
+    .select(columnsOf(acmeOrders))
+    .from(index === null ? sql`${acmeOrders}` : indexedBy(acmeOrders, index))
     .where(
       and(
         eq(acmeOrders.tenantId, tenantId),
@@ -38,7 +41,7 @@ export function listAcmeOrders(
     )
     .orderBy(desc(acmeOrders.id))
     .limit(page.limit)
-    .all()
+  return query.all() as unknown as Promise<AcmeOrderRow[]>
 }
 
 export function insertAcmeOrder(store: Store, row: AcmeOrderRow): Statement {

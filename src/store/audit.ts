@@ -1,5 +1,6 @@
 /** Reads the journal: newest first for people, oldest first to check its chain. Never writes. */
-import { and, asc, count, desc, eq, gt, gte, lt, lte, min, type SQL } from 'drizzle-orm'
+import { and, asc, count, desc, eq, type getTableColumns, gt, gte, lt, lte, min, type SQL, sql } from 'drizzle-orm'
+import { columnsOf, indexedBy } from './index-hint.ts'
 import { findBrokenLink, GENESIS, type JournalHead } from './journal.ts'
 import { journal } from './schema.ts'
 import type { Store } from './store.ts'
@@ -75,6 +76,8 @@ function nextOf({ rows, lowestSeq, oldestMs }: Walked, sinceMs: number | null): 
   return sinceMs !== null && oldestMs !== null && oldestMs < sinceMs - CLOCK_SKEW_MS ? null : lowestSeq
 }
 
+type JournalColumns = ReturnType<typeof getTableColumns<typeof journal>>
+
 function stretchOf(store: Store, tenantId: string, resource: string | null, beforeSeq: number | null) {
   const conditions: (SQL | undefined)[] = [
     eq(journal.tenantId, tenantId),
@@ -82,8 +85,8 @@ function stretchOf(store: Store, tenantId: string, resource: string | null, befo
     beforeSeq === null ? undefined : lt(journal.seq, beforeSeq),
   ]
   return store.db
-    .select()
-    .from(journal)
+    .select(columnsOf(journal) as unknown as JournalColumns)
+    .from(resource === null ? sql`${journal}` : indexedBy(journal, 'journal_by_resource'))
     .where(and(...conditions))
     .orderBy(desc(journal.seq))
     .limit(MAX_ROWS_WALKED)

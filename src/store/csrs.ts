@@ -1,6 +1,7 @@
 /** Certificate signing requests that wait for a decision, and what became of them. */
-import { and, desc, eq, lt } from 'drizzle-orm'
+import { and, desc, eq, lt, sql } from 'drizzle-orm'
 import type { Bytes } from '../core/bytes.ts'
+import { columnsOf, indexedBy } from './index-hint.ts'
 import type { SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { csrs } from './schema.ts'
@@ -19,9 +20,9 @@ export async function findCsr(store: Store, tenantId: string, id: string): Promi
 }
 
 export function listCsrs(store: Store, tenantId: string, status: string | null, page: Page): Promise<CsrRow[]> {
-  return store.db
-    .select()
-    .from(csrs)
+  const query = store.db
+    .select(columnsOf(csrs))
+    .from(status === null ? sql`${csrs}` : indexedBy(csrs, 'csrs_by_status'))
     .where(
       and(
         eq(csrs.tenantId, tenantId),
@@ -31,7 +32,7 @@ export function listCsrs(store: Store, tenantId: string, status: string | null, 
     )
     .orderBy(desc(csrs.id))
     .limit(page.limit)
-    .all()
+  return query.all() as unknown as Promise<CsrRow[]>
 }
 
 export function insertCsr(store: Store, row: CsrRow): Statement {

@@ -10,7 +10,7 @@ export const indexedBy = (table: SQLiteTable, index: string): SQL =>
   sql`${sql.identifier(getTableName(table))} INDEXED BY ${sql.identifier(index)}`
 
 /** Every column, for `select` beside `indexedBy`: drizzle takes columns from nothing but a table. Rows are the table's rows. */
-export function columnsOf(table: SQLiteTable): Record<string, SQL> {
+export function columnsOf(table: SQLiteTable): Record<string, SQL.Aliased> {
   const columns = Object.entries(getTableColumns(table))
-  return Object.fromEntries(columns.map(([name, column]) => [name, sql`${column}`.mapWith(column)]))
+  return Object.fromEntries(columns.map(([name, column]) => [name, sql`${column}`.mapWith(column).as(column.name)]))
 }

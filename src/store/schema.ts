@@ -374,10 +374,7 @@ export const roles = sqliteTable(
     createdAtMs: integer('created_at_ms').notNull(),
     updatedAtMs: integer('updated_at_ms').notNull(),
   },
-  (table) => [
-    primaryKey({ columns: [table.tenantId, table.name] }),
-    index('roles_by_ca').on(table.tenantId, table.caId, table.name),
-  ],
+  (table) => [primaryKey({ columns: [table.tenantId, table.name] })],
 )
 
 /** Requests that wait for somebody to decide. */
