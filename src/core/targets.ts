@@ -41,6 +41,8 @@ export function parseIpv4(text: string): readonly number[] | null {
 export function parseIpv6(text: string): readonly number[] | null {
   const halves = text.split('::')
   if (halves.length > 2) return null
+  // RFC 4291 §2.2: a dotted quad stands for "the four low-order" octets, so nothing comes after it.
+  if (halves.length === 2 && halves[0]?.includes('.')) return null
   const head = groupsOf(halves[0] as string)
   const tail = halves.length === 2 ? groupsOf(halves[1] as string) : []
   if (head === null || tail === null) return null

@@ -10,7 +10,7 @@ export interface IpRange {
 
 /** The error is a sentence for the caller. */
 export function parseIpRange(text: string): Result<IpRange, string> {
-  const match = /^([0-9a-fA-F.:]+)\/(\d{1,3})$/.exec(text)
+  const match = /^([0-9a-fA-F.:]+)\/(0|[1-9]\d{0,2})$/.exec(text)
   const octets = match === null ? null : parseIpAddress(match[1] as string)
   const prefixBits = Number(match?.[2])
   if (octets === null || prefixBits > octets.length * 8) {
