@@ -2,37 +2,43 @@
  * Making CAs: roots, intermediates, a new certificate for the same name and key, and cross-certificates. Each is one batch with
  * its event; the CA's first CRL, which is empty, is published behind it.
  */
+
 import type { Actor } from '../core/actor.ts'
-import { type Bytes, sha256, toHex } from '../core/bytes.ts'
+import type { Bytes } from '../core/bytes.ts'
 import { formatTime } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
-import { type AltName, isAltName } from '../pki/alt-name.ts'
-import { buildIntermediate, buildRoot, type CaInput } from '../pki/build-certificate.ts'
-import type { NameConstraintsInput } from '../pki/build-extensions.ts'
-import { type Certificate, parseCertificate } from '../pki/certificate.ts'
+import type { Certificate } from '../pki/certificate.ts'
 import { buildName, type SubjectFields } from '../pki/distinguished-name.ts'
 import { parseDnsName } from '../pki/dns-name.ts'
 import { exportPkcs8, generateKeyPair, type KeySpec } from '../pki/keys.ts'
-import { formatCertificatesPem } from '../pki/pem.ts'
-import { formatSerial, newSerial } from '../pki/serial.ts'
+import { formatSerial } from '../pki/serial.ts'
 import {
   type AuthorityRow,
-  type CaCertificateRow,
   demandSigner,
   findAuthority,
   insertAuthority,
-  insertCaCertificate,
   MAX_HIERARCHY_DEPTH,
   sealAuthorityKey,
   updateAuthority,
 } from '../store/authorities.ts'
+import { type CaCertificateRow, insertCaCertificate } from '../store/ca-certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Statement } from '../store/work.ts'
+import {
+  type CertificatePlan,
+  certificateColumns,
+  certify,
+  certifyRoot,
+  dnsName,
+  pathLengthBelow,
+  planOf,
+  subjectHashOf,
+  timesOf,
+} from './ca-certificate.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
-import { locationsBelow } from './locations.ts'
 import { publishCrl } from './publish-crl.ts'
-import { findSigner, parseStored, requireSigner, type Signer } from './signer.ts'
+import { findSigner, requireSigner, type Signer } from './signer.ts'
 
 export interface AuthorityInput {
   readonly name: string
@@ -47,10 +53,6 @@ export interface AuthorityInput {
   readonly excludedDnsDomains: readonly string[]
   readonly crlPartitions: number
 }
-
-const DAY_MS = 86_400_000
-const DEFAULT_ROOT_DAYS = 3_650
-const DEFAULT_INTERMEDIATE_DAYS = 1_825
 
 /** A new CA with a key of its own. Throws AppError. */
 export async function createAuthority(
@@ -225,78 +227,6 @@ export async function crossSignAuthority(
   return row
 }
 
-/** What a CA certificate is made of. */
-interface CertificatePlan {
-  readonly subjectDer: Bytes
-  readonly spkiDer: Bytes
-  readonly pathLength: number | null
-  readonly names: NameConstraintsInput
-  readonly notBeforeMs: number
-  readonly notAfterMs: number
-}
-
-/** The same as a certificate that is there, for another time. */
-function planOf(
-  authority: AuthorityRow,
-  current: Certificate,
-  times: Pick<CertificatePlan, 'notBeforeMs' | 'notAfterMs'>,
-): CertificatePlan {
-  return {
-    subjectDer: current.subject.der,
-    spkiDer: current.subjectPublicKeyInfo.der,
-    pathLength: authority.maxPathLength,
-    names: { permitted: constraintsOf(current, 'permitted'), excluded: constraintsOf(current, 'excluded') },
-    ...times,
-  }
-}
-
-/** An imported CA may have constraints that none is made with here: they are not dropped. */
-function constraintsOf(certificate: Certificate, side: 'permitted' | 'excluded'): AltName[] {
-  const bases = certificate.nameConstraints?.[side] ?? []
-  const names = bases.filter(isAltName)
-  if (names.length < bases.length) {
-    throw new AppError('policy_violation', 'It has name constraints of a kind that is not issued here')
-  }
-  return names
-}
-
-const dnsName = (value: string): AltName => ({ type: 'dns', value })
-
-const certifyRoot = async (plan: CertificatePlan, privateKey: Signer['issuer']['privateKey']): Promise<Certificate> =>
-  parseOwn(await buildRoot({ ...inputOf(plan), privateKey }))
-
-async function certify(
-  { settings }: AuthorityDependencies,
-  plan: CertificatePlan,
-  parent: Signer,
-): Promise<Certificate> {
-  const serialNumber = newSerial()
-  const locations = locationsBelow(settings.publicUrl, parent.authority, toHex(serialNumber))
-  return parseOwn(await buildIntermediate({ ...inputOf(plan), ...locations, serialNumber }, parent.issuer))
-}
-
-function inputOf({ names, ...plan }: CertificatePlan): Omit<CaInput, 'crlUris' | 'caIssuerUris' | 'ocspUris'> {
-  const hasNames = names.permitted.length + names.excluded.length > 0
-  return { ...plan, ...(hasNames ? { nameConstraints: names } : {}) }
-}
-
-function parseOwn({ der }: { readonly der: Bytes }): Certificate {
-  const parsed = parseCertificate(der)
-  if (!parsed.ok) throw new Error(`a certificate that was built does not parse: ${parsed.error.message}`)
-  return parsed.value
-}
-
-/** Columns of the CA's row that follow from its certificate. */
-export const certificateColumns = (certificate: Certificate) => ({
-  serialNumber: toHex(certificate.serialNumber),
-  certificatePem: formatCertificatesPem([certificate.der]),
-  notBeforeMs: certificate.notBeforeMs,
-  notAfterMs: certificate.notAfterMs,
-})
-
-/** SHA-256 of a name in DER, hex. */
-export const subjectHashOf = async (nameDer: Bytes): Promise<string> => toHex(await sha256(nameDer))
-
 async function caCertificateRow(
   authority: Pick<AuthorityRow, 'tenantId' | 'id'>,
   certificate: Certificate,
@@ -361,31 +291,6 @@ async function requireParent(
   return signer
 }
 
-function pathLengthBelow(parent: Signer | null): number | null {
-  const limit = parent?.authority.maxPathLength ?? null
-  return limit === null ? null : limit - 1
-}
-
-/** From now on, whole seconds; never beyond the issuer, nor beyond `endMs`. */
-function timesOf(
-  nowMs: number,
-  validityDays: number | null,
-  issuer: Signer | null,
-  endMs = Number.POSITIVE_INFINITY,
-): Pick<CertificatePlan, 'notBeforeMs' | 'notAfterMs'> {
-  const notBeforeMs = Math.floor(nowMs / 1000) * 1000
-  const latestMs = Math.min(issuer?.notAfterMs ?? Number.POSITIVE_INFINITY, endMs)
-  const days = validityDays ?? (issuer === null ? DEFAULT_ROOT_DAYS : DEFAULT_INTERMEDIATE_DAYS)
-  const wantedMs = notBeforeMs + days * DAY_MS
-  if (latestMs <= notBeforeMs) throw new AppError('policy_violation', 'The issuing CA has ended: issue it anew first')
-  if (validityDays !== null && wantedMs > latestMs) {
-    const longest = Math.floor((latestMs - notBeforeMs) / DAY_MS)
-    const message = `A CA never outlives its issuer, which ends at ${formatTime(latestMs)}: the longest possible is ${longest} days`
-    throw new AppError('policy_violation', message, { details: [{ path: 'validity_days', message }] })
-  }
-  return { notBeforeMs, notAfterMs: Math.min(wantedMs, latestMs) }
-}
-
 function subjectOf(subject: SubjectFields): Bytes {
   const name = buildName(subject)
   if (name.ok) return name.value
@@ -405,6 +310,3 @@ function domainsOf(input: AuthorityInput, side: 'permitted' | 'excluded'): strin
     return parsed.value.name
   })
 }
-
-/** The current certificate of a CA. */
-export const certificateOf = (authority: AuthorityRow): Certificate => parseStored(authority.certificatePem)

@@ -1,4 +1,5 @@
 /** Taking over a CA from elsewhere, so that what it has issued stays good: its certificate, its key, and what it has revoked. */
+
 import type { Actor } from '../core/actor.ts'
 import { type Bytes, equalBytes, toHex } from '../core/bytes.ts'
 import { AppError, invalidField } from '../core/errors.ts'
@@ -10,16 +11,13 @@ import { commonNameOf } from '../pki/general-name.ts'
 import { exportPkcs8, importPrivateKeyPem, type KeyPair, privateKeyMatches } from '../pki/keys.ts'
 import { formatCertificatesPem, parsePemOf } from '../pki/pem.ts'
 import { type RevocationReason, revocationReasonOf } from '../pki/revocation-reason.ts'
-import {
-  type AuthorityRow,
-  demandUnknownCa,
-  findCaCertificatesBySubject,
-  sealAuthorityKey,
-} from '../store/authorities.ts'
+import { type AuthorityRow, sealAuthorityKey } from '../store/authorities.ts'
+import { demandUnknownCa, findCaCertificatesBySubject } from '../store/ca-certificates.ts'
 import { insertRevocations, partitionOf } from '../store/revocations.ts'
 import type { Store } from '../store/store.ts'
 import type { Statement } from '../store/work.ts'
-import { certificateColumns, commitNewAuthority, newCrlColumns, publishedRow, subjectHashOf } from './authorities.ts'
+import { commitNewAuthority, newCrlColumns, publishedRow } from './authorities.ts'
+import { certificateColumns, subjectHashOf } from './ca-certificate.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { isSignedBy, requireCaCertificate, requireChain } from './given-certificates.ts'
 import { findSigner, parseStored, type Signer } from './signer.ts'

@@ -3,25 +3,28 @@
  * none of them signs anything but CRLs. The certificates follow in pages, each a batch with its events; where the pages stop, the
  * CA's row remembers (`cascade_after`) and the cron goes on.
  */
+
 import { type Actor, systemActor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import type { RevocationReason } from '../pki/revocation-reason.ts'
 import {
   type AuthorityRow,
   activeBelow,
-  type CaCertificateSet,
-  caCertificatesOf,
   demandActive,
-  demandNoOtherStanding,
   findAuthority,
   idsBelow,
   noteRevocations,
   openCascades,
   revokeAuthorities,
-  revokeCaCertificates,
-  standingCaCertificates,
   updateAuthority,
 } from '../store/authorities.ts'
+import {
+  type CaCertificateSet,
+  caCertificatesOf,
+  demandNoOtherStanding,
+  revokeCaCertificates,
+  standingCaCertificates,
+} from '../store/ca-certificates.ts'
 import { revokeVersions, standingVersions } from '../store/issued-versions.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import { insertRevocations, partitionOf } from '../store/revocations.ts'

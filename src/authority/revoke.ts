@@ -2,12 +2,14 @@
  * Revoking certificates, and lifting a hold. The mark on the certificate, its line in the CRL and the event are one batch; the
  * CRL follows at once. Does not talk to ACME servers: whoever revokes there does that first.
  */
+
 import type { Actor } from '../core/actor.ts'
 import { formatTime } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import type { RevocationReason } from '../pki/revocation-reason.ts'
 import { formatSerialHex } from '../pki/serial.ts'
-import { demandSigner, findAuthority, findCaCertificatesBySerial, noteRevocations } from '../store/authorities.ts'
+import { demandSigner, findAuthority, noteRevocations } from '../store/authorities.ts'
+import { findCaCertificatesBySerial } from '../store/ca-certificates.ts'
 import { findCertificate, listEarlierVersions } from '../store/certificates.ts'
 import {
   currentVersionOf,

@@ -1,11 +1,12 @@
 /** Trust anchors: CA certificates from elsewhere that validation trusts. */
+
 import type { Actor } from '../core/actor.ts'
 import { sha256, toHex } from '../core/bytes.ts'
 import { AppError } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { deleteTrustAnchor, findTrustAnchor, insertTrustAnchor, type TrustAnchorRow } from '../store/trust-anchors.ts'
-import { subjectHashOf } from './authorities.ts'
+import { subjectHashOf } from './ca-certificate.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { requireCaCertificate } from './given-certificates.ts'
 

@@ -13,6 +13,7 @@ import { crlRoutes } from './routes/crls.ts'
 import { csrRoutes } from './routes/csrs.ts'
 import { dnsProviderRoutes } from './routes/dns-providers.ts'
 import { health } from './routes/health.ts'
+import { issuingRoutes } from './routes/issuing.ts'
 import { keyringRoutes } from './routes/keyring.ts'
 import { readiness } from './routes/readiness.ts'
 import { referenceRoutes } from './routes/reference.ts'
@@ -33,6 +34,7 @@ export const ROUTES: readonly Route[] = [
   ...authorityRoutes,
   ...crlRoutes,
   ...roleRoutes,
+  ...issuingRoutes,
   ...certificateIntakeRoutes,
   ...certificateRoutes,
   ...certificateKeyRoutes,

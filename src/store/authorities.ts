@@ -1,16 +1,15 @@
-/** The CAs of the internal PKI and their certificates. Does not know what a certificate says. */
-import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm'
-import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+/** The CAs of the internal PKI. Their certificates are in ca-certificates.ts. */
+import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, type SQL, sql } from 'drizzle-orm'
 import type { Bytes } from '../core/bytes.ts'
+import { inListOf } from './in-list.ts'
 import type { SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
-import { caCertificates, certificateAuthorities, certificates } from './schema.ts'
+import { certificateAuthorities, certificates } from './schema.ts'
 import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Store } from './store.ts'
 import { demand, mustChange, type Statement, statement } from './work.ts'
 
 export type AuthorityRow = typeof certificateAuthorities.$inferSelect
-export type CaCertificateRow = typeof caCertificates.$inferSelect
 
 /** Intermediates above each other: far more than any PKI has, and a bound on what a broken row can cost. */
 export const MAX_HIERARCHY_DEPTH = 16
@@ -227,123 +226,6 @@ export async function countIssued(
   return row?.count ?? 0
 }
 
-export function insertCaCertificate(store: Store, row: CaCertificateRow): Statement {
-  return mustChange(store.db.insert(caCertificates).values(row))
-}
-
-/** Every certificate of a CA, newest first. */
-export function listCaCertificates(
-  store: Store,
-  tenantId: string,
-  caId: string,
-  limit: number,
-): Promise<CaCertificateRow[]> {
-  return store.db
-    .select()
-    .from(caCertificates)
-    .where(and(eq(caCertificates.tenantId, tenantId), eq(caCertificates.caId, caId)))
-    .orderBy(desc(caCertificates.createdAtMs))
-    .limit(limit)
-    .all()
-}
-
-/** Every certificate of those CAs. */
-export function caCertificatesOf(
-  store: Store,
-  tenantId: string,
-  caIds: readonly string[],
-): Promise<Pick<CaCertificateRow, 'issuerCaId'>[]> {
-  return store.db
-    .select({ issuerCaId: caCertificates.issuerCaId })
-    .from(caCertificates)
-    .where(and(eq(caCertificates.tenantId, tenantId), inListOf(caCertificates.caId, caIds)))
-    .all()
-}
-
-/** Certificates of CAs that are not revoked, and that are either of those CAs or were signed by one of these. */
-export function standingCaCertificates(
-  store: Store,
-  tenantId: string,
-  of: CaCertificateSet,
-): Promise<CaCertificateRow[]> {
-  return store.db.select().from(caCertificates).where(isStanding(tenantId, of)).all()
-}
-
-export interface CaCertificateSet {
-  readonly caIds: readonly string[]
-  readonly issuerCaIds: readonly string[]
-}
-
-const isStanding = (tenantId: string, { caIds, issuerCaIds }: CaCertificateSet): SQL | undefined =>
-  and(
-    // A tenant's CA certificates are few: no index on the issuer.
-    eq(caCertificates.tenantId, tenantId),
-    or(inListOf(caCertificates.caId, caIds), inListOf(caCertificates.issuerCaId, issuerCaIds)),
-    isNull(caCertificates.revokedAtMs),
-  )
-
-/** Certificates of CAs with that subject: SHA-256 of its DER, hex. */
-export function findCaCertificatesBySubject(
-  store: Store,
-  tenantId: string,
-  subjectHash: string,
-  limit: number,
-): Promise<CaCertificateRow[]> {
-  return store.db
-    .select()
-    .from(caCertificates)
-    .where(and(eq(caCertificates.tenantId, tenantId), eq(caCertificates.subjectHash, subjectHash)))
-    .limit(limit)
-    .all()
-}
-
-/** The certificates of CAs with that serial number: hex of its content octets. */
-export function findCaCertificatesBySerial(
-  store: Store,
-  tenantId: string,
-  serialNumber: string,
-): Promise<CaCertificateRow[]> {
-  return store.db
-    .select()
-    .from(caCertificates)
-    .where(and(eq(caCertificates.tenantId, tenantId), eq(caCertificates.serialNumber, serialNumber)))
-    .all()
-}
-
-/** Undoes the batch where a CA with that certificate is here already. */
-export function demandUnknownCa(
-  store: Store,
-  { tenantId, subjectHash, serialNumber }: Pick<CaCertificateRow, 'tenantId' | 'subjectHash' | 'serialNumber'>,
-): Statement {
-  const isSame = and(
-    eq(caCertificates.tenantId, tenantId),
-    eq(caCertificates.subjectHash, subjectHash),
-    eq(caCertificates.serialNumber, serialNumber),
-  )
-  const count = sql<number>`count(*)`
-  return demand(store.db.select({ count }).from(caCertificates).where(isSame).having(eq(count, 0)))
-}
-
-/** Undoes the batch where there are more of these than the known ones: one was made since they were read. */
-export function demandNoOtherStanding(
-  store: Store,
-  tenantId: string,
-  of: CaCertificateSet,
-  known: readonly CaCertificateRow[],
-): Statement {
-  const keys = JSON.stringify(known.map(({ caId, serialNumber }) => [caId, serialNumber]))
-  const isOther = sql`(${caCertificates.caId}, ${caCertificates.serialNumber}) NOT IN
-    (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${keys}))`
-  const count = sql<number>`count(*)`
-  return demand(
-    store.db
-      .select({ count })
-      .from(caCertificates)
-      .where(and(isStanding(tenantId, of), isOther))
-      .having(eq(count, 0)),
-  )
-}
-
 /** Undoes the batch where one of those CAs is not active any more. */
 export function demandActive(store: Store, tenantId: string, caIds: readonly string[]): Statement {
   const count = sql<number>`count(*)`
@@ -353,19 +235,6 @@ export function demandActive(store: Store, tenantId: string, caIds: readonly str
       .from(certificateAuthorities)
       .where(isActiveOf(tenantId, caIds))
       .having(eq(count, caIds.length)),
-  )
-}
-
-/** Marks them. */
-export function revokeCaCertificates(
-  store: Store,
-  tenantId: string,
-  of: CaCertificateSet,
-  revokedAtMs: number,
-  reason: string,
-): Statement {
-  return statement(
-    store.db.update(caCertificates).set({ revokedAtMs, revocationReason: reason }).where(isStanding(tenantId, of)),
   )
 }
 
@@ -391,11 +260,6 @@ const isActiveOf = (tenantId: string, caIds: readonly string[]): SQL | undefined
     inListOf(certificateAuthorities.id, caIds),
     eq(certificateAuthorities.status, 'active'),
   )
-
-/** `column IN (…)` with one bound parameter, however long the list: D1 binds at most a hundred. */
-function inListOf(column: SQLiteColumn, ids: readonly string[]): SQL {
-  return sql`${column} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`
-}
 
 const isAuthority = ({ tenantId, id }: Pick<AuthorityRow, 'tenantId' | 'id'>): SQL | undefined =>
   and(eq(certificateAuthorities.tenantId, tenantId), eq(certificateAuthorities.id, id))

@@ -1,4 +1,5 @@
 /** The CAs of the internal PKI: `/v1/pki/ca`. Their CRLs are in `crls.ts`. */
+
 import { z } from '@hono/zod-openapi'
 import { createAuthority, crossSignAuthority, reissueAuthority } from '../../authority/authorities.ts'
 import { importAuthority } from '../../authority/import-authority.ts'
@@ -12,13 +13,12 @@ import { parsePemOf } from '../../pki/pem.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
 import {
   type AuthorityRow,
-  type CaCertificateRow,
   countIssued,
   findAuthority,
   findPublicAuthority,
   listAuthorities,
-  listCaCertificates,
 } from '../../store/authorities.ts'
+import { type CaCertificateRow, listCaCertificates } from '../../store/ca-certificates.ts'
 import { json, raw } from '../answer.ts'
 import { definePublicRoute, defineRoute, type Route } from '../define-route.ts'
 import type { AppDependencies } from '../dependencies.ts'

@@ -144,7 +144,7 @@ const certificatePatch = defineRoute({
     const change = {
       ...(body.tags === undefined ? {} : { tags: [...new Set(body.tags)] }),
       ...(body.description === undefined ? {} : { description: body.description }),
-      ...(body.auto_renew === undefined ? {} : renewalChange(before, body.auto_renew)),
+      ...(body.auto_renew === undefined ? {} : renewalChange(before, body.auto_renew, deps.now())),
       updatedAtMs: deps.now(),
     }
     const outcome = await deps.store.commit({
@@ -169,8 +169,14 @@ const certificatePatch = defineRoute({
   },
 })
 
-function renewalChange(row: CertificateRow, autoRenew: boolean): Partial<CertificateRow> {
-  return { autoRenew, nextRenewalAtMs: autoRenew ? nextRenewalMs(row.id, row.notBeforeMs, row.notAfterMs) : null }
+function renewalChange(row: CertificateRow, autoRenew: boolean, nowMs: number): Partial<CertificateRow> {
+  return {
+    autoRenew,
+    nextRenewalAtMs: autoRenew ? nextRenewalMs(row.id, row.notBeforeMs, row.notAfterMs) : null,
+    renewalReason: 'lifetime',
+    // The CA is asked anew, and may say otherwise (RFC 9773 §4).
+    ariCheckAtMs: autoRenew ? nowMs : null,
+  }
 }
 
 const certificatePem = defineRoute({

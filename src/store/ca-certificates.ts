@@ -1,0 +1,138 @@
+/** Every certificate of the CAs: current, earlier, and by other CAs. Does not know what a certificate says. */
+import { and, desc, eq, isNull, or, type SQL, sql } from 'drizzle-orm'
+import { inListOf } from './in-list.ts'
+import { caCertificates } from './schema.ts'
+import type { Store } from './store.ts'
+import { demand, mustChange, type Statement, statement } from './work.ts'
+
+export type CaCertificateRow = typeof caCertificates.$inferSelect
+
+export function insertCaCertificate(store: Store, row: CaCertificateRow): Statement {
+  return mustChange(store.db.insert(caCertificates).values(row))
+}
+
+/** Every certificate of a CA, newest first. */
+export function listCaCertificates(
+  store: Store,
+  tenantId: string,
+  caId: string,
+  limit: number,
+): Promise<CaCertificateRow[]> {
+  return store.db
+    .select()
+    .from(caCertificates)
+    .where(and(eq(caCertificates.tenantId, tenantId), eq(caCertificates.caId, caId)))
+    .orderBy(desc(caCertificates.createdAtMs))
+    .limit(limit)
+    .all()
+}
+
+/** Every certificate of those CAs. */
+export function caCertificatesOf(
+  store: Store,
+  tenantId: string,
+  caIds: readonly string[],
+): Promise<Pick<CaCertificateRow, 'issuerCaId'>[]> {
+  return store.db
+    .select({ issuerCaId: caCertificates.issuerCaId })
+    .from(caCertificates)
+    .where(and(eq(caCertificates.tenantId, tenantId), inListOf(caCertificates.caId, caIds)))
+    .all()
+}
+
+/** Certificates of CAs that are not revoked, and that are either of those CAs or were signed by one of these. */
+export function standingCaCertificates(
+  store: Store,
+  tenantId: string,
+  of: CaCertificateSet,
+): Promise<CaCertificateRow[]> {
+  return store.db.select().from(caCertificates).where(isStanding(tenantId, of)).all()
+}
+
+export interface CaCertificateSet {
+  readonly caIds: readonly string[]
+  readonly issuerCaIds: readonly string[]
+}
+
+const isStanding = (tenantId: string, { caIds, issuerCaIds }: CaCertificateSet): SQL | undefined =>
+  and(
+    // A tenant's CA certificates are few: no index on the issuer.
+    eq(caCertificates.tenantId, tenantId),
+    or(inListOf(caCertificates.caId, caIds), inListOf(caCertificates.issuerCaId, issuerCaIds)),
+    isNull(caCertificates.revokedAtMs),
+  )
+
+/** Certificates of CAs with that subject: SHA-256 of its DER, hex. */
+export function findCaCertificatesBySubject(
+  store: Store,
+  tenantId: string,
+  subjectHash: string,
+  limit: number,
+): Promise<CaCertificateRow[]> {
+  return store.db
+    .select()
+    .from(caCertificates)
+    .where(and(eq(caCertificates.tenantId, tenantId), eq(caCertificates.subjectHash, subjectHash)))
+    .limit(limit)
+    .all()
+}
+
+/** The certificates of CAs with that serial number: hex of its content octets. */
+export function findCaCertificatesBySerial(
+  store: Store,
+  tenantId: string,
+  serialNumber: string,
+): Promise<CaCertificateRow[]> {
+  return store.db
+    .select()
+    .from(caCertificates)
+    .where(and(eq(caCertificates.tenantId, tenantId), eq(caCertificates.serialNumber, serialNumber)))
+    .all()
+}
+
+/** Undoes the batch where a CA with that certificate is here already. */
+export function demandUnknownCa(
+  store: Store,
+  { tenantId, subjectHash, serialNumber }: Pick<CaCertificateRow, 'tenantId' | 'subjectHash' | 'serialNumber'>,
+): Statement {
+  const isSame = and(
+    eq(caCertificates.tenantId, tenantId),
+    eq(caCertificates.subjectHash, subjectHash),
+    eq(caCertificates.serialNumber, serialNumber),
+  )
+  const count = sql<number>`count(*)`
+  return demand(store.db.select({ count }).from(caCertificates).where(isSame).having(eq(count, 0)))
+}
+
+/** Undoes the batch where there are more of these than the known ones: one was made since they were read. */
+export function demandNoOtherStanding(
+  store: Store,
+  tenantId: string,
+  of: CaCertificateSet,
+  known: readonly CaCertificateRow[],
+): Statement {
+  const keys = JSON.stringify(known.map(({ caId, serialNumber }) => [caId, serialNumber]))
+  const isOther = sql`(${caCertificates.caId}, ${caCertificates.serialNumber}) NOT IN
+    (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${keys}))`
+  const count = sql<number>`count(*)`
+  return demand(
+    store.db
+      .select({ count })
+      .from(caCertificates)
+      .where(and(isStanding(tenantId, of), isOther))
+      .having(eq(count, 0)),
+  )
+}
+
+/** Marks them. */
+export function revokeCaCertificates(
+  store: Store,
+  tenantId: string,
+  of: CaCertificateSet,
+  revokedAtMs: number,
+  reason: string,
+): Statement {
+  return statement(
+    store.db.update(caCertificates).set({ revokedAtMs, revocationReason: reason }).where(isStanding(tenantId, of)),
+  )
+}
