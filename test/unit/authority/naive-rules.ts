@@ -2,6 +2,7 @@
  * A second, naive statement of what a role allows, for judging certificates as another parser reads them. It lists the names that a
  * wildcard stands for instead of reasoning about it.
  */
+import 'reflect-metadata'
 import { isIP } from 'node:net'
 import type { X509Certificate } from '@peculiar/x509'
 import { SubjectAlternativeNameExtension } from '@peculiar/x509'
@@ -31,7 +32,8 @@ export function isAllowed(policy: RolePolicy, { commonName, items }: ReadBack): 
   return items.every((item) => isItemAllowed(policy, item))
 }
 
-const comparable = (text: string): string => (isIP(text) === 0 ? text : bitsOf(text).join(''))
+/** One text for one address, however it is written; other names as they are. */
+export const comparable = (text: string): string => (isIP(text) === 0 ? text : bitsOf(text).join(''))
 
 function isItemAllowed(policy: RolePolicy, { type, value }: Item): boolean {
   switch (type) {
