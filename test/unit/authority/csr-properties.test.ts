@@ -3,6 +3,7 @@
  * library and judged by the second statement of the rules. Nothing of the request but its key and its names is in it.
  */
 import 'reflect-metadata'
+import type { webcrypto } from 'node:crypto'
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsageExtension,
@@ -18,7 +19,6 @@ import {
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { reviewCsr } from '../../../src/authority/csr-review.ts'
-import { extKeyUsagesOf } from '../../../src/authority/leaf.ts'
 import {
   CSR_PATHS,
   namesOfCsr,
@@ -34,6 +34,11 @@ import { DAY_MS, NOW_MS, nameDer, type TestAuthority, testRoot } from '../../sup
 import { dnsName, email, ipName, policies, requests, uri } from './arbitrary-roles.ts'
 import { isAllowed, type ReadBack, readNames } from './naive-rules.ts'
 
+/** What a role lets a leaf be for. */
+const extKeyUsagesOf = ({ serverAuth, clientAuth }: RolePolicy): string[] => [
+  ...(serverAuth ? [EKU.serverAuth] : []),
+  ...(clientAuth ? [EKU.clientAuth] : []),
+]
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const NAME_CONSTRAINTS = '2.5.29.30'
 const UNKNOWN = '1.3.6.1.4.1.99999.1'
@@ -100,7 +105,7 @@ const altName: fc.Arbitrary<JsonGeneralName> = fc.oneof(
   },
 )
 const subject: fc.Arbitrary<JsonName> = fc.oneof(
-  { weight: 6, arbitrary: fc.constant([]) },
+  { weight: 6, arbitrary: fc.constant<JsonName>([]) },
   {
     weight: 4,
     arbitrary: fc.oneof(dnsName, ipName, hostile, fc.constant('Billing Service')).map((name) => [{ CN: [name] }]),
@@ -136,7 +141,7 @@ const csrs: fc.Arbitrary<Request> = fc.record({
 
 describe('what is signed for a CSR', () => {
   let root: TestAuthority
-  let keys: CryptoKeyPair
+  let keys: webcrypto.CryptoKeyPair
   beforeAll(async () => {
     root = await testRoot({ type: 'ec', size: 256 })
     keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])

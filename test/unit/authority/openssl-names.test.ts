@@ -2,13 +2,13 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { reviewCsr } from '../../../src/authority/csr-review.ts'
-import { requireCsr } from '../../../src/authority/csr-workflow.ts'
 import { CSR_PATHS, namesOfCsr, type RequestedNames, resolveNames } from '../../../src/authority/requested-names.ts'
 import { checkNames, checkRolePolicy, type RolePolicy } from '../../../src/authority/role-policy.ts'
 import { formatAltName } from '../../../src/pki/alt-name.ts'
 import { buildLeaf } from '../../../src/pki/build-certificate.ts'
+import { parseCsr, verifyCsrSignature } from '../../../src/pki/csr.ts'
 import { EKU } from '../../../src/pki/oids.ts'
-import { formatCertificatesPem } from '../../../src/pki/pem.ts'
+import { formatCertificatesPem, parsePemOf } from '../../../src/pki/pem.ts'
 import { openssl, opensslFile } from '../../support/openssl.ts'
 import { DAY_MS, NOW_MS, nameDer, type TestAuthority, testRoot } from '../../support/pki-hierarchy.ts'
 import { policies, requests } from './arbitrary-roles.ts'
@@ -125,7 +125,12 @@ describe('a request as openssl writes it', () => {
     const pem = await opensslFile([...args, '-config', 'req.cnf', '-out', 'csr.pem'], 'csr.pem', {
       'req.cnf': config.join('\n'),
     })
-    const { csr } = await requireCsr('csr_pem', new TextDecoder().decode(pem))
+    const ders = parsePemOf('CERTIFICATE REQUEST', new TextDecoder().decode(pem))
+    if (!ders.ok) throw ders.error
+    const parsed = parseCsr(ders.value[0] ?? new Uint8Array())
+    if (!parsed.ok) throw parsed.error
+    const csr = parsed.value
+    expect((await verifyCsrSignature(csr)).ok).toBe(true)
     const review = reviewCsr(csr, { extKeyUsage: [EKU.serverAuth], subject: 'common-name' })
     const requested: RequestedNames = namesOfCsr(csr)
     const names = resolveNames(requested, CSR_PATHS)
