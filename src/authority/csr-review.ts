@@ -29,7 +29,10 @@ export function reviewCsr(csr: Csr, allowance: CsrAllowance): CsrReview {
     ...nameRefusals(csr),
     ...subjectRefusals(csr),
   ]
-  return { refusals, warnings: [...leftOut(csr), ...(allowance.subject === 'whole' ? [] : subjectWarnings(csr))] }
+  return {
+    refusals,
+    warnings: [...leftOut(csr, allowance), ...(allowance.subject === 'whole' ? [] : subjectWarnings(csr))],
+  }
 }
 
 function authorityRefusals({ basicConstraints, keyUsage }: Csr): string[] {
@@ -99,13 +102,14 @@ function subjectRefusals({ subject }: Csr): string[] {
   return common.some(({ text }) => text === null) ? ['The common name of the CSR is not text'] : []
 }
 
-function leftOut({ extensions }: Csr): string[] {
+function leftOut({ extensions }: Csr, { subject }: CsrAllowance): string[] {
+  const reason = subject === 'whole' ? '' : ': it follows from the role'
   return (
     extensions
       .filter(({ oid }) => oid !== EXTENSION.subjectAltName && oid !== EXTENSION.basicConstraints)
       // Refused above.
       .filter(({ oid, critical }) => !OF_AUTHORITIES.includes(oid) && (!critical || READ.includes(oid)))
-      .map(({ oid }) => `The extension ${nameOf(EXTENSION, oid)} of the CSR is not copied: it follows from the role`)
+      .map(({ oid }) => `The extension ${nameOf(EXTENSION, oid)} of the CSR is not copied${reason}`)
   )
 }
 

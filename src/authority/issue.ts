@@ -30,6 +30,7 @@ import type { AuthorityDependencies } from './dependencies.ts'
 import { extKeyUsagesOf, newCertificateRow, signLeaf } from './leaf.ts'
 import {
   CSR_PATHS,
+  fieldOfName,
   type NamePaths,
   namesOfCsr,
   type RequestedNames,
@@ -73,7 +74,7 @@ export interface Issued {
 export function issueUnderRole(dependencies: AuthorityDependencies, actor: Actor, input: IssueInput): Promise<Issued> {
   return withRole(dependencies, actor, input.roleName, async ({ role, policy, signer }) => {
     const names = requireNames(input.names, ISSUE_PATHS)
-    requireAllowed(policy, names, (name) => placeOf(input.names, name))
+    requireAllowed(policy, names, (name) => fieldOfName(input.names, ISSUE_PATHS, name))
     const times = requireTimes(dependencies, policy, signer, input.ttlSeconds)
     const pair = await generateKeyPair(keySpecOf(policy))
     const issued = await signAndStore(dependencies, actor, {
@@ -182,15 +183,6 @@ export function requireAllowed(
   throw new AppError('policy_violation', refusals.join('; '), {
     details: refusals.map((message) => ({ path: pathOf(message), message })),
   })
-}
-
-/** Where a name stands in the body of `issue`. */
-function placeOf(names: RequestedNames, name: string): string {
-  for (const type of ['dns', 'ip', 'email', 'uri'] as const) {
-    const index = names[type].findIndex((each) => each.toLowerCase() === name.toLowerCase())
-    if (index >= 0) return `${ISSUE_PATHS[type]}[${index}]`
-  }
-  return ISSUE_PATHS.commonName
 }
 
 function violation(refusals: readonly string[], path: string): AppError {

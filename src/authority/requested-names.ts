@@ -155,8 +155,24 @@ function conversionOf(type: AltNameType, text: string): string[] {
   return [`${show(text)} is certified with ${parsed.value.name}`]
 }
 
-/** Names come from outside: no control characters into messages. */
-const show = (text: string): string => JSON.stringify(text.slice(0, 255))
+/** Names come from outside: no control characters into messages, nor any that turn the text around them. */
+const show = (text: string): string =>
+  JSON.stringify(text.slice(0, 255)).replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (hidden) => `\\u{${(hidden.codePointAt(0) ?? 0).toString(16)}}`,
+  )
+
+/** Where a name of the resolved ones stands among those that were asked for, however it was written there. */
+export function fieldOfName(requested: RequestedNames, paths: NamePaths, name: string): string {
+  for (const type of TYPES) {
+    const index = requested[type].findIndex((text) => {
+      const parsed = parseAltName(type, text)
+      return parsed.ok && formatAltName(parsed.value) === name
+    })
+    if (index >= 0) return placeOf(paths[type], index)
+  }
+  return paths.commonName
+}
 
 /** What a CSR asks for. Alternative names of kinds that are not issued are for `reviewCsr` to refuse. */
 export function namesOfCsr(csr: Csr): RequestedNames {

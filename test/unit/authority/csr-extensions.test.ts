@@ -144,6 +144,14 @@ describe('extensions of a CSR', () => {
     ])
   })
 
+  it('ok: where no role is asked, none is named', async () => {
+    const usage = extKeyUsageExtension([EKU.serverAuth])
+    expect(await review([usage], [COMMON_NAME], { ...ROLE, subject: 'whole' })).toEqual({
+      refusals: [],
+      warnings: ['The extension extKeyUsage of the CSR is not copied'],
+    })
+  })
+
   const ORGANIZATION = attribute(ATTRIBUTE.organization, derUtf8String('Example Bank'))
   const MAILBOX = attribute(ATTRIBUTE.emailAddress, derUtf8String('a@example.com'))
   it('ok: under a role, the rest of the subject is left out and named', async () => {

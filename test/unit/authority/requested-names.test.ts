@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   CSR_PATHS,
+  fieldOfName,
   MAX_NAMES,
   type NamePaths,
   namesOfCsr,
@@ -158,6 +159,32 @@ describe('names that are refused before any role is asked', () => {
   })
 })
 
+describe('the field that a name stands in', () => {
+  const requested: RequestedNames = {
+    commonName: 'Main.test',
+    dns: ['a.test', 'Bücher.example', '*.B.test'],
+    ip: ['192.0.2.1', '2001:DB8:0::1'],
+    email: ['a@Bücher.example'],
+    uri: ['urn:uuid:a'],
+  }
+  it('ok: however it was written there', () => {
+    const { altNames } = requireNames(requested, PATHS)
+    expect(altNames.map((name) => fieldOfName(requested, PATHS, formatAltName(name)))).toEqual([
+      'common_name',
+      'alt_names[0]',
+      'alt_names[1]',
+      'alt_names[2]',
+      'ip_sans[0]',
+      'ip_sans[1]',
+      'email_sans[0]',
+      'uri_sans[0]',
+    ])
+  })
+  it('ok: a CSR is one field', () => {
+    expect(fieldOfName(requested, CSR_PATHS, 'a.test')).toBe('csr_pem')
+  })
+})
+
 /** What CAs have been made to sign by other readings of the same text. */
 const NO_HOST_NAMES = [
   'example.com.',
@@ -264,9 +291,11 @@ describe('smuggled names', () => {
   })
 
   it('fail: no message carries a control character', () => {
-    const messages = errors({ commonName: 'a\u001b[2Jb c', dns: ['a\0b', 'c\r\nd'], ip: ['\u0007'] })
-    expect(messages).toHaveLength(4)
-    expect(messages.map(([, message]) => message).join('')).not.toMatch(/\p{Cc}/u)
+    // The last ones: CSI in one octet, as terminals read it, text from right to left, and ends of lines of JavaScript.
+    const dns = ['a\0b', 'c\r\nd', '\u009b2J', 'a\u007f', 'a\u202eb', '\u2066a', 'a\u2028b', 'a\u200bb c']
+    const messages = errors({ commonName: 'a\u001b[2Jb c', dns, ip: ['\u0007'] })
+    expect(messages).toHaveLength(10)
+    expect(messages.map(([, message]) => message).join('')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
   })
 })
 

@@ -134,6 +134,10 @@ describe('common names under a role', () => {
     expect(refusals(role, { dns: ['example.com'] })).toEqual([expect.stringContaining('require_cn')])
     expect(refusals(role, { commonName: 'example.com' })).toEqual([])
   })
+  it('ok: one that is too long for a subject is one all the same', () => {
+    const commonName = `${'a'.repeat(60)}.example.com`
+    expect(refusals({ ...BELOW, requireCn: true }, { commonName })).toEqual([])
+  })
 })
 
 describe('IP addresses under a role', () => {
