@@ -129,7 +129,7 @@ function resolveCommonName(text: string): CommonName {
 }
 
 /** Text such as `Billing Service` may be a common name under a role for any name; `*.*.example` is a mistake everywhere. */
-const looksLikeHost = (text: string): boolean => /[.*@]/.test(text) && !/\s/.test(text)
+const looksLikeHost = (text: string): boolean => /[.*@]|^xn--/i.test(text) && !/\s/.test(text)
 
 const placeOf = (path: string, index: number): string => (path.startsWith('csr_pem') ? path : `${path}[${index}]`)
 

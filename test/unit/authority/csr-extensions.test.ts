@@ -106,6 +106,12 @@ describe('extensions of a CSR', () => {
     ['names of the issuer', derExtension(EXTENSION.issuerAltName, false, derSequence()), 'issuerAltName'],
     ['a key of the issuer', authorityKeyIdentifierExtension(new Uint8Array(20)), 'authorityKeyIdentifier'],
     ['an answer to a challenge', acmeIdentifierExtension(new Uint8Array(32)), 'acmeIdentifier'],
+    ['one that is not critical', derExtension(EXTENSION.acmeIdentifier, false, derNull()), 'acmeIdentifier'],
+    [
+      'no other policy, not critical',
+      derExtension(EXTENSION.inhibitAnyPolicy, false, derInteger(0)),
+      'inhibitAnyPolicy',
+    ],
     ['a critical unknown one', derExtension(UNKNOWN, true, derNull()), UNKNOWN],
     ['a critical TLS feature', derExtension(TLS_FEATURE, true, derSequence(derInteger(5))), TLS_FEATURE],
     ['critical policies', derExtension(EXTENSION.certificatePolicies, true, derSequence()), 'certificatePolicies'],

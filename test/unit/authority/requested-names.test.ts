@@ -205,6 +205,8 @@ const NO_HOST_NAMES = [
   '*.',
   '**.example.com',
   'xn--a.example',
+  'xn--localhost',
+  'XN--localhost',
   'xn--example-.com',
   'xn--EXAMPLE.com',
   'a_b.example.com',
