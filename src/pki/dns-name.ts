@@ -25,7 +25,7 @@ export function parseDnsName(input: string): Result<DnsName, string> {
   if (!ascii.ok) return ascii
   const name = isWildcard ? `*.${ascii.value}` : ascii.value
   if (name.length > MAX_DNS_NAME_CHARS) return err(`a DNS name is longer than ${MAX_DNS_NAME_CHARS} characters`)
-  return ok({ name, isWildcard, wasConverted: ascii.value !== base.toLowerCase() })
+  return ok({ name, isWildcard, wasConverted: !/^[\x20-\x7e]*$/.test(base) })
 }
 
 /** A U-label that stands before every name: beside ASCII labels alone, some platforms do not check what xn-- labels hold. */

@@ -18,6 +18,8 @@ describe('parseDnsName', () => {
     ['*.bücher.example', '*.xn--bcher-kva.example', true, true],
     ['faß.de', 'xn--fa-hia.de', false, true],
     ['例え。jp', 'xn--r8jz45g.jp', false, true],
+    // The sign of Kelvin, whose lower case is the letter.
+    ['\u212a.example', 'k.example', false, true],
     [
       `${label63}.${label63}.${label63}.${'b'.repeat(61)}`,
       `${label63}.${label63}.${label63}.${'b'.repeat(61)}`,
@@ -114,6 +116,7 @@ describe('matchesDnsName (RFC 9525 §6.3)', () => {
     ['*.*.com', 'a.b.com', false],
     ['example.com.', 'example.com', false],
     ['bücher.example', 'xn--bcher-kva.example', false],
+    ['\u212a.example', 'k.example', false],
     ['xn--bcher-kva.example', 'xn--bcher-kva.example', true],
     ['www.example.com', 'example.com', false],
   ])('ok: %s stands for %s: %s', (presented, reference, expected) => {
