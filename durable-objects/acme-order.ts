@@ -42,6 +42,8 @@ const REPORT_RETRY_MS = 30_000
 export class AcmeOrder extends DurableObject<Env> {
   /** Those who wait in `start` for the first phase. */
   #starting: (() => void)[] = []
+  /** How often somebody wanted the order looked at: who comes while a phase runs must not be slept through. */
+  #knocks = 0
 
   /** Begins the order that D1 has under this id, or goes on with it. A second start is the same start. */
   async start(tenantId: string, orderId: string): Promise<void> {
@@ -91,8 +93,7 @@ export class AcmeOrder extends DurableObject<Env> {
 
   /** Looks again now instead of at the next alarm. */
   async refresh(): Promise<OrderProgress | null> {
-    const state = this.#load()
-    if (state !== undefined) await this.ctx.storage.setAlarm(systemClock())
+    if (this.#load() !== undefined) await this.#knock()
     return this.progress()
   }
 
@@ -101,7 +102,7 @@ export class AcmeOrder extends DurableObject<Env> {
     const state = this.#load()
     if (state === undefined || !isCancellable(state)) return false
     this.ctx.storage.kv.put('wishes', { ...this.#wishes(), cancelled: true } satisfies Wishes)
-    await this.ctx.storage.setAlarm(systemClock())
+    await this.#knock()
     return true
   }
 
@@ -112,8 +113,14 @@ export class AcmeOrder extends DurableObject<Env> {
     const wishes = this.#wishes()
     const released = [...new Set([...wishes.released, challengeId])]
     this.ctx.storage.kv.put('wishes', { ...wishes, released } satisfies Wishes)
-    await this.ctx.storage.setAlarm(systemClock())
+    await this.#knock()
     return true
+  }
+
+  /** Has the order looked at now: by an alarm, and where one is running already, by its next turn. */
+  #knock(): Promise<void> {
+    this.#knocks += 1
+    return this.ctx.storage.setAlarm(systemClock())
   }
 
   override async alarm(): Promise<void> {
@@ -133,18 +140,20 @@ export class AcmeOrder extends DurableObject<Env> {
     if (state === undefined) return
     const context = await this.#context(state)
     // The alarm is set for when the job wants to wake, or for now by somebody who wants it looked at: either way, look.
+    let heard = this.#knocks
     state = await this.#runPhase(context, state)
     while (!isFinal(state.job.phase)) {
       this.#wakeStarters()
       const napMs = (state.job.wakeAtMs ?? 0) - systemClock()
-      const calledOff = this.#wishes().cancelled && isCancellable(state)
-      if (napMs > LONGEST_NAP_MS && !calledOff) {
+      const isWanted = heard !== this.#knocks
+      if (napMs > LONGEST_NAP_MS && !isWanted) {
         await this.ctx.storage.setAlarm(systemClock() + napMs)
         // Told to D1, so that the cron does not ask after this order again and again meanwhile.
         if (napMs > REPORTED_WAIT_MS) await reportOrder(context.store, state, [], true, systemClock())
         return
       }
-      if (napMs > 0 && !calledOff) await scheduler.wait(napMs)
+      if (napMs > 0 && !isWanted) await scheduler.wait(napMs)
+      heard = this.#knocks
       state = await this.#runPhase(context, state)
     }
     await closeOrder(context.store, state, systemClock())

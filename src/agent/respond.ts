@@ -67,8 +67,8 @@ export class RespondSession {
     const open = [...(await this.#orders('pending')), ...(await this.#orders('processing'))]
     const waiting = open.filter(({ step }) => step === 'respond').flatMap(({ challenges }) => challenges)
     for (const challenge of waiting) {
-      if (challenge.status !== 'pending' || this.#served.has(challenge.id) || !this.#isOurs(challenge)) continue
-      await this.#answer(challenge)
+      // Said again at every look for as long as the order waits: the word may have been lost.
+      if (challenge.status === 'pending' && this.#isOurs(challenge)) await this.#answer(challenge)
     }
     const alive = new Set(open.flatMap(({ challenges }) => challenges.map(({ id }) => id)))
     for (const [id, forget] of this.#served) {
@@ -91,15 +91,14 @@ export class RespondSession {
 
   async #answer(challenge: Challenge): Promise<void> {
     try {
-      this.#served.set(challenge.id, await this.#serve(challenge))
+      if (!this.#served.has(challenge.id)) {
+        this.#served.set(challenge.id, await this.#serve(challenge))
+        this.#say(`${challenge.domain}: ${challenge.type} is answered`)
+      }
       await this.#api.post(`/v1/pki/acme/challenges/${challenge.id}/complete`)
-      this.#say(`${challenge.domain}: ${challenge.type} is answered`)
     } catch (error) {
-      // Solved by the service itself, or over by now.
-      if (error instanceof ApiError && error.code === 'conflict') return
-      this.#served.get(challenge.id)?.()
-      this.#served.delete(challenge.id)
-      throw error
+      // Solved by the service itself, said before, or over by now.
+      if (!(error instanceof ApiError && error.code === 'conflict')) throw error
     }
   }
 

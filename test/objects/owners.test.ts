@@ -1,0 +1,55 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { zonePort } from '../../durable-objects/zone-port.ts'
+import { challengeDns } from '../../src/orders/challenge-dns.ts'
+import type { RecordState } from '../../src/orders/order-state.ts'
+import { runtimeOf } from '../../src/runtime.ts'
+import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
+import { api, bindings, issue, prepare, untilFinished } from './support/product.ts'
+
+beforeAll(prepare)
+
+interface Challenge {
+  readonly id: string
+  readonly record_name: string
+  readonly record_value: string
+}
+
+/** Publishes what the owner of a name would, and returns how to take it away. */
+async function publish(challenges: readonly Challenge[]): Promise<() => Promise<unknown>> {
+  const dns = challengeDns(await runtimeOf(bindings), DEFAULT_TENANT_ID, zonePort(bindings, DEFAULT_TENANT_ID))
+  const records: RecordState[] = []
+  for (const { record_name, record_value } of challenges) {
+    const place = await dns.place(record_name, null)
+    if (!place.ok) throw new Error(place.error.message)
+    records.push({ ...place.value, value: record_value, written: true })
+  }
+  await dns.present(records)
+  return () => dns.cleanUp(records)
+}
+
+async function untilShown(orderId: string): Promise<readonly Challenge[]> {
+  for (;;) {
+    const { step, challenges } = await api('GET', `/v1/pki/acme/orders/${orderId}`)
+    if (step === 'respond') return challenges
+    await scheduler.wait(20)
+  }
+}
+
+describe('challenges that are answered one after another', () => {
+  // The second word comes while the order is busy with the first: at whatever moment, it is heard.
+  for (const delayMs of [0, 2, 5, 10, 15, 20, 30, 50]) {
+    it(`ok: ${delayMs} ms apart`, async () => {
+      const orderId = await issue(`apart-${delayMs}.acme.example`, { solver: 'manual' })
+      const challenges = await untilShown(orderId)
+      expect(challenges).toHaveLength(2)
+      const cleanUp = await publish(challenges)
+      for (const { id } of challenges) {
+        await api('POST', `/v1/pki/acme/challenges/${id}/complete`)
+        await scheduler.wait(delayMs)
+      }
+      const order = await untilFinished(orderId, () => scheduler.wait(20))
+      await cleanUp()
+      expect(order).toMatchObject({ status: 'valid', error: null })
+    })
+  }
+})
