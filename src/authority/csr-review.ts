@@ -29,10 +29,18 @@ export function reviewCsr(csr: Csr, allowance: CsrAllowance): CsrReview {
     ...nameRefusals(csr),
     ...subjectRefusals(csr),
   ]
-  return {
-    refusals,
-    warnings: [...leftOut(csr, allowance), ...(allowance.subject === 'whole' ? [] : subjectWarnings(csr))],
-  }
+  const warnings = [...leftOut(csr, allowance), ...(allowance.subject === 'whole' ? [] : subjectWarnings(csr))]
+  return { refusals: shortened(refusals), warnings: shortened(warnings) }
+}
+
+/** A request has room for thousands of extensions. */
+const MAX_SENTENCES = 20
+
+/** Each sentence once, and of very many the first. */
+function shortened(sentences: readonly string[]): string[] {
+  const unique = [...new Set(sentences)]
+  const more = unique.length - MAX_SENTENCES
+  return more > 0 ? [...unique.slice(0, MAX_SENTENCES), `${more} more are not listed`] : unique
 }
 
 function authorityRefusals({ basicConstraints, keyUsage }: Csr): string[] {

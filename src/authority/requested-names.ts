@@ -42,6 +42,9 @@ export type NamePaths = Readonly<Record<keyof RequestedNames, string>>
 /** What public CAs take; more names are certificates for several services. */
 export const MAX_NAMES = 100
 
+/** With repeats. Reading more, and saying what is wrong with each, would be work for nobody. */
+const MAX_WRITTEN_NAMES = 10 * MAX_NAMES
+
 const TYPES: readonly AltNameType[] = ['dns', 'ip', 'email', 'uri']
 
 /** The names, or everything that is wrong with them. */
@@ -49,6 +52,8 @@ export function resolveNames(
   requested: RequestedNames,
   paths: NamePaths,
 ): Result<ResolvedNames, readonly ErrorDetail[]> {
+  const tooMany = { path: paths.dns, message: `a certificate has at most ${MAX_NAMES} names` }
+  if (TYPES.reduce((count, type) => count + requested[type].length, 0) > MAX_WRITTEN_NAMES) return err([tooMany])
   const details: ErrorDetail[] = []
   const warnings: string[] = []
   const altNames: AltName[] = []
@@ -71,13 +76,11 @@ export function resolveNames(
     warnings.push(...conversionOf(common.altName.type, requested.commonName))
   }
   const unique = uniqueAltNames(altNames)
-  if (unique.length > MAX_NAMES) {
-    details.push({ path: paths.dns, message: `a certificate has at most ${MAX_NAMES} names` })
-  }
+  if (unique.length > MAX_NAMES) details.push(tooMany)
   if (unique.length === 0 && requested.commonName === null && details.length === 0) {
     details.push({ path: paths.commonName, message: 'give a common name, or at least one alternative name' })
   }
-  if (details.length > 0) return err(details)
+  if (details.length > 0) return err(details.slice(0, MAX_NAMES))
   if (common !== null && common.text === null) {
     warnings.push(
       `${show(requested.commonName ?? '')} is longer than ${MAX_COMMON_NAME_CHARS} characters, so it stands among the alternative names alone`,

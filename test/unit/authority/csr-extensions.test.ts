@@ -136,6 +136,20 @@ describe('extensions of a CSR', () => {
     expect((await review(asked)).refusals).toHaveLength(4)
   })
 
+  it('fail: of thousands of sentences the first are said', async () => {
+    const oids = Array.from({ length: 2_000 }, (_, index) => `${UNKNOWN}.${index}`)
+    const { refusals } = await review([extKeyUsageExtension(oids)])
+    expect(refusals).toHaveLength(21)
+    expect(refusals[0]).toContain(`${UNKNOWN}.0`)
+    expect(refusals[20]).toBe('1980 more are not listed')
+    const { warnings } = await review(oids.map((oid) => derExtension(oid, false, derNull())))
+    expect(warnings).toHaveLength(21)
+  })
+  it('fail: the same sentence is said once', async () => {
+    const ids = [UNKNOWN, `${UNKNOWN}.1`].map((oid) => derValue(contextPrimitive(8), derOid(oid).subarray(2)))
+    expect((await review([altNames(...ids)])).refusals).toHaveLength(1)
+  })
+
   it.each([
     [
       'otherName (1.3.6.1.4.1.311.20.2.3)',

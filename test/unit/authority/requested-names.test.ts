@@ -123,6 +123,11 @@ describe('names that are refused before any role is asked', () => {
     const dns = Array.from({ length: MAX_NAMES }, (_, index) => `a${index}.test`)
     expect(errors({ commonName: 'more.test', dns })).toEqual([['alt_names', 'a certificate has at most 100 names']])
   })
+  it('fail: of a thousand wrong names a hundred are said, of more none is read', () => {
+    const wrong = (length: number): string[] => Array.from({ length }, (_, index) => `a b${index}`)
+    expect(errors({ dns: wrong(1_000) })).toHaveLength(100)
+    expect(errors({ dns: wrong(1_000), uri: ['a'] })).toEqual([['alt_names', 'a certificate has at most 100 names']])
+  })
   it('fail: no name at all', () => {
     expect(errors({})).toEqual([['common_name', expect.stringContaining('at least one alternative name')]])
   })
