@@ -5,6 +5,7 @@
 
 import { isAltName } from '../pki/alt-name.ts'
 import type { Csr } from '../pki/csr.ts'
+import { MAX_COMMON_NAME_CHARS } from '../pki/distinguished-name.ts'
 import type { GeneralName } from '../pki/general-name.ts'
 import { ATTRIBUTE, EKU, EXTENSION } from '../pki/oids.ts'
 
@@ -27,7 +28,7 @@ export function reviewCsr(csr: Csr, allowance: CsrAllowance): CsrReview {
     ...usageRefusals(csr, allowance.extKeyUsage),
     ...extensionRefusals(csr),
     ...nameRefusals(csr),
-    ...subjectRefusals(csr),
+    ...subjectRefusals(csr, allowance),
   ]
   const warnings = [...leftOut(csr, allowance), ...(allowance.subject === 'whole' ? [] : subjectWarnings(csr))]
   return { refusals: shortened(refusals), warnings: shortened(warnings) }
@@ -104,10 +105,15 @@ function kindOf(name: GeneralName): string {
   }
 }
 
-function subjectRefusals({ subject }: Csr): string[] {
+function subjectRefusals({ subject }: Csr, allowance: CsrAllowance): string[] {
   const common = subject.rdns.flat().filter(({ oid }) => oid === ATTRIBUTE.commonName)
   if (common.length > 1) return ['The CSR has more than one common name']
-  return common.some(({ text }) => text === null) ? ['The common name of the CSR is not text'] : []
+  if (common.some(({ text }) => text === null)) return ['The common name of the CSR is not text']
+  // RFC 5280 Appendix A.1: ub-common-name. Under a role, a long host name stands among the alternative names alone.
+  const isTooLong = common.some(({ text }) => [...(text ?? '')].length > MAX_COMMON_NAME_CHARS)
+  return isTooLong && allowance.subject === 'whole'
+    ? [`The common name of the CSR is longer than ${MAX_COMMON_NAME_CHARS} characters`]
+    : []
 }
 
 function leftOut({ extensions }: Csr, { subject }: CsrAllowance): string[] {

@@ -201,6 +201,15 @@ describe('extensions of a CSR', () => {
   ])('fail: several common names, %s', async (_, rdns) => {
     expect((await review([], rdns)).refusals).toEqual(['The CSR has more than one common name'])
   })
+  it('fail: a common name of more than 64 characters, where the subject stays as it is (RFC 5280 Appendix A.1)', async () => {
+    const host = (length: number) => [attribute(ATTRIBUTE.commonName, derUtf8String(`${'a'.repeat(length - 5)}.test`))]
+    const whole: CsrAllowance = { ...ROLE, subject: 'whole' }
+    expect((await review([], host(65), whole)).refusals).toEqual([
+      'The common name of the CSR is longer than 64 characters',
+    ])
+    expect((await review([], host(64), whole)).refusals).toEqual([])
+    expect((await review([], host(65))).refusals).toEqual([])
+  })
   it('fail: a common name that is no text', async () => {
     expect((await review([], [attribute(ATTRIBUTE.commonName, derInteger(1))])).refusals).toEqual([
       'The common name of the CSR is not text',
