@@ -3,9 +3,10 @@
  * condition that they are still as read, and starts anew where somebody else was faster. Knows no provider.
  */
 import { err, ok, type Result } from '../core/result.ts'
-import type { DnsProviderError, TxtRecord } from './dns-provider.ts'
+import type { DnsProvider, DnsProviderError, TxtRecord } from './dns-provider.ts'
 import { MAX_PARALLEL_LOOKUPS } from './limits.ts'
 import { mapBounded } from './map-bounded.ts'
+import type { ZoneFinder } from './zone-finder.ts'
 
 /** A record set as it stands or shall stand. `Value` is the provider's own spelling of one TXT value. */
 export interface TxtSet<Value> {
@@ -36,6 +37,29 @@ export interface TxtSetStore<Value, Before extends TxtSet<Value>> {
   decode(value: Value): string
   /** The error for sets that change all the time. */
   exhausted(attempts: number): DnsProviderError
+}
+
+/** A provider whose zones are such stores; `storeOf` takes the provider's own id of a zone. */
+export function txtSetProvider<Value, Before extends TxtSet<Value>>(
+  zones: ZoneFinder,
+  storeOf: (zoneId: string) => TxtSetStore<Value, Before>,
+): DnsProvider {
+  const change = async (
+    kind: 'add' | 'remove',
+    zone: string,
+    records: readonly TxtRecord[],
+    signal: AbortSignal,
+  ): Promise<Result<void, DnsProviderError>> => {
+    if (records.length === 0) return ok(undefined)
+    const id = await zones.idOf(zone, signal)
+    return id.ok ? changeTxtSets(storeOf(id.value), kind, records, signal) : id
+  }
+  return {
+    listZones: zones.list,
+    findZone: zones.find,
+    present: (zone, records, signal) => change('add', zone, records, signal),
+    cleanUp: (zone, records, signal) => change('remove', zone, records, signal),
+  }
 }
 
 /** How often the sets are read and changed anew because somebody else changed them meanwhile. */

@@ -3,9 +3,9 @@
  * deletion of exactly what was read and a creation of what shall be: if somebody else was faster, it fails and is
  * worked out anew.
  */
-import { ok, type Result } from '../../core/result.ts'
-import type { DnsProvider, DnsProviderError, TxtRecord } from '../dns-provider.ts'
-import { changeTxtSets, type TxtSetStore } from '../txt-sets.ts'
+import { ok } from '../../core/result.ts'
+import type { DnsProvider } from '../dns-provider.ts'
+import { type TxtSetStore, txtSetProvider } from '../txt-sets.ts'
 import { createZoneFinder } from '../zone-finder.ts'
 import type { Route53Change, Route53Client, Route53Set } from './client.ts'
 import { quoteRoute53Txt, unquoteRoute53Txt } from './escapes.ts'
@@ -29,23 +29,7 @@ export function createRoute53Provider(client: Route53Client, hostedZoneId: strin
     failure: client.failure,
   })
 
-  const change = async (
-    kind: 'add' | 'remove',
-    zone: string,
-    records: readonly TxtRecord[],
-    signal: AbortSignal,
-  ): Promise<Result<void, DnsProviderError>> => {
-    if (records.length === 0) return ok(undefined)
-    const id = await zones.idOf(zone, signal)
-    return id.ok ? changeTxtSets(storeOf(client, id.value), kind, records, signal) : id
-  }
-
-  return {
-    listZones: zones.list,
-    findZone: zones.find,
-    present: (zone, records, signal) => change('add', zone, records, signal),
-    cleanUp: (zone, records, signal) => change('remove', zone, records, signal),
-  }
+  return txtSetProvider(zones, (id) => storeOf(client, id))
 }
 
 function storeOf(client: Route53Client, zoneId: string): TxtSetStore<string, Route53Set> {

@@ -3,10 +3,10 @@
  * the ETag of the set that was read: if somebody else was faster, it fails and is worked out anew.
  */
 import { utf8 } from '../../core/bytes.ts'
-import { err, ok, type Result } from '../../core/result.ts'
-import type { DnsProvider, DnsProviderError, TxtRecord } from '../dns-provider.ts'
+import { err, ok } from '../../core/result.ts'
+import type { DnsProvider } from '../dns-provider.ts'
 import { MAX_CHARACTER_STRING_OCTETS } from '../limits.ts'
-import { changeTxtSets, type TxtSetStore } from '../txt-sets.ts'
+import { type TxtSetStore, txtSetProvider } from '../txt-sets.ts'
 import { relativeName } from '../zone-candidates.ts'
 import { createZoneFinder } from '../zone-finder.ts'
 import type { AzureClient, AzureSet, AzureTxt } from './client.ts'
@@ -23,23 +23,7 @@ export function createAzureProvider(client: AzureClient): DnsProvider {
     failure: client.failure,
   })
 
-  const change = async (
-    kind: 'add' | 'remove',
-    zone: string,
-    records: readonly TxtRecord[],
-    signal: AbortSignal,
-  ): Promise<Result<void, DnsProviderError>> => {
-    if (records.length === 0) return ok(undefined)
-    const id = await zones.idOf(zone, signal)
-    return id.ok ? changeTxtSets(storeOf(client, id.value), kind, records, signal) : id
-  }
-
-  return {
-    listZones: zones.list,
-    findZone: zones.find,
-    present: (zone, records, signal) => change('add', zone, records, signal),
-    cleanUp: (zone, records, signal) => change('remove', zone, records, signal),
-  }
+  return txtSetProvider(zones, (id) => storeOf(client, id))
 }
 
 function storeOf(client: AzureClient, zone: string): TxtSetStore<AzureTxt, AzureSet> {

@@ -2,10 +2,10 @@
  * TXT values in public zones of Cloud DNS. A record set can only be replaced as a whole there, so every change names
  * exactly the set that was read: if somebody else was faster, it fails and is worked out anew.
  */
-import { ok, type Result } from '../../core/result.ts'
-import type { DnsProvider, DnsProviderError, TxtRecord } from '../dns-provider.ts'
+import { ok } from '../../core/result.ts'
+import type { DnsProvider } from '../dns-provider.ts'
 import { quoteTxt, unquoteTxt } from '../txt-content.ts'
-import { changeTxtSets, type TxtSetStore } from '../txt-sets.ts'
+import { type TxtSetStore, txtSetProvider } from '../txt-sets.ts'
 import { createZoneFinder } from '../zone-finder.ts'
 import type { GoogleClient, GoogleSet } from './client.ts'
 
@@ -22,23 +22,7 @@ export function createGoogleProvider(client: GoogleClient, managedZone: string |
     failure: client.failure,
   })
 
-  const change = async (
-    kind: 'add' | 'remove',
-    zone: string,
-    records: readonly TxtRecord[],
-    signal: AbortSignal,
-  ): Promise<Result<void, DnsProviderError>> => {
-    if (records.length === 0) return ok(undefined)
-    const id = await zones.idOf(zone, signal)
-    return id.ok ? changeTxtSets(storeOf(client, id.value), kind, records, signal) : id
-  }
-
-  return {
-    listZones: zones.list,
-    findZone: zones.find,
-    present: (zone, records, signal) => change('add', zone, records, signal),
-    cleanUp: (zone, records, signal) => change('remove', zone, records, signal),
-  }
+  return txtSetProvider(zones, (id) => storeOf(client, id))
 }
 
 function storeOf(client: GoogleClient, managedZone: string): TxtSetStore<string, GoogleSet> {
