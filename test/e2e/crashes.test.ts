@@ -80,6 +80,8 @@ describe('the process is killed at a step and started again', () => {
   })
 
   it('ok: present and propagate, as soon as the record is in the zone', async () => {
+    // Whole orders are done between two looks at the zone: this one waits with its record until it was seen.
+    proxy.add({ path: /^\/chalZ\//, fault: { kind: 'delay', durationMs: 2_000 } })
     await survives((domain) =>
       eventually(
         async () => ((await setup.bind.txt(`_acme-challenge.${domain}`)).length > 0 ? true : null),
