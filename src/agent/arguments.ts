@@ -159,9 +159,14 @@ function apiOf(values: Values, environment: NodeJS.ProcessEnv, stop: AbortSignal
   const file = values['token-file']
   const token = (file === undefined ? (environment.CERTWRIGHT_TOKEN ?? '') : readToken(file)).trim()
   if (token === '') throw new UsageError('give the token by --token-file or CERTWRIGHT_TOKEN')
+  // Said here, without the token: what sends it would show it in its complaint.
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new UsageError('the token holds a character that tokens do not have')
   const server = values.server ?? environment.CERTWRIGHT_URL ?? 'http://127.0.0.1:8787'
   if (!URL.canParse(server)) throw new UsageError(`--server: "${server}" is not an address`)
-  const { protocol, hostname } = new URL(server)
+  const { protocol, hostname, username, password, search, hash } = new URL(server)
+  if (username !== '' || password !== '')
+    throw new UsageError('--server: leave user and password out; the token is all')
+  if (search !== '' || hash !== '') throw new UsageError('--server: leave out what follows the path')
   const isLoopback = hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
   if (protocol !== 'https:' && !(protocol === 'http:' && isLoopback)) {
     throw new UsageError('--server: a token goes over https alone, but for this machine itself')
