@@ -72,6 +72,18 @@ describe('certwright', () => {
     expect(companion.output()).toContain('the service goes on with acme_order_1')
   })
 
+  it('ok: issue outlives a service that is away for a moment', async () => {
+    service.on('request', (request, response) => {
+      const looks = asked.filter((each) => each.startsWith('GET')).length
+      if (request.method !== 'GET') return
+      if (looks === 1) response.destroy()
+      else response.end(JSON.stringify({ status: 'valid', certificate_id: 'cert_1', log: [] }))
+    })
+    const companion = start('issue', '--account', 'acme_1', '--domain', 'www.acme.example')
+    expect(await companion.exited).toBe(0)
+    expect(companion.output()).toContain('certificate cert_1')
+  })
+
   it('fail: fetch that is told to end has not fetched', async () => {
     const companion = start('fetch', '--certificate', 'cert_1', '--out', join(folder.path, 'tls'))
     expect(await endWhileAsking(companion, 'GET /v1/pki/certificates/cert_1/pem')).toBe(1)
