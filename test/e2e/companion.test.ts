@@ -115,10 +115,11 @@ describe('respond', () => {
 
   it('ok: names of others are left to others', async () => {
     const responder = await startResponder('--domain', 'mail.acme.example')
-    const orderId = await setup.issue(['web.acme.example'], { challenge_type: 'tls-alpn-01' })
+    // Validated by no other test: Pebble reuses a few valid authorizations even where it is told not to.
+    const orderId = await setup.issue(['theirs.acme.example'], { challenge_type: 'tls-alpn-01' })
     const mine = await setup.issue(['mail.acme.example'], { challenge_type: 'tls-alpn-01' })
     await certificateOf(mine)
-    expect(responder.output()).not.toContain('web.acme.example')
+    expect(responder.output()).not.toContain('theirs.acme.example')
     const order = await setup.service.api('GET', `/v1/pki/acme/orders/${orderId}`)
     expect(order.body).toMatchObject({ status: 'pending', step: 'respond' })
     await setup.service.api('POST', `/v1/pki/acme/orders/${orderId}/cancel`)
