@@ -27,7 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   dns: CORE,
   core: [],
   // Programs of their own: what runs on a host and what runs in a browser.
-  agent: CORE,
+  agent: ['pki', ...CORE],
   dashboard: [],
 }
 

@@ -1,16 +1,25 @@
 /** The service, as the companion asks it. Errors say what the service said, and never hold the token. */
 
+interface ApiErrorOptions {
+  readonly code?: string | undefined
+  readonly requestId?: string | undefined
+  readonly isAway?: boolean
+}
+
 /** The service refused, or did not answer as it does. */
 export class ApiError extends Error {
   override readonly name = 'ApiError'
   /** A code of the API's error table; null where no answer of the service came. */
   readonly code: string | null
   readonly requestId: string | null
+  /** Nobody answered: there is no use in asking for anything else now. */
+  readonly isAway: boolean
 
-  constructor(message: string, code: string | null = null, requestId: string | null = null) {
+  constructor(message: string, { code, requestId, isAway = false }: ApiErrorOptions = {}) {
     super(message)
-    this.code = code
-    this.requestId = requestId
+    this.code = code ?? null
+    this.requestId = requestId ?? null
+    this.isAway = isAway
   }
 }
 
@@ -19,10 +28,13 @@ const TIMEOUT_MS = 60_000
 export class Api {
   readonly #server: string
   readonly #token: string
+  readonly #stop: AbortSignal
 
-  constructor(server: string, token: string) {
+  /** `stop` ends what is being asked, and everything asked after it. */
+  constructor(server: string, token: string, stop: AbortSignal = new AbortController().signal) {
     this.#server = server
     this.#token = token
+    this.#stop = stop
   }
 
   get<Answer>(path: string): Promise<Answer> {
@@ -41,16 +53,17 @@ export class Api {
         headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
         // A redirect would take the token elsewhere.
         redirect: 'error',
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: AbortSignal.any([this.#stop, AbortSignal.timeout(TIMEOUT_MS)]),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
     } catch (error) {
-      throw new ApiError(`${this.#server} does not answer: ${reasonOf(error)}`)
+      if (this.#stop.aborted) throw new ApiError('stopped before it was done')
+      throw new ApiError(`${this.#server} does not answer: ${reasonOf(error)}`, { isAway: true })
     }
     const answer = await readJson(response)
     if (response.ok && answer !== null) return answer as Answer
     const { code, message, request_id: requestId } = errorOf(answer)
-    throw new ApiError(message ?? `${this.#server} answered ${response.status}`, code ?? null, requestId ?? null)
+    throw new ApiError(message ?? `${this.#server} answered ${response.status}`, { code, requestId })
   }
 }
 

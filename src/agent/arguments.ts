@@ -2,18 +2,20 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { parseDurationSeconds } from '../core/duration.ts'
+import { parseDnsName } from '../pki/dns-name.ts'
+import { formatIpAddress, parseIpAddress } from '../pki/ip-address.ts'
 import { Api } from './api.ts'
 
 export const HELP = `certwright fetch   --certificate cert_… --out DIR [--reload COMMAND]
 certwright watch   --certificate cert_… --out DIR [--reload COMMAND] [--interval 1h]
 certwright issue   --account acme_… --domain NAME [--domain NAME …] [--challenge dns-01] [--out DIR] [--reload COMMAND]
-certwright respond [--domain NAME …] [--address 0.0.0.0] [--http-port 80] [--tls-port 443] [--interval 2s]
+certwright respond [--domain NAME …] [--address IP] [--http-port 80] [--tls-port 443] [--interval 2s]
 
 fetch     writes DIR/fullchain.pem and DIR/privkey.pem where they have changed, then runs COMMAND
 watch     does so again and again, until it is stopped
 issue     orders a certificate and waits for it; with --out it is written as fetch does
-respond   answers http-01 and tls-alpn-01 for orders that wait for it; with --domain for those names alone.
-          A port of 0 leaves that protocol out
+respond   answers http-01 and tls-alpn-01 for orders that wait for it; with --domain for those names alone,
+          on every address of the host, or on --address. A port of 0 leaves that protocol out
 
   --server URL         the service; or CERTWRIGHT_URL. Default http://127.0.0.1:8787
   --token-file FILE    holds the token; or CERTWRIGHT_TOKEN holds it`
@@ -56,7 +58,8 @@ export interface RespondCommand {
   readonly api: Api
   /** Null: every name. */
   readonly domains: readonly string[] | null
-  readonly address: string
+  /** Null: every one that the host has. */
+  readonly address: string | null
   /** Null: not answered. */
   readonly httpPort: number | null
   readonly tlsPort: number | null
@@ -96,8 +99,8 @@ function read(args: readonly string[]) {
   return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
 }
 
-/** Throws `UsageError`. */
-export function parseArguments(args: readonly string[], environment: NodeJS.ProcessEnv): Command {
+/** `stop` ends what the command asks of the service. Throws `UsageError`. */
+export function parseArguments(args: readonly string[], environment: NodeJS.ProcessEnv, stop?: AbortSignal): Command {
   const { values, positionals } = readOrRefuse(args)
   const [name, ...more] = positionals
   if (values.help === true || name === undefined || name === 'help') return { name: 'help' }
@@ -107,7 +110,7 @@ export function parseArguments(args: readonly string[], environment: NodeJS.Proc
     (option) => !OF_ALL.includes(option) && !KNOWN[name].includes(option),
   )
   if (foreign !== undefined) throw new UsageError(`${name} does not know --${foreign}`)
-  const api = apiOf(values, environment)
+  const api = apiOf(values, environment, stop)
   switch (name) {
     case 'fetch':
       return { name, api, certificateId: need(values, 'certificate'), ...installationOf(values) }
@@ -132,8 +135,8 @@ export function parseArguments(args: readonly string[], environment: NodeJS.Proc
       return {
         name,
         api,
-        domains: values.domain?.map((each) => each.toLowerCase()) ?? null,
-        address: values.address ?? '0.0.0.0',
+        domains: values.domain?.map(nameOf) ?? null,
+        address: values.address ?? null,
         httpPort: portOf(values, 'http-port', 80),
         tlsPort: portOf(values, 'tls-port', 443),
         intervalSeconds: secondsOf(values, '2s'),
@@ -152,18 +155,23 @@ function readOrRefuse(args: readonly string[]): ReturnType<typeof read> {
 }
 
 /** Never from an argument: everybody on the machine can read those. */
-function apiOf(values: Values, environment: NodeJS.ProcessEnv): Api {
+function apiOf(values: Values, environment: NodeJS.ProcessEnv, stop: AbortSignal | undefined): Api {
   const file = values['token-file']
   const token = (file === undefined ? (environment.CERTWRIGHT_TOKEN ?? '') : readToken(file)).trim()
   if (token === '') throw new UsageError('give the token by --token-file or CERTWRIGHT_TOKEN')
+  // Said here, without the token: what sends it would show it in its complaint.
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new UsageError('the token holds a character that tokens do not have')
   const server = values.server ?? environment.CERTWRIGHT_URL ?? 'http://127.0.0.1:8787'
   if (!URL.canParse(server)) throw new UsageError(`--server: "${server}" is not an address`)
-  const { protocol, hostname } = new URL(server)
+  const { protocol, hostname, username, password, search, hash } = new URL(server)
+  if (username !== '' || password !== '')
+    throw new UsageError('--server: leave user and password out; the token is all')
+  if (search !== '' || hash !== '') throw new UsageError('--server: leave out what follows the path')
   const isLoopback = hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
   if (protocol !== 'https:' && !(protocol === 'http:' && isLoopback)) {
     throw new UsageError('--server: a token goes over https alone, but for this machine itself')
   }
-  return new Api(server.replace(/\/+$/, ''), token)
+  return new Api(server.replace(/\/+$/, ''), token, stop)
 }
 
 function readToken(file: string): string {
@@ -172,6 +180,16 @@ function readToken(file: string): string {
   } catch (error) {
     throw new UsageError(`--token-file: ${error instanceof Error ? error.message : String(error)}`)
   }
+}
+
+/** In the form in which orders have it (RFC 5952 for addresses, A-labels for names). */
+function nameOf(domain: string): string {
+  const address = parseIpAddress(domain.replace(/^\[|\]$/g, ''))
+  if (address !== null) return formatIpAddress(address)
+  const parsed = parseDnsName(domain)
+  if (!parsed.ok) throw new UsageError(`--domain: ${parsed.error}`)
+  if (parsed.value.isWildcard) throw new UsageError('--domain: wildcards are validated by DNS alone')
+  return parsed.value.name
 }
 
 const installationOf = (values: Values): Installation => ({ out: need(values, 'out'), reload: values.reload ?? null })

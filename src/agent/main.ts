@@ -8,13 +8,14 @@ import { respond } from './respond.ts'
 import { watch } from './watch.ts'
 
 const say = (line: string): void => console.info(line)
+const complain = (line: string): void => console.error(`certwright: ${line}`)
 
-/** 0: done. 1: it did not work. 2: called in a way that makes no sense. */
+/** 0: done, or stopped where that is the end of it. 1: it did not work, or was stopped before it was done. 2: called in a way that makes no sense. */
 async function main(): Promise<number> {
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   try {
-    const command = parseArguments(process.argv.slice(2), process.env)
+    const command = parseArguments(process.argv.slice(2), process.env, stop.signal)
     switch (command.name) {
       case 'help':
         say(HELP)
@@ -23,18 +24,17 @@ async function main(): Promise<number> {
         await fetchOnce(command, say)
         return 0
       case 'watch':
-        await watch(command, say, stop.signal)
+        await watch(command, say, complain, stop.signal)
         return 0
       case 'issue':
         await issue(command, say, stop.signal)
         return 0
       case 'respond':
-        await respond(command, say, stop.signal)
+        await respond(command, say, complain, stop.signal)
         return 0
     }
   } catch (error) {
-    if (stop.signal.aborted) return 0
-    console.error(`certwright: ${error instanceof Error ? error.message : String(error)}`)
+    complain(error instanceof Error ? error.message : String(error))
     if (error instanceof UsageError) console.error('certwright --help says how it is called')
     if (error instanceof ApiError && error.requestId !== null) console.error(`request ${error.requestId}`)
     return error instanceof UsageError ? 2 : 1

@@ -1,8 +1,9 @@
 /** `respond`: looks for orders that wait for somebody on the host, answers their challenges, and says so to the service. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Clock, systemClock } from '../core/clock.ts'
 import { type Api, ApiError } from './api.ts'
 import type { RespondCommand } from './arguments.ts'
-import { Responder } from './responder.ts'
+import { Responder, type Withdraw } from './responder.ts'
 
 interface Challenge {
   readonly id: string
@@ -19,101 +20,144 @@ interface Order {
   readonly challenges: readonly Challenge[]
 }
 
+interface OrderPage {
+  readonly data: readonly Order[]
+  readonly cursor: string | null
+}
+
 type Say = (line: string) => void
 
 /** Resolves when it is stopped. Rejects where a port cannot be had. */
-export async function respond(command: RespondCommand, say: Say, stop: AbortSignal): Promise<void> {
+export async function respond(command: RespondCommand, say: Say, complain: Say, stop: AbortSignal): Promise<void> {
   const responder = new Responder()
   await responder.start(command)
-  say(`answering on ${command.address}, ports ${responder.ports.join(' and ')}`)
-  const session = new RespondSession(command.api, command, responder, say)
+  say(`answering on ${command.address ?? 'every address'}, ports ${responder.ports.join(' and ')}`)
+  const { api } = command
+  const session = new RespondSession({ api, wanted: command, responder, say, complain, now: systemClock })
   while (!stop.aborted) {
     try {
       await session.look()
     } catch (error) {
       // The service is away: what is served goes on being served.
-      console.error(`certwright: ${error instanceof Error ? error.message : String(error)}`)
+      if (!stop.aborted) complain(error instanceof Error ? error.message : String(error))
     }
     await sleep(command.intervalSeconds * 1000, undefined, { signal: stop }).catch(() => undefined)
   }
   await responder.stop()
 }
 
-/** More open orders than this at a time wait for the next look. */
-const MAX_ORDERS = 500
+/** Orders of a page; every page is read. */
+const PAGE_SIZE = 500
+
+/** A port presents one certificate for a name: so long it is one order's before it is another's. CAs look within seconds. */
+const TURN_MS = 60_000
+
+export interface RespondSessionOptions {
+  readonly api: Api
+  readonly wanted: Pick<RespondCommand, 'domains' | 'httpPort' | 'tlsPort'>
+  readonly responder: Responder
+  readonly say: Say
+  /** What went wrong with one challenge. */
+  readonly complain: Say
+  readonly now: Clock
+}
+
+interface Served {
+  readonly domain: string
+  readonly type: string
+  readonly sinceMs: number
+  readonly withdraw: Withdraw
+}
 
 export class RespondSession {
-  readonly #api: Api
-  readonly #wanted: Pick<RespondCommand, 'domains' | 'httpPort' | 'tlsPort'>
-  readonly #responder: Responder
-  readonly #say: Say
-  /** What is served, by the challenge's id, and how to stop it. */
-  readonly #served = new Map<string, () => void>()
+  readonly #options: RespondSessionOptions
+  /** What is served, by the challenge's id. */
+  readonly #served = new Map<string, Served>()
 
-  constructor(
-    api: Api,
-    wanted: Pick<RespondCommand, 'domains' | 'httpPort' | 'tlsPort'>,
-    responder: Responder,
-    say: Say,
-  ) {
-    this.#api = api
-    this.#wanted = wanted
-    this.#responder = responder
-    this.#say = say
+  constructor(options: RespondSessionOptions) {
+    this.#options = options
   }
 
-  /** One look: serves what waits, and stops serving what is over. */
+  /** One look: stops serving what is over, and serves what waits. Throws `ApiError` where the service does not answer. */
   async look(): Promise<void> {
     const open = [...(await this.#orders('pending')), ...(await this.#orders('processing'))]
+    const alive = new Set(open.flatMap(({ challenges }) => challenges.map(({ id }) => id)))
+    for (const id of [...this.#served.keys()]) {
+      if (!alive.has(id)) this.#forget(id)
+    }
     const waiting = open.filter(({ step }) => step === 'respond').flatMap(({ challenges }) => challenges)
     for (const challenge of waiting) {
       // Said again at every look for as long as the order waits: the word may have been lost.
-      if (challenge.status === 'pending' && this.#isOurs(challenge)) await this.#answer(challenge)
-    }
-    const alive = new Set(open.flatMap(({ challenges }) => challenges.map(({ id }) => id)))
-    for (const [id, forget] of this.#served) {
-      if (alive.has(id)) continue
-      forget()
-      this.#served.delete(id)
+      if (challenge.status === 'pending' && this.#isOurs(challenge) && this.#hasTurn(challenge)) {
+        await this.#answer(challenge)
+      }
     }
   }
 
   async #orders(status: string): Promise<readonly Order[]> {
-    const path = `/v1/pki/acme/orders?status=${status}&limit=${MAX_ORDERS}`
-    return (await this.#api.get<{ readonly data: readonly Order[] }>(path)).data
+    const orders: Order[] = []
+    let cursor: string | null = null
+    do {
+      const after: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`
+      const path = `/v1/pki/acme/orders?status=${status}&limit=${PAGE_SIZE}${after}`
+      const page: OrderPage = await this.#options.api.get<OrderPage>(path)
+      orders.push(...page.data)
+      cursor = page.cursor
+    } while (cursor !== null)
+    return orders
   }
 
   #isOurs({ type, domain }: Challenge): boolean {
-    const { domains, httpPort, tlsPort } = this.#wanted
+    const { domains, httpPort, tlsPort } = this.#options.wanted
     const canServe = type === 'http-01' ? httpPort !== null : type === 'tls-alpn-01' && tlsPort !== null
     return canServe && (domains === null || domains.includes(domain.toLowerCase()))
   }
 
+  /** Takes the name from an order whose turn is over. False while another order has it. */
+  #hasTurn({ id, domain, type }: Challenge): boolean {
+    if (type !== 'tls-alpn-01' || this.#served.has(id)) return true
+    for (const [other, served] of this.#served) {
+      if (served.type !== type || served.domain !== domain) continue
+      if (this.#options.now() - served.sinceMs < TURN_MS) return false
+      this.#forget(other)
+    }
+    return true
+  }
+
+  #forget(id: string): void {
+    this.#served.get(id)?.withdraw()
+    this.#served.delete(id)
+  }
+
+  /** What goes wrong with one challenge keeps no other waiting; it is tried again at the next look. */
   async #answer(challenge: Challenge): Promise<void> {
+    const { id, domain, type } = challenge
+    const { api, say, complain, now } = this.#options
     try {
-      if (!this.#served.has(challenge.id)) {
-        this.#served.set(challenge.id, await this.#serve(challenge))
-        this.#say(`${challenge.domain}: ${challenge.type} is answered`)
+      if (!this.#served.has(id)) {
+        this.#served.set(id, { domain, type, withdraw: await this.#serve(challenge), sinceMs: now() })
+        say(`${domain}: ${type} is answered`)
       }
-      await this.#api.post(`/v1/pki/acme/challenges/${challenge.id}/complete`)
+      await api.post(`/v1/pki/acme/challenges/${id}/complete`)
     } catch (error) {
       // Solved by the service itself, said before, or over by now.
-      if (!(error instanceof ApiError && error.code === 'conflict')) throw error
+      if (error instanceof ApiError && error.code === 'conflict') return
+      if (error instanceof ApiError && error.isAway) throw error
+      complain(`${domain}: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
 
-  async #serve({ id, type, token, key_authorization: keyAuthorization }: Challenge): Promise<() => void> {
+  async #serve({ id, type, token, key_authorization: keyAuthorization }: Challenge): Promise<Withdraw> {
+    const { api, responder } = this.#options
     if (type === 'http-01') {
       if (token === null || keyAuthorization === null) throw new ApiError(`the challenge ${id} has no token`)
-      this.#responder.serveToken(token, keyAuthorization)
-      return () => this.#responder.forgetToken(token)
+      return responder.serveToken(token, keyAuthorization)
     }
-    const answer = await this.#api.get<{
+    const answer = await api.get<{
       readonly server_name: string
       readonly certificate_pem: string
       readonly private_key_pem: string
     }>(`/v1/pki/acme/challenges/${id}/tls-alpn-01`)
-    this.#responder.serveName(answer.server_name, answer.certificate_pem, answer.private_key_pem)
-    return () => this.#responder.forgetName(answer.server_name)
+    return responder.serveName(answer.server_name, answer.certificate_pem, answer.private_key_pem)
   }
 }

@@ -1,28 +1,40 @@
 /** Answers CAs: key authorizations over HTTP (RFC 8555 §8.3), and certificates over TLS with ALPN `acme-tls/1` (RFC 8737). */
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http'
-import type { AddressInfo, Server } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
 import { createSecureContext, createServer as createTlsServer, type SecureContext } from 'node:tls'
 
 export interface ResponderOptions {
-  readonly address: string
+  /** Null: every address of the host, of both families where it has both. */
+  readonly address: string | null
   /** Null: not answered; 0: any that is free. */
   readonly httpPort: number | null
   readonly tlsPort: number | null
 }
 
+/** Takes back what was given; what has taken its place meanwhile stays. Idempotent. */
+export type Withdraw = () => void
+
 const PREFIX = '/.well-known/acme-challenge/'
 /** RFC 8737 §6.2. */
 const ALPN_PROTOCOL = 'acme-tls/1'
+/** CAs shake hands within seconds; whoever does not is somebody else. */
+const HANDSHAKE_TIMEOUT_MS = 10_000
 
 export class Responder {
-  readonly #keyAuthorizations = new Map<string, string>()
+  readonly #answers = new Map<string, { readonly keyAuthorization: string }>()
   readonly #contexts = new Map<string, SecureContext>()
-  readonly #servers: Server[] = []
+  readonly #sockets = new Set<Socket>()
+  #servers: Server[] = []
 
-  /** Resolves when it listens. Rejects where a port cannot be had. */
+  /** Resolves when it listens. Rejects where a port cannot be had; then it listens nowhere. */
   async start({ address, httpPort, tlsPort }: ResponderOptions): Promise<void> {
-    if (httpPort !== null) await this.#listen(this.#httpServer(), address, httpPort)
-    if (tlsPort !== null) await this.#listen(this.#tlsServer(), address, tlsPort)
+    try {
+      if (httpPort !== null) await this.#listen(this.#httpServer(), address, httpPort)
+      if (tlsPort !== null) await this.#listen(this.#tlsServer(), address, tlsPort)
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
   }
 
   /** Ports that it listens on, HTTP first. */
@@ -30,35 +42,32 @@ export class Responder {
     return this.#servers.map((server) => (server.address() as AddressInfo).port)
   }
 
-  serveToken(token: string, keyAuthorization: string): void {
-    this.#keyAuthorizations.set(token, keyAuthorization)
+  serveToken(token: string, keyAuthorization: string): Withdraw {
+    return put(this.#answers, token, { keyAuthorization })
   }
 
   /** PEM texts. */
-  serveName(serverName: string, certificatePem: string, privateKeyPem: string): void {
-    this.#contexts.set(serverName.toLowerCase(), createSecureContext({ cert: certificatePem, key: privateKeyPem }))
+  serveName(serverName: string, certificatePem: string, privateKeyPem: string): Withdraw {
+    const context = createSecureContext({ cert: certificatePem, key: privateKeyPem })
+    return put(this.#contexts, serverName.toLowerCase(), context)
   }
 
-  forgetToken(token: string): void {
-    this.#keyAuthorizations.delete(token)
-  }
-
-  forgetName(serverName: string): void {
-    this.#contexts.delete(serverName.toLowerCase())
-  }
-
+  /** Ends connections too: nobody who holds one open keeps the process alive. Idempotent. */
   async stop(): Promise<void> {
-    await Promise.all(this.#servers.map((server) => new Promise((resolve) => server.close(resolve))))
+    const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)))
+    this.#servers = []
+    for (const socket of this.#sockets) socket.destroy()
+    await Promise.all(closed)
   }
 
   #httpServer(): HttpServer {
     return createHttpServer((request, response) => {
       const path = request.url ?? ''
-      const answer = path.startsWith(PREFIX) ? this.#keyAuthorizations.get(path.slice(PREFIX.length)) : undefined
+      const answer = path.startsWith(PREFIX) ? this.#answers.get(path.slice(PREFIX.length)) : undefined
       const isRead = request.method === 'GET' || request.method === 'HEAD'
       const isKnown = isRead && answer !== undefined
       response.writeHead(isKnown ? 200 : 404, { 'content-type': 'application/octet-stream', connection: 'close' })
-      response.end(isKnown ? answer : '')
+      response.end(isKnown ? answer.keyAuthorization : '')
     })
   }
 
@@ -67,7 +76,9 @@ export class Responder {
       {
         // RFC 8737 §3: nothing but this protocol; clients that offer others are refused.
         ALPNProtocols: [ALPN_PROTOCOL],
+        // RFC 8737 §4: CAs "MUST only negotiate TLS 1.2 or higher".
         minVersion: 'TLSv1.2',
+        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
         SNICallback: (serverName, callback) => {
           const context = this.#contexts.get(serverName.toLowerCase())
           if (context === undefined) callback(new Error('no challenge for that name'))
@@ -76,8 +87,8 @@ export class Responder {
       },
       (socket) => {
         socket.on('error', () => undefined)
-        // RFC 8737 §3: after the handshake there is nothing to say.
-        socket.end()
+        // RFC 8737 §4: "The acme-tls/1 protocol does not carry application data."
+        socket.destroySoon()
       },
     )
     // Handshakes of everybody else.
@@ -85,13 +96,24 @@ export class Responder {
     return server
   }
 
-  #listen(server: Server, address: string, port: number): Promise<void> {
+  #listen(server: Server, address: string | null, port: number): Promise<void> {
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
     return new Promise((resolve, reject) => {
       server.once('error', (error) => reject(new Error(`port ${port} cannot be had: ${error.message}`)))
-      server.listen(port, address, () => {
+      server.listen({ port, ...(address === null ? {} : { host: address }) }, () => {
         this.#servers.push(server)
         resolve()
       })
     })
+  }
+}
+
+function put<Value>(all: Map<string, Value>, key: string, value: Value): Withdraw {
+  all.set(key, value)
+  return () => {
+    if (all.get(key) === value) all.delete(key)
   }
 }

@@ -3,12 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { WatchCommand } from './arguments.ts'
 import { fetchOnce } from './fetch-certificate.ts'
 
+type Say = (line: string) => void
+
 const FIRST_RETRY_SECONDS = 15
 /** Of a wait, so that hosts that started together do not come together. */
 const JITTER = 0.1
 
 /** Resolves when it is stopped. */
-export async function watch(command: WatchCommand, say: (line: string) => void, stop: AbortSignal): Promise<void> {
+export async function watch(command: WatchCommand, say: Say, complain: Say, stop: AbortSignal): Promise<void> {
   let failures = 0
   while (!stop.aborted) {
     try {
@@ -16,7 +18,7 @@ export async function watch(command: WatchCommand, say: (line: string) => void, 
       failures = 0
     } catch (error) {
       failures += 1
-      console.error(`certwright: ${error instanceof Error ? error.message : String(error)}`)
+      if (!stop.aborted) complain(error instanceof Error ? error.message : String(error))
     }
     const seconds = waitSeconds(failures, command.intervalSeconds, Math.random())
     await sleep(seconds * 1000, undefined, { signal: stop }).catch(() => undefined)

@@ -82,7 +82,8 @@ async function requireOrder(store: Store, tenantId: string, id: string): Promise
   return row
 }
 
-function isOpen({ status }: AcmeOrderRow): boolean {
+/** Not at its end yet. */
+export function isOpen({ status }: Pick<AcmeOrderRow, 'status'>): boolean {
   return OPEN_STATUSES.some((open) => open === status)
 }
 

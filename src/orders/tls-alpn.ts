@@ -7,7 +7,7 @@ import { exportPrivateKeyPem } from '../pki/keys.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { buildChallengeCertificate } from '../pki/tls-alpn-certificate.ts'
 import type { OrderReport } from './order-report.ts'
-import { type OrderDependencies, orderOfChallenge, readOrder } from './orders.ts'
+import { isOpen, type OrderDependencies, orderOfChallenge, readOrder } from './orders.ts'
 
 export interface TlsAlpnAnswer {
   readonly domain: string
@@ -33,6 +33,9 @@ export async function answerTlsAlpn(
   if (challenge.type !== 'tls-alpn-01' || challenge.key_authorization === null) {
     throw new AppError('conflict', `The challenge is of the type ${challenge.type}`)
   }
+  // An order that was called off leaves its challenges as they were.
+  if (!isOpen(order))
+    throw new AppError('conflict', `The order is ${order.status}: there is nothing to answer any more`)
   if (challenge.status !== 'pending' && challenge.status !== 'processing') {
     throw new AppError('conflict', `The challenge is ${challenge.status}: there is nothing to answer any more`)
   }

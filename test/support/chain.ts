@@ -1,4 +1,5 @@
 /** openssl's word on a chain that Pebble issued: to Pebble's root, for every name. */
+import { isIP } from 'node:net'
 import { openssl } from './openssl.ts'
 import type { Pebble } from './pebble.ts'
 
@@ -10,7 +11,8 @@ export async function verifyChain(pebble: Pebble, pem: string, domains: readonly
   for (const domain of domains) {
     // A wildcard is tried with a host below it.
     const host = domain.replace(/^\*\./, 'anything.')
-    const args = ['verify', '-x509_strict', '-purpose', 'sslserver', '-verify_hostname', host, '-CAfile', 'root.pem']
+    const name = [isIP(host) === 0 ? '-verify_hostname' : '-verify_ip', host]
+    const args = ['verify', '-x509_strict', '-purpose', 'sslserver', ...name, '-CAfile', 'root.pem']
     const run = await openssl([...args, '-untrusted', 'chain.pem', 'leaf.pem'], files)
     if (run.exitCode !== 0) problems.push(`${domain}: ${run.stdout}${run.stderr}`)
   }

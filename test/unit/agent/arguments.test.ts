@@ -56,6 +56,10 @@ describe('parseArguments', () => {
     ['a server that is no address', ['respond', '--server', 'here'], /--server/],
     ['a token over plain http', ['respond', '--server', 'http://certwright.example'], /https/],
     ['a host that only begins like this machine', ['respond', '--server', 'http://127.0.0.1.example'], /https/],
+    ['a server with a password', ['respond', '--server', 'https://me:MARKED@certwright.example'], /user and password/],
+    ['a server with a query', ['respond', '--server', 'https://certwright.example/?a=b'], /follows the path/],
+    ['a name that is none', ['respond', '--domain', 'a b.example'], /--domain/],
+    ['a wildcard, which no port answers for', ['respond', '--domain', '*.a.example'], /DNS alone/],
     ['a token file that is not there', ['respond', '--token-file', '/nowhere/token'], /--token-file/],
   ]
   for (const [what, args, message] of WRONG) {
@@ -64,6 +68,33 @@ describe('parseArguments', () => {
       expect(() => parse(...args)).toThrow(message)
     })
   }
+
+  it('ok: names and addresses in the form in which orders have them', () => {
+    const domains = ['Bücher.example', 'A.example', '[2001:DB8:0::1]', '192.0.2.1']
+    expect(parse('respond', ...domains.flatMap((domain) => ['--domain', domain]))).toMatchObject({
+      domains: ['xn--bcher-kva.example', 'a.example', '2001:db8::1', '192.0.2.1'],
+    })
+  })
+
+  it('ok: every address of the host, or one', () => {
+    expect(parse('respond')).toMatchObject({ address: null })
+    expect(parse('respond', '--address', '192.0.2.1')).toMatchObject({ address: '192.0.2.1' })
+  })
+
+  it.each(['cw_MARKED\ncw_second', 'cw_MARKED second', 'cw_MARKED\u2014'])(
+    'fail: a token that no header can carry is refused, and not shown: %j',
+    (token) => {
+      const parseIt = () => parseArguments(['respond'], { CERTWRIGHT_TOKEN: token })
+      expect(parseIt).toThrow(UsageError)
+      expect(parseIt).not.toThrow(/MARKED/)
+    },
+  )
+
+  it('fail: a password in the address of the server is not shown', () => {
+    const parseIt = () => parse('respond', '--server', 'https://me:MARKED@certwright.example')
+    expect(parseIt).toThrow(UsageError)
+    expect(parseIt).not.toThrow(/MARKED/)
+  })
 
   it('fail: no token', () => {
     expect(() => parseArguments(['respond'], {})).toThrow(/token/)

@@ -3,6 +3,7 @@ import { type Bytes, toBase64 } from '../../../src/core/bytes.ts'
 import { checkIssued } from '../../../src/orders/issued-certificate.ts'
 import type { AltName } from '../../../src/pki/alt-name.ts'
 import { buildCsr } from '../../../src/pki/csr.ts'
+import { parseIpAddress } from '../../../src/pki/ip-address.ts'
 import { DAY_MS, NOW_MS, type TestAuthority, testLeaf, testRoot } from '../../support/pki-hierarchy.ts'
 
 const SPEC = { type: 'ec', size: 256 } as const
@@ -43,6 +44,30 @@ describe('checkIssued', () => {
     expect(fewer).toMatchObject({
       ok: false,
       error: { reason: 'other_names', message: expect.stringContaining('a.example') },
+    })
+  })
+
+  it('ok: addresses beside names, and each must be the one that was ordered (RFC 8738 §3)', async () => {
+    const altNames: readonly AltName[] = [
+      { type: 'dns', value: 'a.example.com' },
+      { type: 'ip', value: new Uint8Array([192, 0, 2, 1]) },
+      { type: 'ip', value: parseIpAddress('2001:db8::1') ?? new Uint8Array() },
+    ]
+    const leaf = await testLeaf(root, SPEC, { altNames })
+    const { privateKey, spkiDer } = leaf.keyPair
+    const request = toBase64(await buildCsr({ privateKey, spkiDer, altNames }))
+    const against = (domains: readonly string[]) => checkIssued([leaf.certificate.der], domains, request, NOW_MS)
+    expect(against(['a.example.com', '192.0.2.1', '2001:db8::1'])).toMatchObject({
+      ok: true,
+      value: { names: { dns: ['a.example.com'], ip: ['192.0.2.1', '2001:db8::1'] } },
+    })
+    expect(against(['a.example.com', '192.0.2.2', '2001:db8::1'])).toMatchObject({
+      ok: false,
+      error: { reason: 'other_names', message: expect.stringContaining('192.0.2.2') },
+    })
+    expect(against(['a.example.com', '192.0.2.1'])).toMatchObject({
+      ok: false,
+      error: { reason: 'other_names', message: expect.stringContaining('2001:db8::1') },
     })
   })
 

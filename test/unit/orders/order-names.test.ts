@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { checkOrderNames } from '../../../src/orders/order-names.ts'
 
 /** The details of a refusal; an acceptance is an empty list. */
-function refusals(domains: readonly string[], type: 'dns-01' | 'http-01' = 'dns-01', publicCa = false) {
+function refusals(domains: readonly string[], type: 'dns-01' | 'http-01' | 'tls-alpn-01' = 'dns-01', publicCa = false) {
   const checked = checkOrderNames(domains, type, publicCa)
   return checked.ok ? [] : checked.error
 }
@@ -32,6 +32,33 @@ describe('names of an order', () => {
     ['a_b.acme.example', /underscore/],
   ])('fail: %s with a sentence about it', (domain, message) => {
     expect(refusals([domain])).toEqual([{ path: 'domains[0]', message: expect.stringMatching(message) }])
+  })
+
+  it.each(['http-01', 'tls-alpn-01'] as const)('ok: addresses by %s, in the form of RFC 5952 (RFC 8738 §3)', (type) => {
+    const domains = ['192.0.2.1', '2001:DB8:0:0::1', '[2001:db8::2]', 'www.acme.example']
+    expect(checkOrderNames(domains, type, false)).toEqual({
+      ok: true,
+      value: ['192.0.2.1', '2001:db8::1', '2001:db8::2', 'www.acme.example'],
+    })
+  })
+
+  it('fail: an address twice, written in two ways', () => {
+    expect(refusals(['2001:db8::1', '[2001:DB8:0::1]'], 'http-01')).toEqual([
+      { path: 'domains[1]', message: expect.stringContaining('twice') },
+    ])
+  })
+
+  it.each(['127.0.0.1', '10.0.0.1', '192.0.2.1', '::1', 'fe80::1', '::ffff:10.0.0.1'])(
+    'fail: %s, which no public CA signs',
+    (address) => {
+      expect(refusals([address], 'http-01', true)).toEqual([
+        { path: 'domains[0]', message: expect.stringContaining('not a public address') },
+      ])
+    },
+  )
+
+  it('ok: a public address from a public CA', () => {
+    expect(refusals(['9.9.9.9', '2620:fe::fe'], 'http-01', true)).toEqual([])
   })
 
   it('fail: a name of 254 characters', () => {
