@@ -4,7 +4,7 @@
  */
 import { type Bytes, concatBytes, fromUtf8 } from './bytes.ts'
 import { err, ok, type Result } from './result.ts'
-import { checkPublicHost } from './targets.ts'
+import { checkTargetHost } from './targets.ts'
 
 /** `fetch`, as far as this client uses it. */
 export type Fetch = (input: string, init?: RequestInit) => Promise<Response>
@@ -80,18 +80,16 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 
 /**
  * May a request go there? https anywhere public; http where `plainHttp` is set, and with private hosts where the
- * deployment allows them.
+ * deployment allows them. The error never quotes the address: it may hold what its owner calls a secret.
  */
 export function checkTarget(url: string, allowPrivateTargets: boolean, plainHttp = false): Result<URL, string> {
-  if (!URL.canParse(url)) return err(`${url.slice(0, 200)} is not an address`)
+  if (!URL.canParse(url)) return err('it is not an address: give one such as https://ca.example/directory')
   const parsed = new URL(url)
   if (parsed.username !== '' || parsed.password !== '') return err('an address must not carry a user name or password')
-  if (parsed.protocol !== 'https:' && !(parsed.protocol === 'http:' && (allowPrivateTargets || plainHttp))) {
-    return err(`${parsed.protocol}// is refused: use https`)
-  }
-  if (allowPrivateTargets) return ok(parsed)
-  const host = checkPublicHost(parsed.hostname)
-  return host.ok ? ok(parsed) : err(`${host.error}; a deployment allows such targets with ALLOW_PRIVATE_TARGETS=true`)
+  if (parsed.protocol !== 'https:' && parsed.protocol !== 'http:') return err('the address must begin with https://')
+  if (parsed.protocol === 'http:' && !allowPrivateTargets && !plainHttp) return err('http:// is refused: use https')
+  const host = checkTargetHost(parsed.hostname, allowPrivateTargets)
+  return host.ok ? ok(parsed) : host
 }
 
 async function exchange(

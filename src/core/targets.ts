@@ -1,28 +1,72 @@
 /**
- * Which hosts an outbound request may go to. Looks at the address as written: it does not resolve names, since a
- * Worker's fetch and sockets resolve them out of its sight and the platform refuses private ranges by itself.
+ * Which hosts an outbound request may go to: the one place that decides, for URLs and for `host:port` alike. Looks at
+ * the host as written and resolves nothing: a Worker's fetch and sockets resolve names out of its sight. A public name
+ * whose address is private is refused by the platform: `connect()` and `fetch` of a deployed Worker reach no private
+ * address, and workerd by itself reaches public networks alone (its `network` service allows `public` unless it is
+ * configured otherwise). Addresses that the product resolves itself, of name servers, come by here again.
  */
+import ipaddr from 'ipaddr.js'
 import { err, ok, type Result } from './result.ts'
 
 /** Special-use names that never lead to a public host (RFC 6761, RFC 6762, RFC 8375, and `internal` as reserved by ICANN). */
 const PRIVATE_SUFFIXES = ['localhost', 'local', 'internal', 'home.arpa'] as const
 
-/** Refuses loopback, private, link-local, multicast and other special-purpose hosts (RFC 6890), by name or by literal. */
+/** What a refusal ends with where the deployment could allow the target. */
+const HOW_TO_ALLOW = 'a deployment allows such targets with ALLOW_PRIVATE_TARGETS=true'
+
+/** Characters that end a host or change what it means: with one of them it is another part of an address. */
+const NOT_IN_HOSTS = /[\s/?#@\\%:]/
+
+/**
+ * The host as a URL has it: lower case, IDNs in A-labels, IPv4 addresses in four decimal parts whatever their form was
+ * (`0x7f.1`, `2130706433`), IPv6 addresses compressed, in brackets or without them. Null where it is no host: a name
+ * whose last label is a number and which is no IPv4 address is none, in any URL.
+ */
+export function normaliseHost(host: string): string | null {
+  const bare = host.replace(/^\[(.*)\]$/, '$1')
+  const isV6 = parseIpv6(bare) !== null
+  if (bare === '' || (!isV6 && NOT_IN_HOSTS.test(bare))) return null
+  const address = `https://${isV6 ? `[${bare}]` : bare}/`
+  if (!URL.canParse(address)) return null
+  return new URL(address).hostname.replace(/^\[(.*)\]$/, '$1')
+}
+
+/** May connections go to that host? The host as `normaliseHost` has it, or why not. The error never quotes the host. */
+export function checkTargetHost(host: string, allowPrivateTargets: boolean): Result<string, string> {
+  const normal = normaliseHost(host)
+  if (normal === null) return err('the host is neither a name nor an address')
+  if (allowPrivateTargets) return ok(normal)
+  const allowed = checkPublicHost(normal)
+  return allowed.ok ? ok(normal) : err(`${allowed.error}; ${HOW_TO_ALLOW}`)
+}
+
+/** Refuses every host that is not on the public internet, by name or by literal. The error never quotes the host. */
 export function checkPublicHost(host: string): Result<void, string> {
-  const name = host
-    .toLowerCase()
-    .replace(/^\[|\]$/g, '')
-    .replace(/\.$/, '')
-  if (name === '') return err('the host is empty')
-  if (PRIVATE_SUFFIXES.some((suffix) => name === suffix || name.endsWith(`.${suffix}`))) {
-    return err(`${name} is a private name`)
+  const normal = normaliseHost(host)
+  if (normal === null) return err('the host is neither a name nor an address')
+  const name = normal.replace(/\.$/, '')
+  if (name.includes(':')) return isPublicIpv6(name) ? ok(undefined) : err('the host is a private or special address')
+  if (parseIpv4(name) !== null) {
+    // Whatever the registries set apart is refused: private, shared, loopback, link-local, test, relay, multicast.
+    return ipaddr.IPv4.parse(name).range() === 'unicast'
+      ? ok(undefined)
+      : err('the host is a private or special address')
   }
-  const v4 = parseIpv4(name)
-  if (v4 !== null) return isPrivateIpv4(v4) ? err(`${name} is a private address`) : ok(undefined)
-  const v6 = name.includes(':') ? parseIpv6(name) : null
-  if (name.includes(':') && v6 === null) return err(`${name} is not an address`)
-  if (v6 !== null) return isPrivateIpv6(v6) ? err(`${name} is a private address`) : ok(undefined)
+  const labels = name.split('.')
+  if (labels.some((label) => label === '')) return err('the host is neither a name nor an address')
+  // What a resolver makes of one label alone depends on where it runs.
+  if (labels.length === 1) return err('the host is a private name: it has one label alone')
+  if (PRIVATE_SUFFIXES.some((suffix) => name.endsWith(`.${suffix}`))) return err('the host is a private name')
   return ok(undefined)
+}
+
+/**
+ * Global unicast is 2000::/3 (RFC 4291 §2.4), and within it the special ranges are refused too. So are all forms that
+ * hide an IPv4 address: mapped and compatible ones, NAT64 (RFC 6052), 6to4 (RFC 3056) and Teredo (RFC 4380).
+ */
+function isPublicIpv6(text: string): boolean {
+  const address = ipaddr.IPv6.parse(text)
+  return ((address.parts[0] as number) & 0xe000) === 0x2000 && address.range() === 'unicast'
 }
 
 /** Four octets of a dotted quad without leading zeros, or null. */
@@ -67,30 +111,4 @@ function groupsOf(text: string): number[] | null {
     octets.push(value >> 8, value & 255)
   }
   return octets
-}
-
-function isPrivateIpv4([a, b, c]: readonly number[]): boolean {
-  if (a === undefined || b === undefined) return true
-  if (a === 0 || a === 10 || a === 127 || a >= 224) return true
-  if (a === 100 && b >= 64 && b <= 127) return true // RFC 6598
-  if (a === 169 && b === 254) return true
-  if (a === 172 && b >= 16 && b <= 31) return true
-  if (a === 192 && b === 168) return true
-  if (a === 192 && b === 0 && (c === 0 || c === 2)) return true
-  if (a === 198 && (b === 18 || b === 19 || (b === 51 && c === 100))) return true
-  return a === 203 && b === 0 && c === 113
-}
-
-function isPrivateIpv6(octets: readonly number[]): boolean {
-  const [a, b] = octets as [number, number]
-  // IPv4-mapped, IPv4-compatible, ::, ::1 (RFC 4291 §2.5.5), NAT64 (RFC 6052) and 6to4 (RFC 3056) hide an IPv4 address.
-  if (octets.slice(0, 10).every((octet) => octet === 0)) {
-    const mapped = octets[10] === 0xff && octets[11] === 0xff
-    return mapped ? isPrivateIpv4(octets.slice(12)) : true
-  }
-  if (a === 0 && b === 0x64) return isPrivateIpv4(octets.slice(12))
-  if (a === 0x20 && b === 0x02) return isPrivateIpv4(octets.slice(2, 6))
-  if (a === 0x20 && b === 0x01 && octets[2] === 0x0d && octets[3] === 0xb8) return true
-  // Global unicast is 2000::/3 (RFC 4291 §2.4); all else is local, multicast or unassigned.
-  return (a & 0xe0) !== 0x20
 }

@@ -45,9 +45,9 @@ describe('following CNAMEs from a challenge name', () => {
   it('ok: configured name servers are asked instead, one that refuses is passed over', async () => {
     const dns = fakeDns({
       resolvers: { 'a.example': empty },
-      servers: { '192.88.99.1:53': () => ({ rcode: 5 }), 'ns.example.net:5353': zoneServer('example.com', delegated) },
+      servers: { '198.41.0.1:53': () => ({ rcode: 5 }), 'ns.example.net:5353': zoneServer('example.com', delegated) },
     })
-    const nameservers = ['192.88.99.1', 'ns.example.net:5353']
+    const nameservers = ['198.41.0.1', 'ns.example.net:5353']
     const followed = await followChallengeName(dns.context, NAME, { nameservers })
     expect(followed).toMatchObject({ ok: true, value: { name: 'x.challenges.example.com' } })
     expect(dns.asked.filter((line) => line.startsWith('a.example'))).toEqual([])
@@ -87,8 +87,8 @@ describe('following CNAMEs from a challenge name', () => {
 
   it('fail: a referral says nothing about the name', async () => {
     const referral: FakeServer = () => ({ authorities: [record('example.com', 'NS', 'ns1.example.com')] })
-    const { context } = fakeDns({ servers: { '192.88.99.1:53': referral } })
-    expect(await followChallengeName(context, NAME, { nameservers: ['192.88.99.1'] })).toMatchObject({
+    const { context } = fakeDns({ servers: { '198.41.0.1:53': referral } })
+    expect(await followChallengeName(context, NAME, { nameservers: ['198.41.0.1'] })).toMatchObject({
       error: { reason: 'unanswered', message: expect.stringContaining('referred to other servers') },
     })
   })
@@ -106,22 +106,22 @@ describe('following CNAMEs from a challenge name', () => {
   })
 
   it('fail: an aborted signal', async () => {
-    const { context } = fakeDns({ servers: { '192.88.99.1:53': empty } })
-    const options = { nameservers: ['192.88.99.1'], signal: AbortSignal.abort() }
+    const { context } = fakeDns({ servers: { '198.41.0.1:53': empty } })
+    const options = { nameservers: ['198.41.0.1'], signal: AbortSignal.abort() }
     expect(await followChallengeName(context, NAME, options)).toMatchObject({ error: { reason: 'unanswered' } })
   })
 })
 
 describe("the provider's own server", () => {
-  const fallbackNameservers = ['192.88.99.1:5353']
-  const servers = { '192.88.99.1:5353': zoneServer('example.com', delegated) }
+  const fallbackNameservers = ['198.41.0.1:5353']
+  const servers = { '198.41.0.1:5353': zoneServer('example.com', delegated) }
 
   it('ok: is asked where no resolver answers, and the log says so once', async () => {
     const dns = fakeDns({ resolvers: { 'a.example': () => 'silent' }, servers })
     const followed = await followChallengeName(dns.context, NAME, { fallbackNameservers })
     expect(followed).toMatchObject({ ok: true, value: { name: 'x.challenges.example.com' } })
     expect(followed.ok ? followed.value.log : []).toEqual([
-      'no resolver answered (a.example: fetch failed): asking 192.88.99.1:5353 instead',
+      'no resolver answered (a.example: fetch failed): asking 198.41.0.1:5353 instead',
       `${NAME} is a CNAME to www.challenges.example.com`,
       'www.challenges.example.com is a CNAME to x.challenges.example.com',
     ])
@@ -143,7 +143,7 @@ describe("the provider's own server", () => {
   it('fail: silent too', async () => {
     const dns = fakeDns({ resolvers: { 'a.example': () => 'silent' } })
     expect(await followChallengeName(dns.context, NAME, { fallbackNameservers })).toMatchObject({
-      error: { reason: 'unanswered', message: expect.stringContaining('192.88.99.1:5353: connection refused') },
+      error: { reason: 'unanswered', message: expect.stringContaining('198.41.0.1:5353: connection refused') },
     })
   })
 })

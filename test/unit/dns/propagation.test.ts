@@ -10,7 +10,7 @@ const question = { name: NAME, values: ['one', 'two'], zone: 'example.com' }
 const PUBLIC = [
   record('example.com', 'NS', 'ns2.example.net'),
   record('example.com', 'NS', 'ns1.example.net'),
-  record('ns1.example.net', 'A', '192.88.99.1'),
+  record('ns1.example.net', 'A', '198.41.0.1'),
   record('ns2.example.net', 'AAAA', '2606:4700::53'),
 ]
 const resolver = (records = PUBLIC): FakeServer => zoneServer('example.com', records, false)
@@ -20,7 +20,7 @@ const nothing = zoneServer('example.com', [])
 
 describe("asking the zone's own servers", () => {
   it('ok: complete when each of them, by IPv4 or IPv6, has every value', async () => {
-    const servers = { '192.88.99.1:53': complete, '2606:4700::53:53': complete }
+    const servers = { '198.41.0.1:53': complete, '2606:4700::53:53': complete }
     const dns = fakeDns({ resolvers: { 'a.example': resolver() }, servers })
     expect(await checkPropagation(dns.context, question)).toEqual({
       complete: true,
@@ -31,13 +31,13 @@ describe("asking the zone's own servers", () => {
       log: ['ns1.example.net answered 2 of 2 values', 'ns2.example.net answered 2 of 2 values'],
     })
     expect(dns.asked.filter((line) => line.includes(' TXT '))).toEqual([
-      `192.88.99.1:53 TXT ${NAME}`,
+      `198.41.0.1:53 TXT ${NAME}`,
       `2606:4700::53:53 TXT ${NAME}`,
     ])
   })
 
   it('fail: one of them lacks a value', async () => {
-    const servers = { '192.88.99.1:53': partial, '2606:4700::53:53': complete }
+    const servers = { '198.41.0.1:53': partial, '2606:4700::53:53': complete }
     const dns = fakeDns({ resolvers: { 'a.example': resolver() }, servers })
     const report = await checkPropagation(dns.context, question)
     expect(report).toMatchObject({ complete: false, servers: [{ state: 'missing', seen: 1 }, { state: 'complete' }] })
@@ -47,17 +47,17 @@ describe("asking the zone's own servers", () => {
   it('ok: a value in several character-strings is one value (RFC 1035 §3.3.14)', async () => {
     const long = 'x'.repeat(300)
     const server = zoneServer('example.com', [record(NAME, 'TXT', long)])
-    const dns = fakeDns({ servers: { '192.88.99.1:53': server } })
-    const asked = { ...question, values: [long], nameservers: ['192.88.99.1'] }
+    const dns = fakeDns({ servers: { '198.41.0.1:53': server } })
+    const asked = { ...question, values: [long], nameservers: ['198.41.0.1'] }
     expect(await checkPropagation(dns.context, asked)).toMatchObject({ complete: true })
     expect(await checkPropagation(dns.context, { ...asked, values: ['x'.repeat(299)] })).toMatchObject({
       complete: false,
-      log: ['192.88.99.1:53 answered 0 of 1 value'],
+      log: ['198.41.0.1:53 answered 0 of 1 value'],
     })
   })
 
   it('ok: without a zone it is found, and nobody is asked for the name itself before its servers are', async () => {
-    const servers = { '192.88.99.1:53': complete, '2606:4700::53:53': complete }
+    const servers = { '198.41.0.1:53': complete, '2606:4700::53:53': complete }
     const dns = fakeDns({ resolvers: { 'a.example': resolver() }, servers })
     const name = '_acme-challenge.deep.www.example.com'
     const report = await checkPropagation(dns.context, { name, values: ['one'] })
@@ -68,8 +68,8 @@ describe("asking the zone's own servers", () => {
   })
 
   it('ok: the second address is tried where the first is dead', async () => {
-    const records = [...PUBLIC.slice(1, 2), record('ns1.example.net', 'A', '192.88.99.8'), ...PUBLIC.slice(2, 3)]
-    const dns = fakeDns({ resolvers: { 'a.example': resolver(records) }, servers: { '192.88.99.1:53': complete } })
+    const records = [...PUBLIC.slice(1, 2), record('ns1.example.net', 'A', '198.41.0.8'), ...PUBLIC.slice(2, 3)]
+    const dns = fakeDns({ resolvers: { 'a.example': resolver(records) }, servers: { '198.41.0.1:53': complete } })
     expect(await checkPropagation(dns.context, question)).toMatchObject({ complete: true })
   })
 
@@ -79,12 +79,12 @@ describe("asking the zone's own servers", () => {
     const dns = fakeDns({ resolvers: { 'a.example': zoneServer('example.com', records, false) }, servers })
     const report = await checkPropagation(dns.context, question)
     expect(report.complete).toBe(false)
-    expect(report.log).toContain('ns1.example.net could not be asked: 10.0.0.53 is a private address')
+    expect(report.log).toContain('ns1.example.net could not be asked: the host is a private or special address')
     expect(dns.asked).not.toContain(`10.0.0.53:53 TXT ${NAME}`)
   })
 
   it('fail: a server that answers without authority counts for nothing', async () => {
-    const servers = { '192.88.99.1:53': zoneServer('example.com', both, false), '2606:4700::53:53': nothing }
+    const servers = { '198.41.0.1:53': zoneServer('example.com', both, false), '2606:4700::53:53': nothing }
     const dns = fakeDns({ resolvers: { 'a.example': resolver() }, servers })
     const report = await checkPropagation(dns.context, question)
     expect(report).toMatchObject({ complete: false, servers: [{ state: 'silent' }, { state: 'missing' }] })
@@ -128,37 +128,37 @@ describe('servers that cannot be reached', () => {
   })
 
   it('fail: a server that answers and lacks the values is enough to know', async () => {
-    const servers = { '192.88.99.1:53': nothing }
+    const servers = { '198.41.0.1:53': nothing }
     const dns = fakeDns({ resolvers: { 'a.example': seeing }, servers })
     expect(await checkPropagation(dns.context, question)).toMatchObject({ complete: false })
     expect(dns.asked).not.toContain(`a.example TXT ${NAME}`)
   })
 
   it('ok: one server that has them, one that is silent, and resolvers that see them', async () => {
-    const dns = fakeDns({ resolvers: { 'a.example': seeing }, servers: { '192.88.99.1:53': complete } })
+    const dns = fakeDns({ resolvers: { 'a.example': seeing }, servers: { '198.41.0.1:53': complete } })
     expect(await checkPropagation(dns.context, question)).toMatchObject({ complete: true })
-    const unseeing = fakeDns({ resolvers: { 'a.example': resolver() }, servers: { '192.88.99.1:53': complete } })
+    const unseeing = fakeDns({ resolvers: { 'a.example': resolver() }, servers: { '198.41.0.1:53': complete } })
     expect(await checkPropagation(unseeing.context, question)).toMatchObject({ complete: false })
   })
 })
 
 describe('configured name servers', () => {
-  const nameservers = ['192.88.99.1:5353', '192.88.99.2:5353']
+  const nameservers = ['198.41.0.1:5353', '198.41.0.2:5353']
 
   it('ok: are asked, all of them, and nobody else', async () => {
-    const servers = { '192.88.99.1:5353': complete, '192.88.99.2:5353': complete }
+    const servers = { '198.41.0.1:5353': complete, '198.41.0.2:5353': complete }
     const dns = fakeDns({ resolvers: { 'a.example': resolver() }, servers })
     expect(await checkPropagation(dns.context, { ...question, nameservers })).toMatchObject({ complete: true })
-    expect(dns.asked).toEqual([`192.88.99.1:5353 TXT ${NAME}`, `192.88.99.2:5353 TXT ${NAME}`])
+    expect(dns.asked).toEqual([`198.41.0.1:5353 TXT ${NAME}`, `198.41.0.2:5353 TXT ${NAME}`])
   })
 
   it('ok: an authority is preferred to what a resolver remembers, and never the other way', async () => {
     const recursive = zoneServer('example.com', [], false)
-    const servers = { '192.88.99.1:5353': recursive, '192.88.99.2:5353': complete }
+    const servers = { '198.41.0.1:5353': recursive, '198.41.0.2:5353': complete }
     const dns = fakeDns({ servers })
     const report = await checkPropagation(dns.context, { ...question, nameservers })
     expect(report).toMatchObject({ complete: true, servers: [{ state: 'missing' }, { state: 'complete' }] })
-    const reversed = { '192.88.99.1:5353': zoneServer('example.com', both, false), '192.88.99.2:5353': nothing }
+    const reversed = { '198.41.0.1:5353': zoneServer('example.com', both, false), '198.41.0.2:5353': nothing }
     const other = fakeDns({ servers: reversed })
     expect(await checkPropagation(other.context, { ...question, nameservers })).toMatchObject({ complete: false })
   })
@@ -169,7 +169,7 @@ describe('configured name servers', () => {
   })
 
   it('fail: an aborted signal sees nothing', async () => {
-    const dns = fakeDns({ servers: { '192.88.99.1:5353': complete } })
+    const dns = fakeDns({ servers: { '198.41.0.1:5353': complete } })
     const aborted = { ...question, nameservers, signal: AbortSignal.abort() }
     expect(await checkPropagation(dns.context, aborted)).toMatchObject({ complete: false })
     expect(dns.asked).toEqual([])
@@ -177,8 +177,8 @@ describe('configured name servers', () => {
 })
 
 describe("the provider's own server", () => {
-  const fallbackNameservers = ['192.88.99.1:5353']
-  const servers = { '192.88.99.1:5353': complete }
+  const fallbackNameservers = ['198.41.0.1:5353']
+  const servers = { '198.41.0.1:5353': complete }
 
   it('ok: is asked where no resolver answers, and the log says so', async () => {
     const dns = fakeDns({ resolvers: { 'a.example': () => 'silent' }, servers })
@@ -186,7 +186,7 @@ describe("the provider's own server", () => {
     expect(report).toMatchObject({ complete: true })
     expect(report.log).toEqual([
       "the servers of the zone cannot be found (a.example: fetch failed): asking the provider's own server",
-      '192.88.99.1:5353 answered 2 of 2 values',
+      '198.41.0.1:5353 answered 2 of 2 values',
     ])
   })
 
@@ -202,11 +202,11 @@ describe("the provider's own server", () => {
   })
 
   it('ok: is left alone where the servers of the zone answer', async () => {
-    const all = { ...servers, '192.88.99.1:53': nothing, '2606:4700::53:53': nothing }
+    const all = { ...servers, '198.41.0.1:53': nothing, '2606:4700::53:53': nothing }
     const dns = fakeDns({ resolvers: { 'a.example': resolver() }, servers: all })
     const report = await checkPropagation(dns.context, { ...question, fallbackNameservers })
     expect(report).toMatchObject({ complete: false })
-    expect(dns.asked).not.toContain(`192.88.99.1:5353 TXT ${NAME}`)
+    expect(dns.asked).not.toContain(`198.41.0.1:5353 TXT ${NAME}`)
   })
 
   it('fail: without one, the report says what is missing', async () => {
