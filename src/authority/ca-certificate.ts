@@ -6,6 +6,7 @@ import { type AltName, isAltName } from '../pki/alt-name.ts'
 import { buildIntermediate, buildRoot, type CaInput } from '../pki/build-certificate.ts'
 import type { NameConstraintsInput } from '../pki/build-extensions.ts'
 import { type Certificate, parseCertificate } from '../pki/certificate.ts'
+import { checkCertifiedKeyDer } from '../pki/certified-key.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { newSerial } from '../pki/serial.ts'
 import type { AuthorityRow } from '../store/authorities.ts'
@@ -64,6 +65,9 @@ export async function certify(
   plan: CertificatePlan,
   parent: Signer,
 ): Promise<Certificate> {
+  const key = checkCertifiedKeyDer(plan.spkiDer)
+  if (!key.ok)
+    throw new AppError('policy_violation', `The key of the CA is not certified any more: ${key.error.message}`)
   const serialNumber = newSerial()
   const locations = locationsBelow(settings.publicUrl, parent.authority, toHex(serialNumber))
   return parseOwn(await buildIntermediate({ ...inputOf(plan), ...locations, serialNumber }, parent.issuer))

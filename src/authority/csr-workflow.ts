@@ -7,12 +7,12 @@ import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import type { AltName } from '../pki/alt-name.ts'
 import { isAltName } from '../pki/alt-name.ts'
-import { buildCsr, type Csr, parseCsr, verifyCsrSignature } from '../pki/csr.ts'
+import { buildCsr, type Csr, checkCsrProof, parseCsr } from '../pki/csr.ts'
 import { buildName, type SubjectFields } from '../pki/distinguished-name.ts'
 import { commonNameOf } from '../pki/general-name.ts'
 import { exportPkcs8, generateKeyPair, type KeySpec } from '../pki/keys.ts'
 import { formatPem, parsePemOf } from '../pki/pem.ts'
-import { describePublicKey, type PublicKeyKind } from '../pki/public-key.ts'
+import type { PublicKeyKind } from '../pki/public-key.ts'
 import { type CsrRow, deleteCsr, findCsr, insertCsr, sealCsrKey, updateCsr } from '../store/csrs.ts'
 import { allowsSelfApproval } from '../store/tenants.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
@@ -99,8 +99,16 @@ async function storeCsr(
   return row
 }
 
-/** A request in PEM, its signature checked. Throws `invalid_request`. */
+/** A request in PEM, its signature and its key checked. Throws `invalid_request`. */
 export async function requireCsr(path: string, pem: string): Promise<{ csr: Csr; key: PublicKeyKind }> {
+  const csr = readCsr(path, pem)
+  const key = await checkCsrProof(csr)
+  if (!key.ok) throw invalidField(path, key.error)
+  return { csr, key: key.value }
+}
+
+/** A request in PEM as it stands: what is stored may be of a time when more was taken. Throws `invalid_request`. */
+export function readCsr(path: string, pem: string): Csr {
   // Both labels are in use (RFC 7468 §7).
   const ders = parsePemOf('CERTIFICATE REQUEST', pem.replaceAll('NEW CERTIFICATE REQUEST', 'CERTIFICATE REQUEST'))
   if (!ders.ok) throw invalidField(path, ders.error.message)
@@ -108,11 +116,7 @@ export async function requireCsr(path: string, pem: string): Promise<{ csr: Csr;
   if (der === undefined || more.length > 0) throw invalidField(path, 'give one certificate request')
   const csr = parseCsr(der)
   if (!csr.ok) throw invalidField(path, `the request is malformed: ${csr.error.message}`)
-  const key = describePublicKey(csr.value.subjectPublicKeyInfo)
-  if (!key.ok) throw invalidField(path, key.error.message)
-  const verified = await verifyCsrSignature(csr.value)
-  if (!verified.ok) throw invalidField(path, 'the request was not signed by the key that it is for')
-  return { csr: csr.value, key: key.value }
+  return csr.value
 }
 
 /** Throws `not_found`, `conflict`, and `forbidden` where its maker may not decide. */

@@ -5,6 +5,7 @@ import { type Bytes, equalBytes, toHex } from '../core/bytes.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { type Certificate, isSelfIssued } from '../pki/certificate.ts'
+import { checkCertifiedKeyDer } from '../pki/certified-key.ts'
 import { type Crl, crlEntries, parseCrl, verifyCrlSignature } from '../pki/crl.ts'
 import { formatName } from '../pki/distinguished-name.ts'
 import { commonNameOf } from '../pki/general-name.ts'
@@ -90,6 +91,8 @@ export async function importAuthority(
 async function requireKey(certificate: Certificate, pem: string): Promise<KeyPair> {
   const pair = await importPrivateKeyPem(pem, { extractable: true })
   if (!pair.ok) throw invalidField('private_key_pem', pair.error.message)
+  const key = checkCertifiedKeyDer(pair.value.spkiDer)
+  if (!key.ok) throw invalidField('private_key_pem', key.error.message)
   if (!(await privateKeyMatches(pair.value.privateKey, certificate.subjectPublicKeyInfo.der))) {
     throw invalidField('private_key_pem', 'the key does not belong to the certificate')
   }

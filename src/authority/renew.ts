@@ -4,6 +4,7 @@
  */
 import type { Actor } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
+import { checkCertifiedKey } from '../pki/certified-key.ts'
 import { exportPkcs8, generateKeyPair, type KeyPair, type KeySpec } from '../pki/keys.ts'
 import { describePublicKey } from '../pki/public-key.ts'
 import { demandSigner } from '../store/authorities.ts'
@@ -52,6 +53,10 @@ export async function renewInternal(
   const oldKey = describePublicKey(old.subjectPublicKeyInfo)
   if (!oldKey.ok) throw new Error(oldKey.error.message)
   const pair = before.keyOrigin === 'generated' ? await generateKeyPair(context.key) : null
+  // A key that was taken when less was asked is not certified again.
+  const kept = pair === null ? checkCertifiedKey(old.subjectPublicKeyInfo) : oldKey
+  if (!kept.ok)
+    throw new AppError('policy_violation', `The certificate keeps its key, which is refused: ${kept.error.message}`)
   const refusal = pair === null && context.role !== null ? checkKey(policy, oldKey.value) : null
   if (refusal !== null) throw new AppError('policy_violation', refusal)
   const lifetimeSeconds = Math.round((before.notAfterMs - before.notBeforeMs) / 1000) - policy.notBeforeBackdateSeconds

@@ -5,11 +5,10 @@ import { toBase64 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
-import { type Csr, parseCsr, verifyCsrSignature } from '../pki/csr.ts'
+import { type Csr, checkCsrProof, parseCsr } from '../pki/csr.ts'
 import { commonNameOf } from '../pki/general-name.ts'
 import { formatIpAddress } from '../pki/ip-address.ts'
 import { parsePemOf } from '../pki/pem.ts'
-import { describePublicKey } from '../pki/public-key.ts'
 import type { AcmeAccountRow } from '../store/acme-accounts.ts'
 import { type AcmeOrderRow, insertAcmeOrder } from '../store/acme-orders.ts'
 import { type CertificateRow, findCertificate, updateCertificate } from '../store/certificates.ts'
@@ -172,10 +171,8 @@ async function checkCsr(pem: string, domains: readonly string[]): Promise<string
   }
   const csr = parseCsr(der)
   if (!csr.ok) throw invalidField('csr_pem', `it does not parse: ${csr.error.message}`)
-  const key = describePublicKey(csr.value.subjectPublicKeyInfo)
-  if (!key.ok) throw invalidField('csr_pem', key.error.message)
-  const signature = await verifyCsrSignature(csr.value)
-  if (!signature.ok) throw invalidField('csr_pem', 'its signature does not verify')
+  const key = await checkCsrProof(csr.value)
+  if (!key.ok) throw invalidField('csr_pem', key.error)
   const names = namesOfCsr(csr.value)
   const missing = domains.filter((domain) => !names.has(domain))
   const extra = [...names].filter((name) => !domains.includes(name))

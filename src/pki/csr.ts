@@ -3,7 +3,7 @@
  * granted.
  */
 import type { Bytes } from '../core/bytes.ts'
-import type { Result } from '../core/result.ts'
+import { err, type Result } from '../core/result.ts'
 import type { AltName } from './alt-name.ts'
 import { subjectAltNameExtension } from './build-extensions.ts'
 import {
@@ -12,13 +12,15 @@ import {
   readSubjectPublicKeyInfo,
   type SubjectPublicKeyInfo,
 } from './certificate.ts'
+import { checkCertifiedKey } from './certified-key.ts'
 import { catchDer, type DerError } from './der/errors.ts'
 import { DerReader } from './der/reader.ts'
 import { contextConstructed } from './der/tags.ts'
 import { derExplicit, derInteger, derOid, derSequence, derSetOf } from './der/writer.ts'
 import { type CertificateExtensions, decodeExtensions, type Extension, readExtensionList } from './extensions.ts'
 import { type DistinguishedName, readName } from './general-name.ts'
-import { EXTENSION_REQUEST } from './oids.ts'
+import { EXTENSION_REQUEST, MICROSOFT_EXTENSION_REQUEST, OUTDATED_SIGNATURES } from './oids.ts'
+import type { PublicKeyKind } from './public-key.ts'
 import { type SignatureError, signWhole, verifySignature } from './signature.ts'
 import type { CryptoKey } from './web-crypto.ts'
 
@@ -95,13 +97,28 @@ function readRequestedExtensions(attributes: DerReader): Extension[] {
     const oid = attribute.oid()
     const values = attribute.set()
     attribute.finish()
-    if (oid !== EXTENSION_REQUEST) continue
+    if (oid !== EXTENSION_REQUEST && oid !== MICROSOFT_EXTENSION_REQUEST) continue
     // RFC 2985 §5.4.2: "SINGLE VALUE TRUE". Two of them could tell two readers two stories.
     if (found !== null) attributes.fail('a request asks for extensions twice')
     found = readExtensionList(values)
     values.finish()
   }
   return found ?? []
+}
+
+/** The kind of a request's key, where it may be certified and its holder signed the request. The error is a sentence for the caller. */
+export async function checkCsrProof(csr: Csr): Promise<Result<PublicKeyKind, string>> {
+  const kind = checkCertifiedKey(csr.subjectPublicKeyInfo)
+  if (!kind.ok) return err(kind.error.message)
+  const verified = await verifyCsrSignature(csr)
+  if (verified.ok) return kind
+  if (verified.error.reason !== 'unsupported_algorithm')
+    return err('the request was not signed by the key that it is for')
+  const { oid } = csr.signatureAlgorithm
+  const hash = OUTDATED_SIGNATURES[oid]
+  return hash === undefined
+    ? err(`the request is signed with an algorithm that is not supported (${oid}): make it anew with SHA-256`)
+    : err(`the request is signed with ${hash}, which proves nothing any more: make it anew with SHA-256`)
 }
 
 /** Did the holder of the key sign this request? */

@@ -70,6 +70,16 @@ export const SIGNATURE_ALGORITHM = {
   ed25519: '1.3.101.112',
 } as const
 
+/** Signature algorithms that are named and not verified (RFC 3279 §2.2, RFC 4055 §5, RFC 5758 §3.2), by their hash. */
+export const OUTDATED_SIGNATURES: Readonly<Record<string, 'MD5' | 'SHA-1' | 'SHA-224'>> = {
+  '1.2.840.113549.1.1.4': 'MD5',
+  '1.2.840.113549.1.1.5': 'SHA-1',
+  '1.3.14.3.2.29': 'SHA-1',
+  '1.2.840.10045.4.1': 'SHA-1',
+  '1.2.840.113549.1.1.14': 'SHA-224',
+  '1.2.840.10045.4.3.1': 'SHA-224',
+}
+
 /** RFC 4519 §2, RFC 4514 §3, RFC 2985 §5.2.1. */
 export const ATTRIBUTE = {
   commonName: '2.5.4.3',
@@ -89,3 +99,5 @@ export const ATTRIBUTE = {
 
 /** RFC 2985 §5.4.2. */
 export const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
+/** szOID_CERT_EXTENSIONS: what Microsoft's tools wrote in its place, with the same value. */
+export const MICROSOFT_EXTENSION_REQUEST = '1.3.6.1.4.1.311.2.1.14'

@@ -2,7 +2,7 @@
 import type { Bytes } from '../core/bytes.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { parseSubjectPublicKeyInfo, type SubjectPublicKeyInfo } from './certificate.ts'
-import { catchDer } from './der/errors.ts'
+import { catchDer, type DerError } from './der/errors.ts'
 import { DerReader } from './der/reader.ts'
 import { MAX_RSA_BITS } from './limits.ts'
 import { CURVE, KEY_ALGORITHM } from './oids.ts'
@@ -59,6 +59,8 @@ export function describePublicKey({
     case KEY_ALGORITHM.ec: {
       const curve = curveOfParameters(algorithm.parametersDer)
       if (curve === null) return unsupported('an EC key is on a curve other than P-256, P-384 and P-521')
+      // SEC 1 §2.3.3: the point at infinity is a single octet of zeros.
+      if (publicKeyBits.length === 1 && publicKeyBits[0] === 0) return malformed('an EC key is the point at infinity')
       // RFC 5480 §2.2: 04 and both coordinates. Compressed points (02, 03) are optional there and not taken here.
       const isUncompressed = publicKeyBits[0] === 4 && publicKeyBits.length === 1 + 2 * curve.octets
       return isUncompressed ? ok({ type: 'ec', size: curve.size }) : malformed('an EC key is not an uncompressed point')
@@ -85,8 +87,9 @@ export function curveOfParameters(parametersDer: Bytes | null): Curve | null {
   return oid.ok ? (CURVES.find((curve) => curve.oid === oid.value) ?? null) : null
 }
 
-function describeRsa(publicKeyBits: Bytes): Result<PublicKeyKind, PublicKeyError> {
-  const read = catchDer(() => {
+/** RFC 8017 §A.1.1: magnitudes of the two numbers of an RSA key. */
+export function readRsaNumbers(publicKeyBits: Bytes): Result<{ modulus: Bytes; exponent: Bytes }, DerError> {
+  return catchDer(() => {
     const input = DerReader.over(publicKeyBits)
     const sequence = input.sequence()
     input.finish()
@@ -95,6 +98,10 @@ function describeRsa(publicKeyBits: Bytes): Result<PublicKeyKind, PublicKeyError
     sequence.finish()
     return { modulus, exponent }
   })
+}
+
+function describeRsa(publicKeyBits: Bytes): Result<PublicKeyKind, PublicKeyError> {
+  const read = readRsaNumbers(publicKeyBits)
   if (!read.ok) return malformed(read.error.message)
   const { modulus, exponent } = read.value
   const size = modulus.length * 8 - Math.clz32(modulus[0] as number) + 24

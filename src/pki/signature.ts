@@ -9,7 +9,7 @@ import { catchDer } from './der/errors.ts'
 import { DerReader } from './der/reader.ts'
 import { contextConstructed } from './der/tags.ts'
 import { derBitString, derNull, derOid, derSequence, derUnsigned } from './der/writer.ts'
-import { SIGNATURE_ALGORITHM } from './oids.ts'
+import { OUTDATED_SIGNATURES, SIGNATURE_ALGORITHM } from './oids.ts'
 import { curveOfSize, describePublicKey, type PublicKeyKind } from './public-key.ts'
 import type { CryptoKey } from './web-crypto.ts'
 
@@ -127,7 +127,7 @@ export async function verifySignature(
   const kind = describePublicKey(spki)
   if (!kind.ok) return refuse('unusable_key', kind.error.message)
   const scheme = schemeOf(signed.algorithm)
-  if (scheme === null) return refuse('unsupported_algorithm', `signature algorithm ${signed.algorithm.oid}`)
+  if (scheme === null) return refuse('unsupported_algorithm', describeAlgorithm(signed.algorithm))
   if (scheme.keyType !== kind.value.type)
     return refuse('bad_signature', 'the key is of another kind than the signature')
   const signature =
@@ -145,8 +145,20 @@ export async function verifySignature(
     return refuse('unusable_key', 'the platform refuses the key')
   }
   const salt = scheme.saltLength === null ? {} : { saltLength: scheme.saltLength }
-  const isValid = await crypto.subtle.verify({ name: scheme.name, ...hash, ...salt }, key, signature, signed.message)
+  let isValid: boolean
+  try {
+    isValid = await crypto.subtle.verify({ name: scheme.name, ...hash, ...salt }, key, signature, signed.message)
+  } catch {
+    // What the platform throws for salts that are longer than the key has room for.
+    return refuse('bad_signature', 'the platform refuses the signature')
+  }
   return isValid ? ok(undefined) : refuse('bad_signature', 'the signature does not fit')
+}
+
+/** An algorithm that is not verified here, for messages: `signature algorithm 1.2.840.113549.1.1.5 (SHA-1)`. */
+function describeAlgorithm({ oid }: AlgorithmIdentifier): string {
+  const hash = OUTDATED_SIGNATURES[oid]
+  return `signature algorithm ${oid}${hash === undefined ? '' : ` (${hash})`}`
 }
 
 interface Scheme {

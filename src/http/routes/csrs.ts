@@ -1,6 +1,6 @@
 /** Certificate requests that somebody decides about: `/v1/pki/csr`. */
 import { z } from '@hono/zod-openapi'
-import { approveCsr, generateCsr, importCsr, rejectCsr, removeCsr, requireCsr } from '../../authority/csr-workflow.ts'
+import { approveCsr, generateCsr, importCsr, readCsr, rejectCsr, removeCsr } from '../../authority/csr-workflow.ts'
 import { requireNames } from '../../authority/requested-names.ts'
 import { signApprovedCsr } from '../../authority/sign-csr.ts'
 import { formatTime } from '../../core/clock.ts'
@@ -137,7 +137,7 @@ const read = defineRoute({
   async handler({ params: { id }, principal, deps }) {
     const row = await findCsr(deps.store, principal.tenantId, id)
     if (row === null) throw missing(resourceOf({ id }))
-    const { csr } = await requireCsr('csr_pem', row.csrPem)
+    const csr = readCsr('csr_pem', row.csrPem)
     return json(200, {
       ...showCsr(row),
       subject: formatName(csr.subject),

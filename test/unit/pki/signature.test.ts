@@ -94,6 +94,19 @@ describe('signatures', () => {
     expect(result).toMatchObject({ ok: false, error: { reason } })
   })
 
+  it.each([0, 20, 33, 222])('ok: RSASSA-PSS with a salt of %i octets', async (salt) => {
+    const padded = { key: rsa.privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: salt }
+    const signature = new Uint8Array(nodeSign('sha256', message, padded))
+    const algorithm = algorithmOf(pss(256, 256, salt))
+    expect(await verifySignature({ message, algorithm, signature }, rsaSpki)).toMatchObject({ ok: true })
+  })
+  it.each([31, 223, 300, 65_535, 2_147_483_647])('fail: RSASSA-PSS that says %i octets of salt', async (salt) => {
+    const padded = { key: rsa.privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }
+    const signature = new Uint8Array(nodeSign('sha256', message, padded))
+    const result = await verifySignature({ message, algorithm: algorithmOf(pss(256, 256, salt)), signature }, rsaSpki)
+    expect(result).toMatchObject({ ok: false, error: { reason: 'bad_signature' } })
+  })
+
   it('fail: a point that is not on the curve, and a key of 16,384 bits', async () => {
     const { spkiDer, privateKey } = await generateKeyPair({ type: 'ec', size: 256 })
     const algorithm = algorithmOf(signatureAlgorithmDerOf(privateKey))
