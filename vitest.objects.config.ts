@@ -2,7 +2,10 @@ import { defineConfig } from 'vitest/config'
 import { startBind } from './test/support/bind.ts'
 import { startPebble } from './test/support/pebble.ts'
 import { leaveRunning } from './test/support/process.ts'
+import { buildAgent } from './tools/build-agent.ts'
 import { newKeyRingEntry } from './tools/dev-vars.ts'
+
+buildAgent()
 
 /** The product itself inside workerd, its objects within reach of the tests, against a real Pebble and BIND. */
 export default defineConfig(async () => {

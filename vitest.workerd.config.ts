@@ -1,5 +1,8 @@
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
+import { buildAgent } from './tools/build-agent.ts'
+
+buildAgent()
 
 /** The tests that run inside workerd, with a real D1 and real Durable Objects. Those of Node are in vitest.config.ts. */
 export default defineConfig({

@@ -54,6 +54,11 @@ const RULES: readonly Rule[] = [
       'runs one test alone, or leaves one out',
     ),
   },
+  {
+    // Outside of a checkout npx asks the public registry, where nobody holds the name, and whoever takes it gets the token.
+    applies: (path) => path.endsWith('.md'),
+    find: every(/\bnpx\s+(?:-\S+\s+)*certwright\b/g, 'has hosts ask the public registry: fetch /agent/certwright.mjs'),
+  },
   { applies: isTest, find: findUnnamedTests },
   {
     // What runs in a browser or on a host reads with its own means.

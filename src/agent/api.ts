@@ -25,6 +25,9 @@ export class ApiError extends Error {
 
 const TIMEOUT_MS = 60_000
 
+/** A page of orders is the largest answer: 50 of them with a hundred names each stay below a quarter of this. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+
 export class Api {
   readonly #server: string
   readonly #token: string
@@ -47,6 +50,7 @@ export class Api {
 
   async #call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
     let response: Response
+    let text: string | null
     try {
       response = await fetch(`${this.#server}${path}`, {
         method,
@@ -56,11 +60,15 @@ export class Api {
         signal: AbortSignal.any([this.#stop, AbortSignal.timeout(TIMEOUT_MS)]),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
+      text = await readText(response)
     } catch (error) {
       if (this.#stop.aborted) throw new ApiError('stopped before it was done')
       throw new ApiError(`${this.#server} does not answer: ${reasonOf(error)}`, { isAway: true })
     }
-    const answer = await readJson(response)
+    if (text === null) {
+      throw new ApiError(`${this.#server} answered more than ${MAX_ANSWER_BYTES} bytes to ${method} ${path}`)
+    }
+    const answer = parseJson(text)
     if (response.ok && answer !== null) return answer as Answer
     const { code, message, request_id: requestId } = errorOf(answer)
     throw new ApiError(message ?? `${this.#server} answered ${response.status}`, { code, requestId })
@@ -73,9 +81,22 @@ function reasonOf(error: unknown): string {
   return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message
 }
 
-async function readJson(response: Response): Promise<unknown> {
+/** The body; null where it is longer than answers are. Unpacked bytes count. */
+async function readText(response: Response): Promise<string | null> {
+  const decoder = new TextDecoder()
+  let [bytes, text] = [0, '']
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength
+    // Leaving the loop ends the connection too.
+    if (bytes > MAX_ANSWER_BYTES) return null
+    text += decoder.decode(chunk, { stream: true })
+  }
+  return text + decoder.decode()
+}
+
+function parseJson(text: string): unknown {
   try {
-    return await response.json()
+    return JSON.parse(text)
   } catch {
     return null
   }

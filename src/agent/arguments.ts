@@ -6,12 +6,14 @@ import { parseDnsName } from '../pki/dns-name.ts'
 import { formatIpAddress, parseIpAddress } from '../pki/ip-address.ts'
 import { Api } from './api.ts'
 
-export const HELP = `certwright fetch   --certificate cert_… --out DIR [--reload COMMAND]
-certwright watch   --certificate cert_… --out DIR [--reload COMMAND] [--interval 1h]
-certwright issue   --account acme_… --domain NAME [--domain NAME …] [--challenge dns-01] [--out DIR] [--reload COMMAND]
+export const HELP = `certwright fetch   --certificate cert_… --out DIR [--reload COMMAND [--reload-timeout 5m]]
+certwright watch   --certificate cert_… --out DIR [--reload COMMAND [--reload-timeout 5m]] [--interval 1h]
+certwright issue   --account acme_… --domain NAME [--domain NAME …] [--challenge dns-01]
+                   [--out DIR] [--reload COMMAND [--reload-timeout 5m]]
 certwright respond [--domain NAME …] [--address IP] [--http-port 80] [--tls-port 443] [--interval 2s]
 
-fetch     writes DIR/fullchain.pem and DIR/privkey.pem where they have changed, then runs COMMAND
+fetch     writes DIR/fullchain.pem and DIR/privkey.pem where they have changed, then runs COMMAND, which is ended where it
+          takes longer than --reload-timeout
 watch     does so again and again, until it is stopped
 issue     orders a certificate and waits for it; with --out it is written as fetch does
 respond   answers http-01 and tls-alpn-01 for orders that wait for it; with --domain for those names alone,
@@ -29,6 +31,8 @@ export interface Installation {
   readonly out: string
   /** For a shell; null: nothing is to be told. */
   readonly reload: string | null
+  /** After which the command is ended. */
+  readonly reloadTimeoutSeconds: number
 }
 
 export interface FetchCommand extends Installation {
@@ -75,6 +79,7 @@ const OPTIONS = {
   certificate: { type: 'string' },
   out: { type: 'string' },
   reload: { type: 'string' },
+  'reload-timeout': { type: 'string' },
   interval: { type: 'string' },
   account: { type: 'string' },
   domain: { type: 'string', multiple: true },
@@ -88,9 +93,9 @@ type Values = ReturnType<typeof read>['values']
 
 /** Which options each command knows, beside those of all. */
 const KNOWN: Readonly<Record<Exclude<Command['name'], 'help'>, readonly (keyof Values)[]>> = {
-  fetch: ['certificate', 'out', 'reload'],
-  watch: ['certificate', 'out', 'reload', 'interval'],
-  issue: ['account', 'domain', 'challenge', 'out', 'reload'],
+  fetch: ['certificate', 'out', 'reload', 'reload-timeout'],
+  watch: ['certificate', 'out', 'reload', 'reload-timeout', 'interval'],
+  issue: ['account', 'domain', 'challenge', 'out', 'reload', 'reload-timeout'],
   respond: ['domain', 'address', 'http-port', 'tls-port', 'interval'],
 }
 const OF_ALL: readonly (keyof Values)[] = ['help', 'server', 'token-file']
@@ -120,7 +125,7 @@ export function parseArguments(args: readonly string[], environment: NodeJS.Proc
         api,
         certificateId: need(values, 'certificate'),
         ...installationOf(values),
-        intervalSeconds: secondsOf(values, '1h'),
+        intervalSeconds: secondsOf(values, 'interval', '1h'),
       }
     case 'issue':
       return {
@@ -139,7 +144,7 @@ export function parseArguments(args: readonly string[], environment: NodeJS.Proc
         address: values.address ?? null,
         httpPort: portOf(values, 'http-port', 80),
         tlsPort: portOf(values, 'tls-port', 443),
-        intervalSeconds: secondsOf(values, '2s'),
+        intervalSeconds: secondsOf(values, 'interval', '2s'),
       }
   }
 }
@@ -192,7 +197,13 @@ function nameOf(domain: string): string {
   return parsed.value.name
 }
 
-const installationOf = (values: Values): Installation => ({ out: need(values, 'out'), reload: values.reload ?? null })
+function installationOf(values: Values): Installation {
+  return {
+    out: need(values, 'out'),
+    reload: values.reload ?? null,
+    reloadTimeoutSeconds: secondsOf(values, 'reload-timeout', '5m'),
+  }
+}
 
 function need(values: Values, option: 'certificate' | 'out' | 'account'): string {
   return values[option] ?? missing(option)
@@ -202,11 +213,15 @@ function missing(option: string): never {
   throw new UsageError(`--${option} is missing`)
 }
 
-function secondsOf(values: Values, otherwise: string): number {
-  const seconds = parseDurationSeconds(values.interval ?? otherwise)
-  if (!seconds.ok) throw new UsageError(`--interval: ${seconds.error}`)
+function secondsOf(values: Values, option: 'interval' | 'reload-timeout', otherwise: string): number {
+  const seconds = parseDurationSeconds(values[option] ?? otherwise)
+  if (!seconds.ok) throw new UsageError(`--${option}: ${seconds.error}`)
+  if (seconds.value > MAX_WAIT_SECONDS) throw new UsageError(`--${option} is at most 20d`)
   return seconds.value
 }
+
+/** Node's timers hold 2^31 milliseconds, with the jitter of `watch`; a longer one fires at once. */
+const MAX_WAIT_SECONDS = 20 * 86_400
 
 function portOf(values: Values, option: 'http-port' | 'tls-port', otherwise: number): number | null {
   const text = values[option]

@@ -1,16 +1,16 @@
 /** `fetch`: brings what is installed to the current version, and tells the server. The key is read only where it is needed. */
-import { spawn } from 'node:child_process'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { type Api, ApiError } from './api.ts'
 import type { FetchCommand } from './arguments.ts'
 import { install, installedCertificate, isReloadPending, setReloadPending } from './install.ts'
+import { runReload } from './reload.ts'
 
 type Say = (line: string) => void
 export type FetchInput = Omit<FetchCommand, 'name'>
 
-/** Throws where the service does not give it, or the reload command fails; then the next call reloads again. */
-export async function fetchOnce(input: FetchInput, say: Say): Promise<void> {
-  const { api, certificateId, out, reload } = input
+/** Throws where the service does not give it, or the reload command fails or is ended by `stop`; then the next call reloads again. */
+export async function fetchOnce(input: FetchInput, say: Say, stop: AbortSignal): Promise<void> {
+  const { api, certificateId, out, reload, reloadTimeoutSeconds } = input
   const certificatePem = await readCertificate(api, certificateId)
   if (certificatePem === installedCertificate(out)) {
     say(`${certificateId}: unchanged`)
@@ -22,7 +22,7 @@ export async function fetchOnce(input: FetchInput, say: Say): Promise<void> {
     say(`${certificateId}: installed in ${out}, valid until ${endOf(pair.certificatePem)}`)
   }
   if (reload === null || !isReloadPending(out)) return
-  await run(reload)
+  await runReload(reload, reloadTimeoutSeconds * 1000, stop)
   setReloadPending(out, false)
   say(`reloaded: ${reload}`)
 }
@@ -51,15 +51,5 @@ async function readPair(api: Api, id: string): Promise<{ certificatePem: string;
   throw new ApiError('the key that the service gives does not belong to the certificate')
 }
 
-const endOf = (certificatePem: string): string => new X509Certificate(certificatePem).validToDate.toISOString()
-
-function run(command: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, { shell: true, stdio: 'inherit' })
-    child.once('error', reject)
-    child.once('exit', (code, signal) => {
-      if (code === 0) resolve()
-      else reject(new Error(`the reload command ended with ${signal ?? code}; it is tried again at the next run`))
-    })
-  })
-}
+/** Not by `validToDate`, which Node 20 does not have. */
+const endOf = (certificatePem: string): string => new Date(new X509Certificate(certificatePem).validTo).toISOString()

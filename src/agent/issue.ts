@@ -36,7 +36,7 @@ export async function issue(command: IssueCommand, say: (line: string) => void, 
     await nap(order.order_id, stop)
   }
   say(`certificate ${order.certificate_id}`)
-  if (installation !== null) await fetchOnce({ api, certificateId: order.certificate_id, ...installation }, say)
+  if (installation !== null) await fetchOnce({ api, certificateId: order.certificate_id, ...installation }, say, stop)
 }
 
 async function look(api: Api, orderId: string, stop: AbortSignal): Promise<Order> {

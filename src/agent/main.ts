@@ -7,8 +7,11 @@ import { issue } from './issue.ts'
 import { respond } from './respond.ts'
 import { watch } from './watch.ts'
 
-const say = (line: string): void => console.info(line)
-const complain = (line: string): void => console.error(`certwright: ${line}`)
+const say = (line: string): void => console.info(printable(line))
+const complain = (line: string): void => console.error(`certwright: ${printable(line)}`)
+
+/** What the service says may end up in a terminal, which would obey control characters. */
+const printable = (line: string): string => line.replace(/[\p{Cc}\p{Cs}]+/gu, ' ')
 
 /** 0: done, or stopped where that is the end of it. 1: it did not work, or was stopped before it was done. 2: called in a way that makes no sense. */
 async function main(): Promise<number> {
@@ -21,7 +24,7 @@ async function main(): Promise<number> {
         say(HELP)
         return 0
       case 'fetch':
-        await fetchOnce(command, say)
+        await fetchOnce(command, say, stop.signal)
         return 0
       case 'watch':
         await watch(command, say, complain, stop.signal)
@@ -36,7 +39,7 @@ async function main(): Promise<number> {
   } catch (error) {
     complain(error instanceof Error ? error.message : String(error))
     if (error instanceof UsageError) console.error('certwright --help says how it is called')
-    if (error instanceof ApiError && error.requestId !== null) console.error(`request ${error.requestId}`)
+    if (error instanceof ApiError && error.requestId !== null) console.error(printable(`request ${error.requestId}`))
     return error instanceof UsageError ? 2 : 1
   }
 }

@@ -47,7 +47,7 @@ export async function respond(command: RespondCommand, say: Say, complain: Say, 
 }
 
 /** Orders of a page; every page is read. */
-const PAGE_SIZE = 500
+const PAGE_SIZE = 50
 
 /** A port presents one certificate for a name: so long it is one order's before it is another's. CAs look within seconds. */
 const TURN_MS = 60_000

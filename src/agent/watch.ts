@@ -14,7 +14,7 @@ export async function watch(command: WatchCommand, say: Say, complain: Say, stop
   let failures = 0
   while (!stop.aborted) {
     try {
-      await fetchOnce(command, say)
+      await fetchOnce(command, say, stop)
       failures = 0
     } catch (error) {
       failures += 1

@@ -4,6 +4,7 @@ import { acmeAccountRoutes } from './routes/acme-accounts.ts'
 import { acmeChallengeRoutes } from './routes/acme-challenges.ts'
 import { acmeOrderRoutes } from './routes/acme-orders.ts'
 import { acmePreflightRoutes } from './routes/acme-preflight.ts'
+import { agentRoutes } from './routes/agent.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { authorityRoutes } from './routes/authorities.ts'
 import { certificateIntakeRoutes } from './routes/certificate-intake.ts'
@@ -27,6 +28,7 @@ export const ROUTES: readonly Route[] = [
   health,
   readiness,
   ...referenceRoutes(() => ROUTES),
+  ...agentRoutes,
   ...tokenRoutes,
   ...secretRoutes,
   ...auditRoutes,

@@ -3,22 +3,33 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type AcmeSetup, startAcmeSetup } from '../support/acme-setup.ts'
 import { verifyChain } from '../support/chain.ts'
+import { oldestNode } from '../support/oldest-node.ts'
 import { openssl } from '../support/openssl.ts'
 import { freePort } from '../support/ports.ts'
-import { type RunningProcess, startProcess } from '../support/process.ts'
+import { type RunningProcess, runSuccessfully, startProcess } from '../support/process.ts'
 import { eventually, finishedOrder } from '../support/service.ts'
 import { makeTempFolder, type TempFolder } from '../support/temp-folder.ts'
 
 let setup: AcmeSetup
 let ports: { http: number; tls: number }
+/** Where a host has fetched the companion to; far from the checkout. */
+let host: TempFolder
 const NAMES = ['web.acme.example', 'www.acme.example', 'mail.acme.example']
 
 beforeAll(async () => {
   ports = { http: await freePort(), tls: await freePort() }
   setup = await startAcmeSetup({ pebble: { httpPort: ports.http, tlsPort: ports.tls, authzReuse: 0 } })
   for (const name of NAMES) await setup.bind.addRecord(name, 'A', '127.0.0.1')
+  host = makeTempFolder('host')
+  for (const file of ['certwright.mjs', 'checksums.txt']) {
+    const response = await fetch(`${setup.service.url}/agent/${file}`)
+    writeFileSync(join(host.path, file), await response.text())
+  }
 })
-afterAll(() => setup?.stop())
+afterAll(async () => {
+  await setup?.stop()
+  host?.remove()
+})
 
 const started: RunningProcess[] = []
 const folders: TempFolder[] = []
@@ -29,7 +40,7 @@ afterEach(async () => {
 
 function companion(args: readonly string[], token = setup.service.token): RunningProcess {
   const env = { CERTWRIGHT_URL: setup.service.url, CERTWRIGHT_TOKEN: token }
-  const running = startProcess(process.execPath, ['src/agent/main.ts', ...args], { env })
+  const running = startProcess(oldestNode(), ['certwright.mjs', ...args], { env, cwd: host.path })
   started.push(running)
   return running
 }
@@ -70,6 +81,13 @@ async function publicKeyOf(kind: 'x509' | 'pkey', pem: string): Promise<string> 
   const args = kind === 'x509' ? ['x509', '-in', 'a.pem', '-noout', '-pubkey'] : ['pkey', '-in', 'a.pem', '-pubout']
   return (await openssl(args, { 'a.pem': pem })).stdout
 }
+
+describe('the file that the service gives', () => {
+  it('ok: is what its checksum says', async () => {
+    const said = await runSuccessfully('sha256sum', ['-c', 'checksums.txt'], { cwd: host.path })
+    expect(said).toBe('certwright.mjs: OK\n')
+  })
+})
 
 describe('respond', () => {
   it('ok: tls-alpn-01 for two names at once (RFC 8737)', async () => {
@@ -199,6 +217,17 @@ describe('watch', () => {
       'the new version',
     )
     expect(installed).toBe(await pemOf(id))
+    process.kill(watching.pid, 'SIGTERM')
+    expect(await watching.exited).toBe(0)
+  })
+
+  it('fail: a reload that hangs is ended, and holds nothing up', async () => {
+    const id = await certificateOf(await setup.issue(['hanging.acme.example']))
+    const out = newFolder()
+    const reload = ['--reload', 'sleep 600', '--reload-timeout', '1s']
+    const watching = companion(['watch', '--certificate', id, '--out', out, '--interval', '1s', ...reload])
+    await watching.waitForLine(/took longer than 1 s and was ended/)
+    await watching.waitForLine(/: unchanged$/)
     process.kill(watching.pid, 'SIGTERM')
     expect(await watching.exited).toBe(0)
   })

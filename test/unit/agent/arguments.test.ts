@@ -14,6 +14,7 @@ describe('parseArguments', () => {
       certificateId: 'cert_1',
       out: '/tls',
       reload: null,
+      reloadTimeoutSeconds: 300,
     })
     expect(parse('watch', '--certificate', 'cert_1', '--out', '/tls')).toMatchObject({ intervalSeconds: 3600 })
     expect(parse('issue', '--account', 'acme_1', '--domain', 'a.example', '--domain', 'b.example')).toMatchObject({
@@ -52,6 +53,12 @@ describe('parseArguments', () => {
     ['nowhere to put it', ['fetch', '--certificate', 'x'], /--out is missing/],
     ['no name', ['issue', '--account', 'x'], /--domain is missing/],
     ['an interval that is none', ['respond', '--interval', 'soon'], /--interval/],
+    ['an interval that no timer holds', ['respond', '--interval', '30d'], /--interval is at most 20d/],
+    [
+      'a reload time that is none',
+      ['fetch', '--certificate', 'x', '--out', 'y', '--reload-timeout', '0'],
+      /--reload-timeout/,
+    ],
     ['a port that is none', ['respond', '--http-port', '70000'], /--http-port/],
     ['a server that is no address', ['respond', '--server', 'here'], /--server/],
     ['a token over plain http', ['respond', '--server', 'http://certwright.example'], /https/],

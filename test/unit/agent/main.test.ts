@@ -89,6 +89,19 @@ describe('certwright', () => {
     expect(await endWhileAsking(companion, 'GET /v1/pki/certificates/cert_1/pem')).toBe(1)
   })
 
+  it('fail: what the service says does not reach the terminal as commands', async () => {
+    service.removeAllListeners('request')
+    service.on('request', (_request, response) => {
+      response.writeHead(403)
+      response.end(
+        JSON.stringify({ error: { code: 'forbidden', message: 'no \u001b[31mred\u0007', request_id: 'req_\u001b' } }),
+      )
+    })
+    const companion = start('fetch', '--certificate', 'cert_1', '--out', join(folder.path, 'tls'))
+    expect(await companion.exited).toBe(1)
+    expect(companion.output()).toBe('certwright: no  [31mred \nrequest req_ \n')
+  })
+
   it('fail: a port that is taken ends it, although the other one was free', async () => {
     const taken = (service.address() as AddressInfo).port
     const ports = ['--http-port', `${await freePort()}`, '--tls-port', `${taken}`]

@@ -30,6 +30,14 @@ describe('house rules', () => {
     expect(messages('src/a.ts', '// TODO(#12): when the platform can')).toEqual([])
   })
 
+  it('fail: a document that has hosts ask the public registry for the companion', () => {
+    expect(messages('docs/companion.md', 'x', 'npx certwright watch')).toEqual([
+      '2 has hosts ask the public registry: fetch /agent/certwright.mjs',
+    ])
+    expect(messages('README.md', 'npx --yes certwright')).toHaveLength(1)
+    expect(messages('README.md', 'npx wrangler d1 create certwright')).toEqual([])
+  })
+
   it('fail: a note to come back to without one', () => {
     expect(messages('src/a.ts', 'x', '// TODO: later')).toEqual([
       '2 write a note to come back to as TODO(#123): with the issue, or do it',
