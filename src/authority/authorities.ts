@@ -24,7 +24,7 @@ import {
 } from '../store/authorities.ts'
 import { type CaCertificateRow, insertCaCertificate } from '../store/ca-certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
-import type { Statement } from '../store/work.ts'
+import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
 import {
   type CertificatePlan,
   certificateColumns,
@@ -59,6 +59,7 @@ export async function createAuthority(
   dependencies: AuthorityDependencies,
   actor: Actor,
   input: AuthorityInput,
+  alongside: Alongside<AuthorityRow> = nothingElse,
 ): Promise<AuthorityRow> {
   const { store, now } = dependencies
   const subjectDer = subjectOf(input.subject)
@@ -99,7 +100,7 @@ export async function createAuthority(
     createdAtMs: now(),
     updatedAtMs: now(),
   }
-  await commitNewAuthority(dependencies, actor, row, certificate, parent, 'ca.created')
+  await commitNewAuthority(dependencies, actor, row, certificate, parent, 'ca.created', await alongside(row))
   return publishedRow(dependencies, row)
 }
 
@@ -153,7 +154,7 @@ export async function commitNewAuthority(
 /** The row as it is once the first CRL is out. Where that fails, the cron makes it. */
 export async function publishedRow(dependencies: AuthorityDependencies, row: AuthorityRow): Promise<AuthorityRow> {
   await publishCrl(dependencies, row.tenantId, row.id).catch(() => null)
-  return (await findAuthority(dependencies.store, row.tenantId, row.id)) ?? row
+  return (await findAuthority(dependencies.store, row.tenantId, row.id).catch(() => null)) ?? row
 }
 
 /** A new certificate for the same name and key, with the same constraints, by the same issuer. Throws AppError. */
@@ -162,6 +163,7 @@ export async function reissueAuthority(
   actor: Actor,
   caId: string,
   validityDays: number | null,
+  alongside: Alongside<AuthorityRow> = nothingElse,
 ): Promise<AuthorityRow> {
   const { store, now } = dependencies
   const signer = await requireActive(dependencies, actor, caId)
@@ -178,6 +180,7 @@ export async function reissueAuthority(
   const certificate =
     parent === null ? await certifyRoot(plan, signer.issuer.privateKey) : await certify(dependencies, plan, parent)
   const change = { ...certificateColumns(certificate), crlDueAtMs: now(), updatedAtMs: now() }
+  const row = { ...authority, ...change }
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
@@ -187,13 +190,14 @@ export async function reissueAuthority(
         store,
         await caCertificateRow(authority, certificate, parent?.authority.id ?? authority.id, 'own', now()),
       ),
+      ...(await alongside(row)),
     ],
     entries: [entryOf('ca.reissued', actor, authority, certificate)],
   })
   if (outcome.kind !== 'committed') {
     throw new AppError('conflict', 'The CA was changed at the same time: look at it and try again')
   }
-  return { ...authority, ...change }
+  return row
 }
 
 /** A certificate by another CA for the name and key of this one: whoever trusts that CA then trusts this one. */
@@ -202,6 +206,7 @@ export async function crossSignAuthority(
   actor: Actor,
   caId: string,
   input: { readonly issuerCaId: string; readonly validityDays: number | null },
+  alongside: Alongside<CaCertificateRow> = nothingElse,
 ): Promise<CaCertificateRow> {
   const { store, now } = dependencies
   const subject = await requireActive(dependencies, actor, caId)
@@ -218,6 +223,7 @@ export async function crossSignAuthority(
       demandSigner(store, issuer.authority),
       demandSigner(store, subject.authority),
       insertCaCertificate(store, row),
+      ...(await alongside(row)),
     ],
     entries: [entryOf('ca.cross_signed', actor, subject.authority, certificate)],
   })

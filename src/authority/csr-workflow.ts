@@ -15,6 +15,7 @@ import { formatPem, parsePemOf } from '../pki/pem.ts'
 import type { PublicKeyKind } from '../pki/public-key.ts'
 import { type CsrRow, deleteCsr, findCsr, insertCsr, sealCsrKey, updateCsr } from '../store/csrs.ts'
 import { allowsSelfApproval } from '../store/tenants.ts'
+import { type Alongside, nothingElse } from '../store/work.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { namesOf } from './leaf.ts'
 
@@ -31,6 +32,7 @@ export async function generateCsr(
   { store, now }: CsrDependencies,
   actor: Actor,
   input: GeneratedCsrInput,
+  alongside: Alongside<CsrRow> = nothingElse,
 ): Promise<CsrRow> {
   const subject = buildName(input.subject)
   if (!subject.ok) {
@@ -51,15 +53,22 @@ export async function generateCsr(
   const id = newId('csr', now())
   const sealedKey = await sealCsrKey(store, { tenantId: actor.tenantId, id }, await exportPkcs8(pair.privateKey))
   const origin = { id, origin: 'generated', sealedKey } as const
-  return storeCsr(store, now, actor, origin, { der, commonName, altNames: input.altNames, key: pair.kind })
+  const content = { der, commonName, altNames: input.altNames, key: pair.kind }
+  return storeCsr(store, now, actor, origin, content, alongside)
 }
 
 /** A request from elsewhere. Throws `invalid_request` for one that is malformed or whose signature is not its key's. */
-export async function importCsr({ store, now }: CsrDependencies, actor: Actor, csrPem: string): Promise<CsrRow> {
+export async function importCsr(
+  { store, now }: CsrDependencies,
+  actor: Actor,
+  csrPem: string,
+  alongside: Alongside<CsrRow> = nothingElse,
+): Promise<CsrRow> {
   const { csr, key } = await requireCsr('csr_pem', csrPem)
   const origin = { id: newId('csr', now()), origin: 'imported', sealedKey: null } as const
   const altNames = (csr.subjectAltNames ?? []).filter(isAltName)
-  return storeCsr(store, now, actor, origin, { der: csr.der, commonName: commonNameOf(csr.subject), altNames, key })
+  const content = { der: csr.der, commonName: commonNameOf(csr.subject), altNames, key }
+  return storeCsr(store, now, actor, origin, content, alongside)
 }
 
 async function storeCsr(
@@ -73,6 +82,7 @@ async function storeCsr(
     readonly altNames: readonly AltName[]
     readonly key: PublicKeyKind
   },
+  alongside: Alongside<CsrRow>,
 ): Promise<CsrRow> {
   const row: CsrRow = {
     ...origin,
@@ -91,11 +101,12 @@ async function storeCsr(
     createdAtMs: now(),
     updatedAtMs: now(),
   }
-  await store.commit({
+  const outcome = await store.commit({
     tenantId: actor.tenantId,
-    statements: [insertCsr(store, row)],
+    statements: [insertCsr(store, row), ...(await alongside(row))],
     entries: [csrEntry(`csr.${origin.origin}`, actor, row)],
   })
+  if (outcome.kind !== 'committed') throw changed()
   return row
 }
 

@@ -16,7 +16,7 @@ import { type AuthorityRow, sealAuthorityKey } from '../store/authorities.ts'
 import { demandUnknownCa, findCaCertificatesBySubject } from '../store/ca-certificates.ts'
 import { insertRevocations, partitionOf } from '../store/revocations.ts'
 import type { Store } from '../store/store.ts'
-import type { Statement } from '../store/work.ts'
+import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
 import { commitNewAuthority, newCrlColumns, publishedRow } from './authorities.ts'
 import { certificateColumns, subjectHashOf } from './ca-certificate.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
@@ -39,6 +39,7 @@ export async function importAuthority(
   dependencies: AuthorityDependencies,
   actor: Actor,
   input: AuthorityImport,
+  alongside: Alongside<AuthorityRow> = nothingElse,
 ): Promise<AuthorityRow> {
   const { store, now } = dependencies
   const certificate = requireCaCertificate('certificate_pem', input.certificatePem)
@@ -84,7 +85,8 @@ export async function importAuthority(
   }
   const isNew = demandUnknownCa(store, { ...row, subjectHash })
   const revocations = crl === null ? [] : revocationStatements(dependencies, row, crl)
-  await commitNewAuthority(dependencies, actor, row, certificate, parent, 'ca.imported', [isNew, ...revocations])
+  const more = [isNew, ...revocations, ...(await alongside(row))]
+  await commitNewAuthority(dependencies, actor, row, certificate, parent, 'ca.imported', more)
   return publishedRow(dependencies, row)
 }
 

@@ -17,6 +17,7 @@ import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store
 import { demandUnknown, findVersionsBySerial } from '../store/issued-versions.ts'
 import { findRevocation, partitionOf } from '../store/revocations.ts'
 import type { Store } from '../store/store.ts'
+import { type Alongside, nothingElse } from '../store/work.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { requireChain, requireOne } from './given-certificates.ts'
 import { findParent } from './import-authority.ts'
@@ -38,6 +39,7 @@ export async function importCertificate(
   dependencies: AuthorityDependencies,
   actor: Actor,
   input: CertificateImport,
+  alongside: Alongside<CertificateRow> = nothingElse,
 ): Promise<CertificateRow> {
   const { store, now } = dependencies
   const certificate = requireOne('certificate_pem', input.certificatePem)
@@ -103,6 +105,7 @@ export async function importCertificate(
       ...demandUnknown(store, row),
       insertCertificate(store, row),
       ...insertTerms(store, row, [...nameTermsOf(commonName, names), ...row.tags.map(tagTerm)]),
+      ...(await alongside(row)),
     ],
     entries: [
       {

@@ -23,7 +23,7 @@ import { demandSigner } from '../store/authorities.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store/certificates.ts'
 import { demandRole, findRole, type RoleRow } from '../store/roles.ts'
 import type { Store } from '../store/store.ts'
-import type { Statement } from '../store/work.ts'
+import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
 import { reviewCsr } from './csr-review.ts'
 import { requireCsr } from './csr-workflow.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
@@ -71,24 +71,29 @@ export interface Issued {
 }
 
 /** A certificate with a new key. Throws AppError. */
-export function issueUnderRole(dependencies: AuthorityDependencies, actor: Actor, input: IssueInput): Promise<Issued> {
+export function issueUnderRole(
+  dependencies: AuthorityDependencies,
+  actor: Actor,
+  input: IssueInput,
+  alongside: Alongside<Issued> = nothingElse,
+): Promise<Issued> {
   return withRole(dependencies, actor, input.roleName, async ({ role, policy, signer }) => {
     const names = requireNames(input.names, ISSUE_PATHS)
     requireAllowed(policy, names, (name) => fieldOfName(input.names, ISSUE_PATHS, name))
     const times = requireTimes(dependencies, policy, signer, input.ttlSeconds)
     const pair = await generateKeyPair(keySpecOf(policy))
-    const issued = await signAndStore(dependencies, actor, {
+    return signAndStore(dependencies, actor, {
       role,
       policy,
       signer,
       names,
       times,
       key: { spkiDer: pair.spkiDer, kind: pair.kind, pair: policy.storePrivateKeys ? pair : null },
+      privateKeyPem: await showPrivateKey(pair, input.keyFormat),
       keyOrigin: 'generated',
       demands: input.demands,
+      alongside,
     })
-    if (issued === null) return null
-    return { ...issued, privateKeyPem: await showPrivateKey(pair, input.keyFormat) }
   })
 }
 
@@ -97,6 +102,7 @@ export async function signUnderRole(
   dependencies: AuthorityDependencies,
   actor: Actor,
   input: SignInput,
+  alongside: Alongside<Issued> = nothingElse,
 ): Promise<Issued> {
   const { csr, key } = await requireCsr('csr_pem', input.csrPem)
   return withRole(dependencies, actor, input.roleName, async ({ role, policy, signer }) => {
@@ -118,8 +124,10 @@ export async function signUnderRole(
       names: { ...names, warnings: [...names.warnings, ...review.warnings] },
       times,
       key: { spkiDer: csr.subjectPublicKeyInfo.der, kind: key, pair: null },
+      privateKeyPem: null,
       keyOrigin: 'csr',
       demands: input.demands,
+      alongside,
     })
   })
 }
@@ -220,8 +228,11 @@ interface Leaf extends RoleContext {
     /** To be kept; null where it is not. */
     readonly pair: KeyPair | null
   }
+  /** To be shown; null where the caller has the key. */
+  readonly privateKeyPem: string | null
   readonly keyOrigin: 'generated' | 'csr'
   readonly demands: readonly Statement[]
+  readonly alongside: Alongside<Issued>
 }
 
 /** Signs and stores; null where role or CA have changed meanwhile, and nothing is stored. */
@@ -254,6 +265,8 @@ async function signAndStore(dependencies: AuthorityDependencies, actor: Actor, l
     },
     now(),
   )
+  const { privateKeyPem } = leaf
+  const issued: Issued = { certificate, privateKeyPem, chainPems: signer.chainPems, warnings: names.warnings }
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
@@ -261,11 +274,11 @@ async function signAndStore(dependencies: AuthorityDependencies, actor: Actor, l
       demandRole(store, role),
       demandSigner(store, signer.authority),
       insertCertificate(store, certificate),
+      ...(await leaf.alongside(issued)),
     ],
     entries: [issuedEntry('certificate.issued', actor, certificate)],
   })
-  if (outcome.kind !== 'committed') return null
-  return { certificate, privateKeyPem: null, chainPems: signer.chainPems, warnings: names.warnings }
+  return outcome.kind === 'committed' ? issued : null
 }
 
 /** The subject of a certificate under a role: the common name and nothing else. */

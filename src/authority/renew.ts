@@ -10,6 +10,7 @@ import { describePublicKey } from '../pki/public-key.ts'
 import { demandSigner } from '../store/authorities.ts'
 import { type CertificateRow, replaceVersion, sealPrivateKey } from '../store/certificates.ts'
 import { demandRole } from '../store/roles.ts'
+import { type Alongside, nothingElse } from '../store/work.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import {
   type Issued,
@@ -39,6 +40,7 @@ export async function renewInternal(
   actor: Actor,
   before: CertificateRow,
   input: RenewInput,
+  alongside: Alongside<Issued> = nothingElse,
 ): Promise<Issued> {
   const { store, now } = dependencies
   if (before.revokedAtMs !== null) {
@@ -76,20 +78,22 @@ export async function renewInternal(
     issuerCaId: signer.authority.id,
   }
   const certificate = { ...before, ...next, version: before.version + 1, updatedAtMs: now() }
+  const privateKeyPem = pair === null ? null : await showPrivateKey(pair, input.keyFormat)
+  const issued: Issued = { certificate, privateKeyPem, chainPems: signer.chainPems, warnings: names.warnings }
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
       ...(context.role === null ? [] : [demandRole(store, context.role)]),
       demandSigner(store, signer.authority),
       ...replaceVersion(store, before, next, now(), { standing: true }),
+      ...(await alongside(issued)),
     ],
     entries: [issuedEntry('certificate.renewed', actor, certificate)],
   })
   if (outcome.kind !== 'committed') {
     throw new AppError('conflict', 'The certificate was renewed or revoked at the same time: look at it and try again')
   }
-  const privateKeyPem = pair === null ? null : await showPrivateKey(pair, input.keyFormat)
-  return { certificate, privateKeyPem, chainPems: signer.chainPems, warnings: names.warnings }
+  return issued
 }
 
 const STORED_PATHS: NamePaths = {

@@ -3,6 +3,7 @@ import type { Actor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { findAuthority } from '../store/authorities.ts'
 import { deleteRole, findRole, insertRole, type RoleRow, updateRole } from '../store/roles.ts'
+import { type Alongside, nothingElse } from '../store/work.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { checkRolePolicy, type RolePolicy } from './role-policy.ts'
 
@@ -13,6 +14,7 @@ export async function createRole(
   { store, now }: RoleDependencies,
   actor: Actor,
   input: { readonly name: string; readonly caId: string; readonly policy: RolePolicy },
+  alongside: Alongside<RoleRow> = nothingElse,
 ): Promise<RoleRow> {
   const row: RoleRow = {
     tenantId: actor.tenantId,
@@ -25,7 +27,7 @@ export async function createRole(
   }
   const outcome = await store.commit({
     tenantId: actor.tenantId,
-    statements: [insertRole(store, row)],
+    statements: [insertRole(store, row), ...(await alongside(row))],
     entries: [entryOf('role.created', actor, row)],
   })
   if (outcome.kind !== 'committed') {

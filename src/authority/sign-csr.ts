@@ -8,6 +8,7 @@ import { demandSigner } from '../store/authorities.ts'
 import { insertTerms, nameTermsOf } from '../store/certificate-terms.ts'
 import { insertCertificate, sealPrivateKey } from '../store/certificates.ts'
 import { openCsrKey, updateCsr } from '../store/csrs.ts'
+import { type Alongside, nothingElse } from '../store/work.ts'
 import { reviewCsr } from './csr-review.ts'
 import { changed, csrEntry, requireCsr, requireState } from './csr-workflow.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
@@ -34,6 +35,7 @@ export async function signApprovedCsr(
   actor: Actor,
   csrId: string,
   input: CsrSigning,
+  alongside: Alongside<Issued> = nothingElse,
 ): Promise<Issued> {
   const { store, now } = dependencies
   const row = await requireState(store, actor, csrId, 'approved', 'signed')
@@ -87,6 +89,8 @@ export async function signApprovedCsr(
     now(),
   )
   const change = { status: 'signed', certificateId: id, sealedKey: null, updatedAtMs: now() }
+  const warnings = [...names.warnings, ...review.warnings]
+  const issued: Issued = { certificate, privateKeyPem: null, chainPems: signer.chainPems, warnings }
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
@@ -94,6 +98,7 @@ export async function signApprovedCsr(
       demandSigner(store, signer.authority),
       insertCertificate(store, certificate),
       ...insertTerms(store, certificate, nameTermsOf(certificate.commonName, certificate.names)),
+      ...(await alongside(issued)),
     ],
     entries: [
       csrEntry('csr.signed', actor, { ...row, ...change }),
@@ -101,6 +106,5 @@ export async function signApprovedCsr(
     ],
   })
   if (outcome.kind !== 'committed') throw changed()
-  const warnings = [...names.warnings, ...review.warnings]
-  return { certificate, privateKeyPem: null, chainPems: signer.chainPems, warnings }
+  return issued
 }

@@ -6,6 +6,7 @@ import { AppError } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { deleteTrustAnchor, findTrustAnchor, insertTrustAnchor, type TrustAnchorRow } from '../store/trust-anchors.ts'
+import { type Alongside, nothingElse } from '../store/work.ts'
 import { subjectHashOf } from './ca-certificate.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { requireCaCertificate } from './given-certificates.ts'
@@ -15,6 +16,7 @@ export async function createTrustAnchor(
   { store, now }: Pick<AuthorityDependencies, 'store' | 'now'>,
   actor: Actor,
   input: { readonly name: string; readonly certificatePem: string },
+  alongside: Alongside<TrustAnchorRow> = nothingElse,
 ): Promise<TrustAnchorRow> {
   const certificate = requireCaCertificate('certificate_pem', input.certificatePem)
   const row: TrustAnchorRow = {
@@ -28,7 +30,7 @@ export async function createTrustAnchor(
   }
   const outcome = await store.commit({
     tenantId: actor.tenantId,
-    statements: [insertTrustAnchor(store, row)],
+    statements: [insertTrustAnchor(store, row), ...(await alongside(row))],
     entries: [entryOf('trust_anchor.created', actor, row)],
   })
   if (outcome.kind !== 'committed') {

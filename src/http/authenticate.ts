@@ -14,6 +14,8 @@ const MAX_TOKEN_CHARS = 512
 /** Who calls. */
 export interface Caller {
   readonly principal: Principal
+  /** Another for each secret that lets somebody in: what is kept for one caller is kept under it. */
+  readonly credentialId: string
   /** Undoes a batch where the token is gone. None for the admin's token, which is a setting. */
   readonly demands: readonly Statement[]
 }
@@ -21,7 +23,7 @@ export interface Caller {
 /** Throws `unauthorized`, its message for the log. */
 export async function authenticate(deps: AppDependencies, headers: Headers): Promise<Caller> {
   const token = bearerToken(headers.get('authorization'))
-  if (await isAdminToken(deps.settings.adminToken, token)) return ADMIN
+  if (await isAdminToken(deps.settings.adminToken, token)) return adminCaller(token)
   return callerOf(deps, await findTokenByHash(deps.store, await hashToken(token)))
 }
 
@@ -31,22 +33,28 @@ export async function authenticate(deps: AppDependencies, headers: Headers): Pro
  */
 export async function authenticateRemembered(deps: AppDependencies, headers: Headers): Promise<Caller> {
   const token = bearerToken(headers.get('authorization'))
-  if (await isAdminToken(deps.settings.adminToken, token)) return ADMIN
+  if (await isAdminToken(deps.settings.adminToken, token)) return adminCaller(token)
   const hash = await hashToken(token)
   return callerOf(deps, await remembered.get(deps.store, hash, false, () => findTokenByHash(deps.store, hash)))
 }
 
 const remembered = new IsolateCache<TokenRow>()
 
-const ADMIN: Caller = {
-  principal: {
-    tenantId: DEFAULT_TENANT_ID,
-    tokenId: ADMIN_TOKEN_ID,
-    scopes: SCOPE_NAMES,
-    paths: null,
-    expiresAtMs: null,
-  },
-  demands: [],
+const ADMIN: Principal = {
+  tenantId: DEFAULT_TENANT_ID,
+  tokenId: ADMIN_TOKEN_ID,
+  scopes: SCOPE_NAMES,
+  paths: null,
+  expiresAtMs: null,
+}
+
+/** Enough of a digest to tell one setting from the one before it. */
+const FINGERPRINT_CHARS = 16
+
+/** The journal knows one admin; whoever replaced the setting is not to be given what the one before was answered. */
+async function adminCaller(token: string): Promise<Caller> {
+  const fingerprint = (await hashToken(token)).slice(0, FINGERPRINT_CHARS)
+  return { principal: ADMIN, credentialId: `${ADMIN_TOKEN_ID}.${fingerprint}`, demands: [] }
 }
 
 function callerOf(deps: AppDependencies, row: TokenRow | null): Caller {
@@ -57,6 +65,7 @@ function callerOf(deps: AppDependencies, row: TokenRow | null): Caller {
   const { tenantId, id: tokenId, scopes, paths, expiresAtMs } = row
   return {
     principal: { tenantId, tokenId, scopes: parseScopes(scopes), paths, expiresAtMs },
+    credentialId: tokenId,
     demands: [demandToken(deps.store, row)],
   }
 }

@@ -9,6 +9,7 @@ import type { Statement } from '../store/work.ts'
 import type { Answer, EmptyAnswer, JsonAnswer, RawAnswer } from './answer.ts'
 import type { AppDependencies } from './dependencies.ts'
 import { errorEnvelope } from './error-envelope.ts'
+import type { Once } from './idempotency.ts'
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
 
@@ -54,6 +55,8 @@ export interface RouteInput<Params, Query, Body> extends CommonInput<Params, Que
   readonly actor: Actor
   /** To be put into the batch by routes with `remembersToken`: it is undone where the caller's token is gone. */
   readonly tokenDemands: readonly Statement[]
+  /** What the batch of an `idempotent` route also stores: its answer. The handler passes it to the use case. */
+  readonly once: Once
   /** Throws `not_found` where the token's paths do not cover the resource. */
   requireResource(resource: string): Promise<void>
 }
@@ -110,6 +113,8 @@ export interface Route {
   readonly pattern: string
   readonly access: { readonly public: string } | Access<unknown, unknown, unknown>
   readonly idempotent: boolean
+  /** How long a request with an idempotency key may take before another may begin the work anew. */
+  readonly claimMs: number
   readonly remembersToken: boolean
   readonly params: z.ZodObject
   readonly query: z.ZodObject
@@ -128,8 +133,10 @@ export function defineRoute<
 >(
   declaration: Declaration<Params, Query, Body, Responses> & {
     readonly access: Access<z.output<Params>, z.output<Query>, z.output<Body>>
-    /** For POSTs that create or issue: takes `Idempotency-Key`. */
+    /** For POSTs that create or issue: takes `Idempotency-Key`. What they store, they store together with `once`. */
     readonly idempotent?: boolean
+    /** Seconds; for idempotent routes that ask other servers before they store anything. Default 30. */
+    readonly claimSeconds?: number
     /** The handler stores what it does together with `tokenDemands`, so that the token need not be read first. */
     readonly remembersToken?: boolean
     handler(
@@ -137,8 +144,8 @@ export function defineRoute<
     ): AnswerOf<Responses> | Promise<AnswerOf<Responses>>
   },
 ): Route {
-  const { access, idempotent = false, remembersToken = false } = declaration
-  const ways = { idempotent, remembersToken }
+  const { access, idempotent = false, claimSeconds = CLAIM_SECONDS, remembersToken = false } = declaration
+  const ways = { idempotent, claimMs: claimSeconds * 1_000, remembersToken }
   return build(declaration, access as Route['access'], ways, async (input) =>
     declaration.handler(input as RouteInput<z.output<Params>, z.output<Query>, z.output<Body>>),
   )
@@ -158,17 +165,23 @@ export function definePublicRoute<
     ): AnswerOf<Responses> | Promise<AnswerOf<Responses>>
   },
 ): Route {
-  return build(declaration, declaration.access, { idempotent: false, remembersToken: false }, async (input) =>
-    declaration.handler(input as PublicInput<z.output<Params>, z.output<Query>, z.output<Body>>),
+  return build(
+    declaration,
+    declaration.access,
+    { idempotent: false, claimMs: 0, remembersToken: false },
+    async (input) => declaration.handler(input as PublicInput<z.output<Params>, z.output<Query>, z.output<Body>>),
   )
 }
+
+/** Longer than making the largest key takes; shorter than anybody waits. */
+const CLAIM_SECONDS = 30
 
 type AnyDeclaration = Declaration<z.ZodObject, z.ZodObject, z.ZodType, Readonly<Record<number, ResponseDoc>>>
 
 function build(
   declaration: AnyDeclaration,
   access: Route['access'],
-  ways: Pick<Route, 'idempotent' | 'remembersToken'>,
+  ways: Pick<Route, 'idempotent' | 'claimMs' | 'remembersToken'>,
   handle: Route['handle'],
 ): Route {
   const { method, responses } = declaration
@@ -232,7 +245,8 @@ function describe(
 }
 
 const IDEMPOTENCY_KEY = z.string().min(1).max(255).optional().openapi({
-  description: 'The same key and body within 24 hours returns the first answer again',
+  description:
+    'The same key and body within 24 hours returns the first answer again, also after a crash. While the first request is at work: `conflict` with `retry_after`.',
 })
 
 /** OpenAPI 3.1: for `http` schemes the list may name roles; alternatives are entries of their own. */

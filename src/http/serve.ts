@@ -9,7 +9,7 @@ import { checkResource, checkScope, mayCall, type TokenAccess } from './authoriz
 import type { RequestFacts, Route, RouteInput } from './define-route.ts'
 import type { AppDependencies } from './dependencies.ts'
 import { missing } from './error-envelope.ts'
-import { answerOnce } from './idempotency.ts'
+import { answerOnce, keepNothing, type Once } from './idempotency.ts'
 import { readJsonBody } from './json-body.ts'
 import { parseWith } from './validation.ts'
 
@@ -54,9 +54,10 @@ export async function serve(served: Served): Promise<Answer> {
     await checkResource(deps, route, principal, actor, resource)
   }
   const requireResource = (resource: string) => checkResource(deps, route, principal, actor, resource)
-  const input = inputOf(served, caller, { params, query, body }, requireResource)
-  if (!route.idempotent) return route.handle(input)
-  return answerOnce(deps, principal, facts, json, () => route.handle(input))
+  const handle = (once: Once) => route.handle(inputOf(served, caller, { params, query, body }, requireResource, once))
+  if (!route.idempotent) return handle(keepNothing)
+  const keyed = { tenantId: principal.tenantId, credentialId: caller.credentialId, facts, body: json }
+  return answerOnce(deps, { ...keyed, claimMs: route.claimMs }, handle)
 }
 
 /**
@@ -74,7 +75,7 @@ async function tryRemembered(served: Served, access: TokenAccess, parts: () => P
     const requireResource = async (resource: string) => {
       if (!covers(resource)) throw missing(resource)
     }
-    return await route.handle(inputOf(served, caller, { params, query, body }, requireResource))
+    return await route.handle(inputOf(served, caller, { params, query, body }, requireResource, keepNothing))
   } catch (error) {
     if (error instanceof AppError) return null
     throw error
@@ -92,9 +93,10 @@ function inputOf(
   { principal, demands }: Caller,
   { params, query, body }: Pick<Parts, 'params' | 'query' | 'body'>,
   requireResource: (resource: string) => Promise<void>,
+  once: Once,
 ): RouteInput<unknown, unknown, unknown> {
   const actor = actorOf(principal, facts)
-  return { params, query, body, principal, actor, tokenDemands: demands, deps, request: facts, requireResource }
+  return { params, query, body, principal, actor, tokenDemands: demands, once, deps, request: facts, requireResource }
 }
 
 /** A body can be read once: who comes second gets what the first one got, refusals too. */

@@ -24,6 +24,7 @@ import {
   updateAcmeAccount,
 } from '../store/acme-accounts.ts'
 import type { Store } from '../store/store.ts'
+import { type Alongside, nothingElse } from '../store/work.ts'
 import { bindingOf, isZeroSsl } from './account-binding.ts'
 import type { AccountObjects, EabCredentials } from './objects.ts'
 import type { CertificateKeySpec } from './order-request.ts'
@@ -57,6 +58,7 @@ export async function registerAccount(
   dependencies: AccountDependencies,
   actor: Actor,
   input: AccountInput,
+  alongside: Alongside<AcmeAccountRow> = nothingElse,
 ): Promise<AcmeAccountRow> {
   const directoryUrl = checkDirectory(dependencies, input)
   const account = await storedAccount(dependencies, actor, input, directoryUrl)
@@ -73,9 +75,10 @@ export async function registerAccount(
     throw acmeAppError(registered.error, dependencies.now())
   }
   const change = { status: 'active', accountUrl: registered.value, updatedAtMs: dependencies.now() }
+  const row = { ...account, ...change }
   const outcome = await dependencies.store.commit({
     tenantId: actor.tenantId,
-    statements: [updateAcmeAccount(dependencies.store, account, change)],
+    statements: [updateAcmeAccount(dependencies.store, account, change), ...(await alongside(row))],
     entries: [
       {
         event: 'acme_account.registered',
@@ -94,7 +97,7 @@ export async function registerAccount(
   if (outcome.kind !== 'committed') {
     throw new AppError('conflict', 'Another request registered this account at the same time: read it')
   }
-  return { ...account, ...change }
+  return row
 }
 
 const EAB_WANTED = 'the CA wants an external account binding: give eab with the kid and hmac_key that it gave you'

@@ -14,6 +14,7 @@ import {
   updateDnsProvider,
 } from '../store/dns-providers.ts'
 import { isSecretPath } from '../store/secrets.ts'
+import { type Alongside, nothingElse } from '../store/work.ts'
 import { type OpenedProvider, openConfig, type ProviderDependencies } from './provider-config.ts'
 
 export interface ProviderInput {
@@ -41,6 +42,7 @@ export async function createProvider(
   dependencies: ProviderDependencies,
   actor: Actor,
   input: ProviderInput,
+  alongside: Alongside<DnsProviderConfig> = nothingElse,
 ): Promise<DnsProviderConfig> {
   const nowMs = dependencies.now()
   const descriptor = requireDescriptor(input.type)
@@ -57,7 +59,7 @@ export async function createProvider(
   await requireUsable(dependencies, config, input.verify)
   const outcome = await dependencies.store.commit({
     tenantId: actor.tenantId,
-    statements: [await insertDnsProvider(dependencies.store, config)],
+    statements: [await insertDnsProvider(dependencies.store, config), ...(await alongside(config))],
     entries: [entryOf('dns_provider.created', actor, config)],
   })
   if (outcome.kind !== 'committed') {

@@ -5,6 +5,7 @@ import { toBase64 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
+import { logFault } from '../core/log.ts'
 import { type Csr, checkCsrProof, parseCsr } from '../pki/csr.ts'
 import { commonNameOf } from '../pki/general-name.ts'
 import { formatIpAddress } from '../pki/ip-address.ts'
@@ -13,7 +14,7 @@ import type { AcmeAccountRow } from '../store/acme-accounts.ts'
 import { type AcmeOrderRow, insertAcmeOrder } from '../store/acme-orders.ts'
 import { type CertificateRow, findCertificate, updateCertificate } from '../store/certificates.ts'
 import type { Store } from '../store/store.ts'
-import type { Statement } from '../store/work.ts'
+import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
 import { requireAccount } from './accounts.ts'
 import type { AccountObjects, OrderObjects } from './objects.ts'
 import { checkOrderNames } from './order-names.ts'
@@ -50,11 +51,13 @@ export async function issueCertificate(
   dependencies: IssueDependencies,
   actor: Actor,
   input: IssueInput,
+  alongside: Alongside<AcmeOrderRow> = nothingElse,
 ): Promise<AcmeOrderRow> {
   const request = await checkRequest(dependencies, actor, input)
   const orderId = newId('acmeOrder', dependencies.now())
   await requireBudget(dependencies, actor, request, orderId)
-  return startOrder(dependencies, actor, request, newId('certificate', dependencies.now()), 'issue', [], orderId)
+  const certificateId = newId('certificate', dependencies.now())
+  return startOrder(dependencies, actor, request, certificateId, 'issue', [], orderId, alongside)
 }
 
 /** A new certificate that the CA's limits forbid is refused at once, with the time at which it is worth asking again. */
@@ -76,6 +79,7 @@ export async function renewAcmeCertificate(
   actor: Actor,
   certificate: CertificateRow,
   purpose: Exclude<OrderPurpose, 'issue'>,
+  alongside: Alongside<AcmeOrderRow> = nothingElse,
 ): Promise<AcmeOrderRow> {
   if (certificate.openOrderId !== null) throw alreadyOrdered(certificate.openOrderId)
   const stored = certificate.renewalRequest as OrderRequest
@@ -93,7 +97,7 @@ export async function renewAcmeCertificate(
     { openOrderId: orderId, updatedAtMs: dependencies.now() },
     { openOrderId: null },
   )
-  return startOrder(dependencies, actor, request, certificate.id, purpose, [claim], orderId)
+  return startOrder(dependencies, actor, request, certificate.id, purpose, [claim], orderId, alongside)
 }
 
 /** Whoever asked for an end of the first version asked for its lifetime: that end itself lies behind the next version. */
@@ -201,6 +205,7 @@ async function startOrder(
   purpose: OrderPurpose,
   claims: readonly Statement[],
   orderId: string,
+  alongside: Alongside<AcmeOrderRow>,
 ): Promise<AcmeOrderRow> {
   const row: AcmeOrderRow = {
     tenantId: actor.tenantId,
@@ -222,7 +227,7 @@ async function startOrder(
   // The order is written before its object hears of it: whatever happens in between, the cron finds it.
   const outcome = await store.commit({
     tenantId: actor.tenantId,
-    statements: [...claims, insertAcmeOrder(store, row)],
+    statements: [...claims, insertAcmeOrder(store, row), ...(await alongside(row))],
     entries: [
       {
         event: 'order.created',
@@ -237,7 +242,8 @@ async function startOrder(
     const current = await findCertificate(store, actor.tenantId, certificateId)
     throw alreadyOrdered(current?.openOrderId ?? null)
   }
-  await orders.start(actor.tenantId, row.id)
+  // It is ordered: an object that cannot be reached now is started by the cron, and that is no failure to tell.
+  await orders.start(actor.tenantId, row.id).catch((fault: unknown) => logFault('issue', fault))
   return row
 }
 

@@ -29,6 +29,12 @@ export type CommitOutcome =
 /** Writes works, in order, each whole or not at all. */
 export type Commit = (work: Work) => Promise<CommitOutcome>
 
+/** What whoever asks for a thing wants stored in the batch that stores the thing, where it is known what was made. */
+export type Alongside<Made> = (made: Made) => Promise<readonly Statement[]>
+
+/** For those who want nothing. */
+export const nothingElse: Alongside<unknown> = async () => []
+
 /** Anything of drizzle's that can say its SQL. */
 interface Query {
   toSQL(): { sql: string; params: unknown[] }

@@ -88,10 +88,12 @@ const create = defineRoute({
   description: 'Makes the account key, which stays here sealed. Registering agrees to the terms of service of the CA.',
   access: { scope: 'pki:admin', resource: 'pki/acme/accounts/acme_*' },
   idempotent: true,
+  // A CA may be slow to answer, several times.
+  claimSeconds: 180,
   body: accountBody,
   responses: { 201: { description: 'The account', schema: accountSchema } },
-  async handler({ body, actor, deps }) {
-    const account = await registerAccount(deps, actor, {
+  async handler({ body, actor, deps, once }) {
+    const input = {
       name: body.name,
       provider: body.provider,
       environment: body.environment,
@@ -101,8 +103,9 @@ const create = defineRoute({
       key: certificateKeyOf(body),
       preferredChain: body.preferred_chain ?? null,
       profile: body.profile ?? null,
-    })
-    return json(201, showAccount(account))
+    }
+    const view = (row: AcmeAccountRow) => json(201, showAccount(row))
+    return view(await registerAccount(deps, actor, input, once(view)))
   },
 })
 

@@ -91,9 +91,9 @@ const issue = defineRoute({
   idempotent: true,
   body: issueBody,
   responses: { 202: { description: 'The order', schema: orderSchema } },
-  async handler({ body, principal, actor, deps }) {
-    const row = await issueCertificate(deps, actor, await issueInput(deps.store, principal, body))
-    return json(202, showOrder(await readOrder(deps, actor.tenantId, row.id)))
+  async handler({ body, principal, actor, deps, once }) {
+    const view = (row: AcmeOrderRow) => json(202, showOrder(row))
+    return view(await issueCertificate(deps, actor, await issueInput(deps.store, principal, body), once(view)))
   },
 })
 

@@ -144,11 +144,11 @@ const create = defineRoute({
     })
     .openapi('CertificateAuthorityRequest'),
   responses: { 201: { description: 'The CA', schema: authoritySchema } },
-  async handler({ body, actor, deps }) {
+  async handler({ body, actor, deps, once }) {
     if ((body.ca_type === 'root') !== (body.parent_ca_id === undefined)) {
       throw invalidField('parent_ca_id', 'an intermediate names its parent, a root has none')
     }
-    const row = await createAuthority(deps, actor, {
+    const input = {
       name: body.name,
       parentCaId: body.parent_ca_id ?? null,
       subject: { commonName: body.common_name, ...subjectFieldsOf(body) },
@@ -158,8 +158,9 @@ const create = defineRoute({
       permittedDnsDomains: body.permitted_dns_domains,
       excludedDnsDomains: body.excluded_dns_domains,
       crlPartitions: body.crl_partitions,
-    })
-    return json(201, await showAuthority(deps, row))
+    }
+    const view = async (row: AuthorityRow) => json(201, await showAuthority(deps, row))
+    return view(await createAuthority(deps, actor, input, once(view)))
   },
 })
 
@@ -182,16 +183,17 @@ const importCa = defineRoute({
     })
     .openapi('CertificateAuthorityImport'),
   responses: { 201: { description: 'The CA', schema: authoritySchema } },
-  async handler({ body, actor, deps }) {
-    const row = await importAuthority(deps, actor, {
+  async handler({ body, actor, deps, once }) {
+    const input = {
       name: body.name,
       certificatePem: body.certificate_pem,
       privateKeyPem: body.private_key_pem,
       chainPem: body.chain_pem ?? null,
       crlPem: body.crl_pem ?? null,
       crlPartitions: body.crl_partitions,
-    })
-    return json(201, await showAuthority(deps, row))
+    }
+    const view = async (row: AuthorityRow) => json(201, await showAuthority(deps, row))
+    return view(await importAuthority(deps, actor, input, once(view)))
   },
 })
 
@@ -278,9 +280,9 @@ const reissue = defineRoute({
   params,
   body: z.strictObject({ validity_days: validityDays }).openapi('CertificateAuthorityReissue'),
   responses: { 200: { description: 'The CA', schema: authoritySchema } },
-  async handler({ params: { id }, body, actor, deps }) {
-    const row = await reissueAuthority(deps, actor, id, body.validity_days ?? null)
-    return json(200, await showAuthority(deps, row))
+  async handler({ params: { id }, body, actor, deps, once }) {
+    const view = async (row: AuthorityRow) => json(200, await showAuthority(deps, row))
+    return view(await reissueAuthority(deps, actor, id, body.validity_days ?? null, once(view)))
   },
 })
 
@@ -299,10 +301,10 @@ const crossSign = defineRoute({
     .strictObject({ issuer_ca_id: z.string(), validity_days: validityDays })
     .openapi('CertificateAuthorityCrossSigning'),
   responses: { 201: { description: 'The cross-certificate', schema: caCertificateSchema } },
-  async handler({ params: { id }, body, actor, deps }) {
+  async handler({ params: { id }, body, actor, deps, once }) {
     const input = { issuerCaId: body.issuer_ca_id, validityDays: body.validity_days ?? null }
-    const row = await crossSignAuthority(deps, actor, id, input)
-    return json(201, showCaCertificate(row, ''))
+    const view = (row: CaCertificateRow) => json(201, showCaCertificate(row, ''))
+    return view(await crossSignAuthority(deps, actor, id, input, once(view)))
   },
 })
 

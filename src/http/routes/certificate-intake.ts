@@ -7,6 +7,7 @@ import { invalidField } from '../../core/errors.ts'
 import { parseIpAddress } from '../../pki/ip-address.ts'
 import type { PathProblem } from '../../pki/path/path-error.ts'
 import { formatPem } from '../../pki/pem.ts'
+import type { CertificateRow } from '../../store/certificates.ts'
 import { json } from '../answer.ts'
 import { certificateSchema, showCertificate } from '../certificate-view.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -34,16 +35,17 @@ const importRoute = defineRoute({
     })
     .openapi('CertificateImport'),
   responses: { 201: { description: 'The certificate', schema: certificateSchema } },
-  async handler({ body, actor, deps }) {
-    const row = await importCertificate(deps, actor, {
+  async handler({ body, actor, deps, once }) {
+    const input = {
       certificatePem: body.certificate_pem,
       privateKeyPem: body.private_key_pem ?? null,
       chainPem: body.chain_pem ?? null,
       caId: body.ca_id ?? null,
       tags: body.tags,
       description: body.description ?? null,
-    })
-    return json(201, showCertificate(row, deps.now()))
+    }
+    const view = (row: CertificateRow) => json(201, showCertificate(row, deps.now()))
+    return view(await importCertificate(deps, actor, input, once(view)))
   },
 })
 

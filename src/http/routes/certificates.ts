@@ -1,5 +1,6 @@
 /** Managed certificates, whatever their source: `/v1/pki/certificates`. */
 import { z } from '@hono/zod-openapi'
+import type { Issued } from '../../authority/issue.ts'
 import { renewInternal } from '../../authority/renew.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
@@ -10,6 +11,7 @@ import { renewAcmeCertificate } from '../../orders/issue.ts'
 import { nextRenewalMs } from '../../orders/renewal-time.ts'
 import { parsePemOf } from '../../pki/pem.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
+import type { AcmeOrderRow } from '../../store/acme-orders.ts'
 import { type CertificateFilter, listCertificates } from '../../store/certificate-list.ts'
 import { replaceTagTerms } from '../../store/certificate-terms.ts'
 import {
@@ -259,7 +261,7 @@ const certificateRenew = defineRoute({
     202: { description: 'The order that makes it', schema: orderSchema },
   },
   async handler(input) {
-    const { body, deps, actor } = input
+    const { body, deps, actor, once } = input
     const row = await requireCertificate(input)
     if (row.source === 'imported') {
       throw new AppError('conflict', 'It was imported: its issuer is elsewhere, and so is its renewal')
@@ -268,13 +270,13 @@ const certificateRenew = defineRoute({
       // Its role may be outside of the token's paths: then so is what it can issue.
       if (row.roleName !== null) await input.requireResource(`pki/roles/${row.roleName}`)
       const ttlSeconds = body.ttl === undefined ? null : durationOf('ttl', body.ttl)
-      return json(
-        201,
-        showIssued(await renewInternal(deps, actor, row, { ttlSeconds, keyFormat: body.private_key_format })),
-      )
+      const view = (issued: Issued) => json(201, showIssued(issued))
+      const wanted = { ttlSeconds, keyFormat: body.private_key_format }
+      return view(await renewInternal(deps, actor, row, wanted, once(view)))
     }
     if (body.ttl !== undefined) throw invalidField('ttl', 'the CA decides how long its certificates last')
-    return json(202, showOrder(await renewAcmeCertificate(deps, actor, row, 'forced')))
+    const view = (order: AcmeOrderRow) => json(202, showOrder(order))
+    return view(await renewAcmeCertificate(deps, actor, row, 'forced', once(view)))
   },
 })
 

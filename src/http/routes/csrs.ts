@@ -1,6 +1,7 @@
 /** Certificate requests that somebody decides about: `/v1/pki/csr`. */
 import { z } from '@hono/zod-openapi'
 import { approveCsr, generateCsr, importCsr, readCsr, rejectCsr, removeCsr } from '../../authority/csr-workflow.ts'
+import type { Issued } from '../../authority/issue.ts'
 import { requireNames } from '../../authority/requested-names.ts'
 import { signApprovedCsr } from '../../authority/sign-csr.ts'
 import { formatTime } from '../../core/clock.ts'
@@ -94,7 +95,7 @@ const generate = defineRoute({
     })
     .openapi('CertificateRequestGeneration'),
   responses: { 201: { description: 'The request', schema: csrSchema } },
-  async handler({ body, actor, deps }) {
+  async handler({ body, actor, deps, once }) {
     const { common_name: commonName, ...subject } = body.subject
     const paths = {
       dns: 'san_dns',
@@ -105,12 +106,12 @@ const generate = defineRoute({
     }
     const requested = { dns: body.san_dns, ip: body.san_ip, email: body.san_email, uri: body.san_uri }
     const names = requireNames({ ...requested, commonName: commonName ?? null }, paths)
-    const row = await generateCsr(deps, actor, {
+    const input = {
       subject: { ...subjectFieldsOf(subject), ...(commonName === undefined ? {} : { commonName }) },
       altNames: names.altNames,
       key: internalKeyOf(body.key_type, body.key_size, 'key_size'),
-    })
-    return json(201, showCsr(row))
+    }
+    return showNew(await generateCsr(deps, actor, input, once(showNew)))
   },
 })
 
@@ -123,7 +124,7 @@ const importRequest = defineRoute({
   idempotent: true,
   body: z.strictObject({ csr_pem: z.string().min(1).max(100_000) }).openapi('CertificateRequestImport'),
   responses: { 201: { description: 'The request', schema: csrSchema } },
-  handler: async ({ body, actor, deps }) => json(201, showCsr(await importCsr(deps, actor, body.csr_pem))),
+  handler: async ({ body, actor, deps, once }) => showNew(await importCsr(deps, actor, body.csr_pem, once(showNew))),
 })
 
 const read = defineRoute({
@@ -188,13 +189,14 @@ const sign = defineRoute({
     })
     .openapi('CertificateRequestSigning'),
   responses: { 201: { description: 'The certificate', schema: issuedSchema } },
-  async handler({ params: { id }, body, actor, deps }) {
-    const issued = await signApprovedCsr(deps, actor, id, {
+  async handler({ params: { id }, body, actor, deps, once }) {
+    const input = {
       caId: body.ca_id,
       validityDays: body.validity_days ?? null,
       names: body.san === undefined ? null : sanOf(body.san),
-    })
-    return json(201, showIssued(issued))
+    }
+    const view = (issued: Issued) => json(201, showIssued(issued))
+    return view(await signApprovedCsr(deps, actor, id, input, once(view)))
   },
 })
 
@@ -214,6 +216,8 @@ const remove = defineRoute({
 })
 
 export const csrRoutes: readonly Route[] = [list, generate, importRequest, read, approve, reject, sign, remove]
+
+const showNew = (row: CsrRow) => json(201, showCsr(row))
 
 function showCsr(row: CsrRow): z.input<typeof csrSchema> {
   return {

@@ -12,7 +12,7 @@ import {
   secretPathsOf,
   verifyProvider,
 } from '../../orders/dns-providers.ts'
-import { type DnsProviderRow, listDnsProviders } from '../../store/dns-providers.ts'
+import { type DnsProviderConfig, type DnsProviderRow, listDnsProviders } from '../../store/dns-providers.ts'
 import { secretResource } from '../../store/secrets.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -96,9 +96,11 @@ function routesAt(base: string): readonly Route[] {
       'Settings whose name ends in _path name a secret, as path or path#field, that is looked up at every use. Others are taken as they are; secret ones are sealed and never shown again.',
     access: { scope: 'pki:admin', resource: RESOURCES },
     idempotent: true,
+    // With `verify` the provider is asked.
+    claimSeconds: 90,
     body: createBody,
     responses: { 201: { description: 'The provider', schema: providerSchema } },
-    async handler({ body, actor, deps, requireResource }) {
+    async handler({ body, actor, deps, once, requireResource }) {
       const type = body.type ?? body.provider_type
       if (type === undefined || (body.provider_type !== undefined && body.provider_type !== type)) {
         throw invalidField('type', 'give the type of the provider, once')
@@ -110,7 +112,8 @@ function routesAt(base: string): readonly Route[] {
       }
       const managedZones = body.managed_zones ?? null
       const provider = { name: body.name, type, config, credentials, managedZones, verify: body.verify }
-      return json(201, showProvider(await createProvider(deps, actor, provider)))
+      const view = (config: DnsProviderConfig) => json(201, showProvider(config))
+      return view(await createProvider(deps, actor, provider, once(view)))
     },
   })
 

@@ -1,6 +1,6 @@
 /** Issuing under a role: `/v1/pki/issue/{role}`, `/v1/pki/sign/{role}`. */
 import { z } from '@hono/zod-openapi'
-import { issueUnderRole, signUnderRole } from '../../authority/issue.ts'
+import { type Issued, issueUnderRole, signUnderRole } from '../../authority/issue.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { durationField, durationOf } from '../duration-field.ts'
@@ -36,8 +36,8 @@ const issue = defineRoute({
     })
     .openapi('IssueRequest'),
   responses: { 201: { description: 'The certificate', schema: issuedSchema } },
-  async handler({ params: { role }, body, actor, deps, tokenDemands }) {
-    const issued = await issueUnderRole(deps, actor, {
+  async handler({ params: { role }, body, actor, deps, tokenDemands, once }) {
+    const input = {
       roleName: role,
       names: {
         commonName: body.common_name ?? null,
@@ -49,8 +49,8 @@ const issue = defineRoute({
       ttlSeconds: body.ttl === undefined ? null : durationOf('ttl', body.ttl),
       keyFormat: body.private_key_format,
       demands: tokenDemands,
-    })
-    return json(201, showIssued(issued))
+    }
+    return view(await issueUnderRole(deps, actor, input, once(view)))
   },
 })
 
@@ -73,16 +73,18 @@ const sign = defineRoute({
     })
     .openapi('SignRequest'),
   responses: { 201: { description: 'The certificate', schema: issuedSchema } },
-  async handler({ params: { role }, body, actor, deps, tokenDemands }) {
-    const issued = await signUnderRole(deps, actor, {
+  async handler({ params: { role }, body, actor, deps, tokenDemands, once }) {
+    const input = {
       roleName: role,
       csrPem: body.csr_pem,
       ttlSeconds: body.ttl === undefined ? null : durationOf('ttl', body.ttl),
       names: body.san === undefined ? null : sanOf(body.san),
       demands: tokenDemands,
-    })
-    return json(201, showIssued(issued))
+    }
+    return view(await signUnderRole(deps, actor, input, once(view)))
   },
 })
+
+const view = (issued: Issued) => json(201, showIssued(issued))
 
 export const issuingRoutes: readonly Route[] = [issue, sign]

@@ -130,7 +130,7 @@ const create = defineRoute({
   idempotent: true,
   body: z.strictObject({ name: roleName, ca_id: z.string(), ...policyFields }).openapi('RoleRequest'),
   responses: { 201: { description: 'The role', schema: roleSchema } },
-  async handler({ body, actor, deps }) {
+  async handler({ body, actor, deps, once }) {
     const given = policyOf(body)
     const maxTtlSeconds = given.maxTtlSeconds ?? DEFAULTS.maxTtlSeconds
     // A short max_ttl is also the default, where no other is given.
@@ -138,7 +138,8 @@ const create = defineRoute({
     const policy = { ...DEFAULTS, ...given, maxTtlSeconds, defaultTtlSeconds }
     const keyBits = internalKeySizeOf(policy.keyType, body.key_bits, 'key_bits')
     const input = { name: body.name, caId: body.ca_id, policy: { ...policy, keyBits } }
-    return json(201, showRole(await createRole(deps, actor, input)))
+    const view = (row: RoleRow) => json(201, showRole(row))
+    return view(await createRole(deps, actor, input, once(view)))
   },
 })
 

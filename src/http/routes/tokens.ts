@@ -91,7 +91,7 @@ const createToken = defineRoute({
   idempotent: true,
   body: tokenBody,
   responses: { 201: { description: 'The token, shown this once', schema: newTokenView } },
-  async handler({ body, principal, actor, deps }) {
+  async handler({ body, principal, actor, deps, once }) {
     const nowMs = deps.now()
     const tenantId = await tenantOf(deps.store, principal, body.tenant_id)
     const scopes = grantedScopes(principal, body.scopes, tenantId)
@@ -107,13 +107,15 @@ const createToken = defineRoute({
       createdBy: principal.tokenId,
       createdAtMs: nowMs,
     }
+    const answer = json(201, { ...viewOf(row), token })
+    const kept = await once(() => answer)(row)
     const outcome = await deps.store.commit({
       tenantId,
-      statements: [insertToken(deps.store, row)],
+      statements: [insertToken(deps.store, row), ...kept],
       entries: [entryOf('token.created', row, actor)],
     })
     mustCommit(outcome, { conflict: 'The token could not be made: try again' })
-    return json(201, { ...viewOf(row), token })
+    return answer
   },
 })
 

@@ -63,9 +63,10 @@ export const trustAnchorRoutes: readonly Route[] = [
       .strictObject({ name: nameField, certificate_pem: z.string().min(1).max(100_000) })
       .openapi('TrustAnchorRequest'),
     responses: { 201: { description: 'The trust anchor', schema: anchorSchema } },
-    async handler({ body, actor, deps }) {
+    async handler({ body, actor, deps, once }) {
       const input = { name: body.name, certificatePem: body.certificate_pem }
-      return json(201, showAnchor(await createTrustAnchor(deps, actor, input)))
+      const view = (row: TrustAnchorRow) => json(201, showAnchor(row))
+      return view(await createTrustAnchor(deps, actor, input, once(view)))
     },
   }),
   defineRoute({

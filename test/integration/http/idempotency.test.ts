@@ -4,7 +4,7 @@ import { AppError } from '../../../src/core/errors.ts'
 import { json, raw } from '../../../src/http/answer.ts'
 import { defineRoute, type Route } from '../../../src/http/define-route.ts'
 import { tokenRoutes } from '../../../src/http/routes/tokens.ts'
-import { ANSWER_MS, CLAIM_MS } from '../../../src/store/idempotency.ts'
+import { ANSWER_MS } from '../../../src/store/idempotency.ts'
 import { bindings } from '../support/bindings.ts'
 import { newTestToken, type RequestOptions, type TestApp, testApp } from '../support/worker-app.ts'
 
@@ -98,6 +98,8 @@ describe('Idempotency-Key', () => {
       await app.request('POST', '/v1/bytes', { body: { name: 'a' }, headers: { 'idempotency-key': 'other-1' } }),
     ]
     expect(answers.map(({ json: { error } }) => error.code)).toEqual(['conflict', 'conflict', 'conflict'])
+    // Unlike that of a first request that is still at work, this will not change.
+    expect(answers.map(({ json: { error } }) => error.retry_after)).toEqual([undefined, undefined, undefined])
     expect(runs()).toBe(1)
   })
 
@@ -119,9 +121,10 @@ describe('Idempotency-Key', () => {
     await hasBegun
     const others = await Promise.all([post('both-1', { name: 'a' }), post('both-1', { name: 'a' })])
     release()
-    expect(others.map(({ status, json: { error } }) => [status, error.message])).toEqual(
-      others.map(() => [409, 'The first request with this Idempotency-Key is still at work: ask again later']),
+    expect(others.map(({ status, json: { error } }) => [status, error.message, error.retry_after])).toEqual(
+      others.map(() => [409, 'The first request with this Idempotency-Key is still at work: ask again later', 5]),
     )
+    expect(others.map(({ headers }) => headers.get('retry-after'))).toEqual(['5', '5'])
     expect((await slow).status).toBe(201)
     expect((await post('both-1', { name: 'a' })).status).toBe(201)
     expect(runs()).toBe(1)
@@ -201,6 +204,35 @@ describe('Idempotency-Key', () => {
     expect(runs()).toBe(1)
   })
 
+  it.each(['conflict', 'not_found', 'plan_limit'] as const)(
+    'ok: %s may be otherwise the next time, so it is not kept',
+    async (code) => {
+      const { post, runs, behave } = await machine()
+      behave(() => Promise.reject(new AppError(code, 'not now')))
+      expect((await post(`passing-${code}`, { name: 'a' })).json.error.code).toBe(code)
+      behave(async () => undefined)
+      expect((await post(`passing-${code}`, { name: 'a' })).status).toBe(201)
+      expect(runs()).toBe(2)
+    },
+  )
+
+  it('fail: an admin token that was replaced leaves its answers to nobody', async () => {
+    const ask = async (adminToken: string) => {
+      const app = await testApp({ adminToken })
+      const headers = { 'idempotency-key': 'replaced-1' }
+      return app.request('POST', '/v1/tokens', {
+        token: adminToken,
+        body: { name: 'a', scopes: ['pki:read'] },
+        headers,
+      })
+    }
+    const first = await ask('the-first-admin-token-of-this-test-0123')
+    const other = await ask('the-other-admin-token-of-this-test-0123')
+    const again = await ask('the-first-admin-token-of-this-test-0123')
+    expect([first.status, other.status, again.json]).toEqual([201, 201, first.json])
+    expect([other.json.token === first.json.token, other.headers.get('idempotent-replayed')]).toEqual([false, null])
+  })
+
   it('ok: what is not valid or not allowed claims nothing', async () => {
     const { app, post } = await machine()
     const token = await newTestToken(app, ['pki:read'])
@@ -236,7 +268,7 @@ describe('Idempotency-Key', () => {
     const hung = post('hung-1', { name: 'a' })
     await hasBegun
     behave(async () => undefined)
-    app.nowMs += CLAIM_MS - 1
+    app.nowMs += 30_000 - 1
     expect((await post('hung-1', { name: 'a' })).status).toBe(409)
     app.nowMs += 1
     expect((await post('hung-1', { name: 'a' })).json.number).toBe(2)

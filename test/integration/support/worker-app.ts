@@ -51,6 +51,8 @@ export interface TestAppOptions {
   readonly adminToken?: string | null
   /** Put between the app and its store, to see or to break what passes. */
   readonly wrapStore?: (store: Store) => Store
+  /** The objects behind orders and accounts, in a test that needs them. */
+  readonly objects?: Partial<Pick<AppDependencies, 'orders' | 'accounts'>>
 }
 
 /** Builds an app; several may share the database, as isolates do. */
@@ -84,6 +86,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     },
     orders: absent('orders'),
     accounts: absent('accounts'),
+    ...options.objects,
   }
   const app = createApp<object>({
     dependenciesOf: async () => deps,
