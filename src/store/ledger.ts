@@ -2,9 +2,14 @@
  * Writes the works of one tenant, one batch after another: whatever waits while a batch is under way goes into the
  * next one together. A single writer per tenant keeps the journal's chain without contention; should there ever be
  * two, the primary key (tenant, seq) stops the second and it reads the head anew.
- * Does not know what is written; runs inside the `tenant-ledger` object.
+ *
+ * A failed batch is either a verdict of the database on its statements (nothing was written), or of unknown outcome (the
+ * connection was lost, the database was reset). Only a verdict takes a batch apart. After an unknown outcome the journal is
+ * asked for the row that the batch writes first: its hash says whether the batch was written; only where it was not is the
+ * same batch, with the same journal rows, sent again. Does not know what is written; runs inside the `tenant-ledger` object.
  */
 import type { Clock } from '../core/clock.ts'
+import { logFault } from '../core/log.ts'
 import { chainEntry, GENESIS, type JournalHead, type JournalRow } from './journal.ts'
 import type { CommitOutcome, Statement, Work } from './work.ts'
 
@@ -12,6 +17,8 @@ import type { CommitOutcome, Statement, Work } from './work.ts'
 const MAX_WORKS_PER_BATCH = 50
 /** How often to read the head anew when another writer was faster. */
 const MAX_HEAD_READS = 5
+/** Milliseconds before each further try, while the database is away; then the works fail. */
+const WAITS_MS = [50, 150, 500, 1_000, 2_000]
 
 /** Undoes the batch when the statement before it changed nothing: `json()` of what is no JSON is an error. */
 const DEMAND_CHANGE = `SELECT CASE WHEN changes() = 0 THEN json('nothing changed') END`
@@ -26,19 +33,35 @@ interface Waiting {
   reject(error: unknown): void
 }
 
+/** What became of a batch, where that is known. */
+type Written =
+  | CommitOutcome
+  /** The database refuses a statement, or it cannot be bound: a fault of ours. Nothing was written. */
+  | { readonly kind: 'faulty'; readonly error: unknown }
+
+/** Waits; another one in tests. */
+export type Sleep = (ms: number) => Promise<void>
+
+const sleepReally: Sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
 export class Ledger {
   readonly #db: D1Database
   readonly #now: Clock
+  readonly #sleep: Sleep
   readonly #queue: Waiting[] = []
   #head: JournalHead | null = null
   #running = false
 
-  constructor(db: D1Database, now: Clock) {
+  constructor(db: D1Database, now: Clock, sleep: Sleep = sleepReally) {
     this.#db = db
     this.#now = now
+    this.#sleep = sleep
   }
 
-  /** Resolves when the work is durable, or says why it was not done. Rejects only when the database fails. */
+  /**
+   * Resolves when the work is durable, or says why it was not done. Rejects where a statement is faulty (nothing was
+   * written), and where the database stays away (whether it was written is not known).
+   */
   commit(work: Work): Promise<CommitOutcome> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ work, resolve, reject })
@@ -56,76 +79,143 @@ export class Ledger {
     this.#running = false
   }
 
-  /** True where all of them are written. One that cannot be undoes all: then each is tried by itself. */
+  /** False where the database refused one of them, and so all: then each is tried by itself. */
   async #tryTogether(together: readonly Waiting[]): Promise<boolean> {
     try {
-      const outcome = await this.#write(together.map(({ work }) => work))
-      if (outcome.kind !== 'committed') return false
-      for (const { resolve } of together) resolve(outcome)
-      return true
-    } catch {
-      return false
+      const written = await this.#write(together.map(({ work }) => work))
+      if (written.kind !== 'committed') return false
+      for (const { resolve } of together) resolve(written)
+    } catch (error) {
+      // Nobody knows what of them was written, so none of them is tried again.
+      for (const { reject } of together) reject(error)
     }
+    return true
   }
 
   async #writeOne({ work, resolve, reject }: Waiting): Promise<void> {
     try {
-      resolve(await this.#write([work]))
+      const written = await this.#write([work])
+      if (written.kind === 'faulty') reject(written.error)
+      else resolve(written)
     } catch (error) {
       reject(error)
     }
   }
 
-  async #write(works: readonly Work[]): Promise<CommitOutcome> {
+  /** Rejects where the outcome stays unknown. */
+  async #write(works: readonly Work[]): Promise<Written> {
     for (let reads = 1; ; reads += 1) {
-      const head = this.#head ?? (await this.#readHead(works[0]?.tenantId ?? ''))
-      const { rows, statements } = await this.#assemble(works, head)
+      const head = this.#head ?? (await this.#patiently(() => this.#readHead(works[0]?.tenantId ?? '')))
+      const batch = await this.#assemble(works, head)
+      if ('kind' in batch) return batch
+      const written = await this.#send(batch.statements, batch.rows)
+      if (written !== 'head-moved') {
+        this.#head = written.kind === 'committed' ? (batch.rows.at(-1) ?? head) : null
+        return written
+      }
+      this.#head = null
+      if (reads >= MAX_HEAD_READS) throw new Error('the journal is written by others, again and again')
+    }
+  }
+
+  async #send(statements: D1PreparedStatement[], rows: readonly JournalRow[]): Promise<Written | 'head-moved'> {
+    const [first] = rows
+    // True from the moment on at which an earlier try may have been written, or may still be.
+    let isUncertain = false
+    for (let tries = 0; ; tries += 1) {
+      let failure: unknown
       try {
         await this.#db.batch(statements)
-        this.#head = rows.at(-1) ?? head
         return { kind: 'committed' }
       } catch (error) {
-        // Whether the batch was applied is unknown after a lost connection: never trust the cached head then.
-        this.#head = null
-        const verdict = readVerdict(error)
-        if (verdict === null) throw error
-        if (verdict !== 'head-moved') return verdict
-        if (reads >= MAX_HEAD_READS) throw error
+        failure = error
+      }
+      this.#head = null
+      const verdict = readVerdict(failure)
+      // The first try is judged as it is. Behind an uncertain one, what it did itself looks like the work of somebody else.
+      if (verdict !== null && !isUncertain) return verdict
+      isUncertain = true
+      // Without a journal row there is nothing to look for: sending it again could do it twice.
+      const waitMs = WAITS_MS[tries]
+      if (first === undefined || waitMs === undefined) throw failure
+      logFault('ledger', failure)
+      const found = await this.#lookUp(first, waitMs, failure)
+      if (found === 'ours') return { kind: 'committed' }
+      if (verdict !== null) return verdict
+      // Another writer has that number: this batch can be written no more, whatever becomes of its earlier tries.
+      if (found === 'of-another') return 'head-moved'
+    }
+  }
+
+  /** Is the row there that the batch writes first? Rejects with the batch's failure where nobody answers. */
+  async #lookUp(row: JournalRow, waitMs: number, failure: unknown): Promise<'ours' | 'of-another' | 'absent'> {
+    await this.#sleep(waitMs)
+    const find = () =>
+      this.#db
+        .prepare('SELECT hash FROM journal WHERE tenant_id = ? AND seq = ?')
+        .bind(row.tenantId, row.seq)
+        .first<{ hash: string }>()
+    const found = await this.#patiently(find).catch(() => {
+      throw failure
+    })
+    if (found === null) return 'absent'
+    return found.hash === row.hash ? 'ours' : 'of-another'
+  }
+
+  /** For reads, which may be repeated: tries again while the database is away. */
+  async #patiently<Value>(read: () => Promise<Value>): Promise<Value> {
+    for (const waitMs of WAITS_MS) {
+      try {
+        return await read()
+      } catch (error) {
+        if (readVerdict(error) !== null) throw error
+        logFault('ledger', error)
+        await this.#sleep(waitMs)
       }
     }
+    return read()
   }
 
   async #assemble(
     works: readonly Work[],
     head: JournalHead,
-  ): Promise<{ rows: readonly JournalRow[]; statements: D1PreparedStatement[] }> {
+  ): Promise<
+    | { readonly rows: readonly JournalRow[]; readonly statements: D1PreparedStatement[] }
+    | (Written & { kind: 'faulty' })
+  > {
     const statements: D1PreparedStatement[] = []
     const rows: JournalRow[] = []
-    for (const work of works) {
-      for (const each of work.statements) statements.push(...this.#prepare(each))
-      for (const entry of work.entries) {
-        const row = await chainEntry(work.tenantId, rows.at(-1) ?? head, entry, this.#now())
-        rows.push(row)
-        statements.push(
-          this.#db
-            .prepare(INSERT_JOURNAL)
-            .bind(
-              row.tenantId,
-              row.seq,
-              row.id,
-              row.event,
-              row.actor,
-              row.resource,
-              row.detail,
-              row.requestId,
-              row.atMs,
-              row.prevHash,
-              row.hash,
-            ),
-        )
+    try {
+      for (const work of works) {
+        for (const each of work.statements) statements.push(...this.#prepare(each))
+        for (const entry of work.entries) {
+          const row = await chainEntry(work.tenantId, rows.at(-1) ?? head, entry, this.#now())
+          rows.push(row)
+          statements.push(this.#insert(row))
+        }
       }
+    } catch (error) {
+      return { kind: 'faulty', error }
     }
     return { rows, statements }
+  }
+
+  #insert(row: JournalRow): D1PreparedStatement {
+    return this.#db
+      .prepare(INSERT_JOURNAL)
+      .bind(
+        row.tenantId,
+        row.seq,
+        row.id,
+        row.event,
+        row.actor,
+        row.resource,
+        row.detail,
+        row.requestId,
+        row.atMs,
+        row.prevHash,
+        row.hash,
+      )
   }
 
   #prepare({ sql, params, mustChange }: Statement): D1PreparedStatement[] {
@@ -142,12 +232,16 @@ export class Ledger {
   }
 }
 
-/** What a failed batch says; null where it is no verdict on the work but a fault. */
-function readVerdict(error: unknown): CommitOutcome | 'head-moved' | null {
+/** Results of SQLite that are about the statement, whenever it is tried; others are about the database's own state. */
+const ABOUT_THE_STATEMENT =
+  /SQLITE_(CONSTRAINT|ERROR|TOOBIG|MISMATCH|RANGE|AUTH|MISUSE)|constraint failed|Wrong number of parameter bindings/
+
+/** What a failed batch says of its statements; null where that is not known. */
+function readVerdict(error: unknown): Written | 'head-moved' | null {
   const message = error instanceof Error ? error.message : ''
   if (message.includes('malformed JSON')) return { kind: 'conflict' }
   const unique = /UNIQUE constraint failed: ([a-z_., ]+)/.exec(message)
-  if (unique === null) return null
+  if (unique === null) return ABOUT_THE_STATEMENT.test(message) ? { kind: 'faulty', error } : null
   const columns = unique[1]?.trim() ?? ''
   return columns === 'journal.tenant_id, journal.seq' ? 'head-moved' : { kind: 'exists', columns }
 }
