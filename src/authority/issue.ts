@@ -27,7 +27,8 @@ import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
 import { reviewCsr } from './csr-review.ts'
 import { requireCsr } from './csr-workflow.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
-import { extKeyUsagesOf, newCertificateRow, signLeaf } from './leaf.ts'
+import { newCertificateRow, signLeaf } from './leaf.ts'
+import { extKeyUsagesOf } from './purposes.ts'
 import {
   CSR_PATHS,
   fieldOfName,
@@ -240,7 +241,7 @@ async function signAndStore(dependencies: AuthorityDependencies, actor: Actor, l
   const { store, now } = dependencies
   const { role, policy, signer, names, times, key } = leaf
   const signed = await signLeaf(dependencies, signer, {
-    subjectDer: requireSubject(names.commonName),
+    subjectDer: requireSubject(names.commonName, policy),
     commonName: names.commonName,
     altNames: names.altNames,
     spkiDer: key.spkiDer,
@@ -248,6 +249,7 @@ async function signAndStore(dependencies: AuthorityDependencies, actor: Actor, l
     ...times,
     extKeyUsage: extKeyUsagesOf(policy),
     keyUsages: policy.keyUsages,
+    noRevocation: policy.noRevAvail ?? false,
   })
   const id = newId('certificate', now())
   const place = { tenantId: actor.tenantId, certificateId: id, serialNumber: signed.serialNumber }
@@ -281,9 +283,12 @@ async function signAndStore(dependencies: AuthorityDependencies, actor: Actor, l
   return outcome.kind === 'committed' ? issued : null
 }
 
-/** The subject of a certificate under a role: the common name and nothing else. */
-export function requireSubject(commonName: string | null): Uint8Array<ArrayBuffer> {
-  const subject = buildName(commonName === null ? {} : { commonName })
+/** The subject of a certificate under a role: what the role says of everybody, and the common name. */
+export function requireSubject(
+  commonName: string | null,
+  policy: Pick<RolePolicy, 'subject'>,
+): Uint8Array<ArrayBuffer> {
+  const subject = buildName({ ...policy.subject, ...(commonName === null ? {} : { commonName }) })
   if (!subject.ok) throw new AppError('invalid_request', `common_name: ${subject.error.message}`)
   return subject.value
 }

@@ -3,7 +3,6 @@ import { type Bytes, toHex } from '../core/bytes.ts'
 import { type AltName, formatAltName } from '../pki/alt-name.ts'
 import { buildLeaf } from '../pki/build-certificate.ts'
 import type { KeyUsage } from '../pki/extensions.ts'
-import { EKU } from '../pki/oids.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
 import type { PublicKeyKind } from '../pki/public-key.ts'
 import { newSerial } from '../pki/serial.ts'
@@ -25,6 +24,8 @@ export interface LeafPlan {
   readonly extKeyUsage: readonly string[]
   /** Null: what the kind of key is used for. */
   readonly keyUsages: readonly KeyUsage[] | null
+  /** RFC 9608: no revocation of it will ever be published. */
+  readonly noRevocation?: boolean
 }
 
 /** A leaf that is signed and not stored yet. */
@@ -38,6 +39,7 @@ export async function signLeaf(
 ): Promise<SignedLeaf> {
   const serialNumber = newSerial()
   const serialHex = toHex(serialNumber)
+  const locations = locationsBelow(settings.publicUrl, signer.authority, serialHex)
   const { der } = await buildLeaf(
     {
       subjectDer: plan.subjectDer,
@@ -48,7 +50,8 @@ export async function signLeaf(
       extKeyUsage: plan.extKeyUsage,
       ...(plan.keyUsages === null ? {} : { keyUsage: plan.keyUsages }),
       serialNumber,
-      ...locationsBelow(settings.publicUrl, signer.authority, serialHex),
+      ...locations,
+      ...(plan.noRevocation === true ? { noRevocation: true, crlUris: [], ocspUris: [] } : {}),
     },
     signer.issuer,
   )
@@ -77,11 +80,6 @@ export function namesOf(altNames: readonly AltName[]): CertificateNames {
 export function firstOf(names: CertificateNames): string | undefined {
   return [...names.dns, ...names.ip, ...names.email, ...names.uri][0]
 }
-
-export const extKeyUsagesOf = (allowed: { readonly serverAuth: boolean; readonly clientAuth: boolean }): string[] => [
-  ...(allowed.serverAuth ? [EKU.serverAuth] : []),
-  ...(allowed.clientAuth ? [EKU.clientAuth] : []),
-]
 
 /** Version 1 of a certificate that did not come by ACME. */
 export function newCertificateRow(

@@ -19,11 +19,13 @@ import {
   keySpecOf,
   type RoleContext,
   requireAllowed,
+  requireSubject,
   requireTimes,
   roleContext,
   showPrivateKey,
 } from './issue.ts'
-import { extKeyUsagesOf, signLeaf } from './leaf.ts'
+import { signLeaf } from './leaf.ts'
+import { extKeyUsagesOf } from './purposes.ts'
 import { type NamePaths, requireNames } from './requested-names.ts'
 import { checkKey, type RolePolicy } from './role-policy.ts'
 import { parseStored, requireSigner, type Signer } from './signer.ts'
@@ -63,7 +65,7 @@ export async function renewInternal(
   if (refusal !== null) throw new AppError('policy_violation', refusal)
   const lifetimeSeconds = Math.round((before.notAfterMs - before.notBeforeMs) / 1000) - policy.notBeforeBackdateSeconds
   const signed = await signLeaf(dependencies, signer, {
-    subjectDer: old.subject.der,
+    subjectDer: context.role === null ? old.subject.der : requireSubject(before.commonName, policy),
     commonName: before.commonName,
     altNames: names.altNames,
     spkiDer: pair?.spkiDer ?? old.subjectPublicKeyInfo.der,
@@ -71,6 +73,7 @@ export async function renewInternal(
     ...requireTimes(dependencies, policy, signer, input.ttlSeconds ?? lifetimeWithin(policy, lifetimeSeconds)),
     extKeyUsage: extKeyUsagesOf(policy),
     keyUsages: policy.keyUsages,
+    noRevocation: policy.noRevAvail ?? false,
   })
   const next = {
     ...signed,

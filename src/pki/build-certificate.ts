@@ -21,6 +21,7 @@ import {
 import { type Certificate, parseSubjectPublicKeyInfo } from './certificate.ts'
 import { derExplicit, derInteger, derSequence, derTime, derUnsigned } from './der/writer.ts'
 import { KEY_USAGES, type KeyUsage } from './extensions.ts'
+import { EKU } from './oids.ts'
 import { describePublicKey, keyIdentifierOf, type PublicKeyKind } from './public-key.ts'
 import { newSerial } from './serial.ts'
 import { assembleSigned, sign, signatureAlgorithmDerOf } from './signature.ts'
@@ -71,7 +72,7 @@ export interface LeafInput extends CommonInput, Locations {
   readonly altNames: readonly AltName[]
   /** Object identifiers, at least one. */
   readonly extKeyUsage: readonly string[]
-  /** Defaults to what the kind of key can do; what it cannot do is left out. */
+  /** Defaults to what the purposes need; what the kind of key cannot do is left out. */
   readonly keyUsage?: readonly KeyUsage[]
   /** RFC 9608: says that nobody will ever publish a revocation of it. Goes without CRL and OCSP addresses. */
   readonly noRevocation?: boolean
@@ -112,7 +113,7 @@ export async function buildLeaf(input: LeafInput, issuer: Issuer): Promise<Built
   const hasStatus = (input.crlUris ?? []).length + (input.ocspUris ?? []).length > 0
   if (input.noRevocation === true && hasStatus) throw new TypeError('a leaf without revocation has no CRL and no OCSP')
   const { keyIdentifier, kind } = await inspectKey(input.spkiDer)
-  const usages = leafKeyUsages(kind, input.keyUsage)
+  const usages = leafKeyUsages(kind, input)
   return assemble(input, issuer, [
     ...(usages.length === 0 ? [] : [keyUsageExtension(usages)]),
     extKeyUsageExtension(input.extKeyUsage),
@@ -156,12 +157,14 @@ const LEAF_USAGES: Readonly<Record<PublicKeyKind['type'], readonly KeyUsage[]>> 
   // RFC 9295 §3: a key that only signs has no other use.
   ed25519: ['digitalSignature', 'nonRepudiation'],
 }
-const DEFAULT_LEAF_USAGES: ReadonlySet<KeyUsage> = new Set(['digitalSignature', 'keyEncipherment'])
+/** RFC 5280 §4.2.1.12: with these purposes alone a key is not for encrypting other keys. */
+const SIGNING_PURPOSES: ReadonlySet<string> = new Set([EKU.clientAuth, EKU.codeSigning, EKU.timeStamping])
 
-function leafKeyUsages(kind: PublicKeyKind, asked: readonly KeyUsage[] | undefined): KeyUsage[] {
+function leafKeyUsages(kind: PublicKeyKind, { keyUsage, extKeyUsage }: LeafInput): KeyUsage[] {
   const possible = LEAF_USAGES[kind.type]
-  const wanted = asked === undefined ? DEFAULT_LEAF_USAGES : new Set(asked)
-  return KEY_USAGES.filter((usage) => possible.includes(usage) && wanted.has(usage))
+  const isForSigning = extKeyUsage.every((oid) => SIGNING_PURPOSES.has(oid))
+  const wanted = keyUsage ?? (isForSigning ? ['digitalSignature'] : ['digitalSignature', 'keyEncipherment'])
+  return KEY_USAGES.filter((usage) => possible.includes(usage) && wanted.includes(usage))
 }
 
 async function inspectKey(spkiDer: Bytes): Promise<{ keyIdentifier: Bytes; kind: PublicKeyKind }> {

@@ -10,11 +10,12 @@ import {
   derNull,
   derOctetString,
   derOid,
+  derOidOnce,
   derSequence,
   derValue,
 } from './der/writer.ts'
 import { KEY_USAGES, type KeyUsage } from './extensions.ts'
-import { ACCESS_METHOD, EXTENSION } from './oids.ts'
+import { ACCESS_METHOD, EKU, EXTENSION } from './oids.ts'
 
 /** One Extension around its value. */
 export function derExtension(oid: string, critical: boolean, valueDer: Bytes): Bytes {
@@ -41,8 +42,13 @@ export const endEntityConstraintsExtension = (): Bytes => derExtension(EXTENSION
 export const keyUsageExtension = (usages: readonly KeyUsage[]): Bytes =>
   derExtension(EXTENSION.keyUsage, true, derNamedBits(usages.map((usage) => KEY_USAGES.indexOf(usage))))
 
+/** RFC 3161 §2.3: for time stamps alone, and then "This extension MUST be critical"; for everything else it is not. */
 export const extKeyUsageExtension = (oids: readonly string[]): Bytes =>
-  derExtension(EXTENSION.extKeyUsage, false, derSequence(...oids.map(derOid)))
+  derExtension(
+    EXTENSION.extKeyUsage,
+    oids.length === 1 && oids[0] === EKU.timeStamping,
+    derSequence(...oids.map(derOidOnce)),
+  )
 
 /** RFC 5280 §4.2.1.2: non-critical. */
 export const subjectKeyIdentifierExtension = (keyIdentifier: Bytes): Bytes =>

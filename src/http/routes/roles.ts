@@ -1,19 +1,24 @@
 /** Roles: `/v1/pki/roles`. Issuing under them is in issuing.ts. */
 import { z } from '@hono/zod-openapi'
+import { purposeName, purposeOid } from '../../authority/purposes.ts'
 import type { RolePolicy } from '../../authority/role-policy.ts'
 import { changeRole, createRole, removeRole, requireRole } from '../../authority/roles.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
+import { invalidField } from '../../core/errors.ts'
 import { KEY_USAGES } from '../../pki/extensions.ts'
+import { EKU } from '../../pki/oids.ts'
 import { listRoles, type RoleRow } from '../../store/roles.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { durationField, durationOf } from '../duration-field.ts'
 import { internalKeySizeOf, internalKeyType } from '../key-fields.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
+import { SUBJECT_FIELDS } from '../subject-fields.ts'
 
 const time = z.iso.datetime()
 const MAX_PATTERNS = 200
+const MAX_PURPOSES = 20
 const patterns = z.array(z.string().min(1).max(512)).max(MAX_PATTERNS)
 
 /** Part of addresses and of token paths. */
@@ -43,6 +48,13 @@ const roleSchema = z
     client_auth: z.boolean(),
     key_usages: z.array(z.string()).nullable().openapi({ description: 'null: what the type of key is used for' }),
     not_before_backdate: z.number().int().openapi({ description: 'Seconds' }),
+    organization: z.string().nullable(),
+    organizational_unit: z.string().nullable(),
+    country: z.string().nullable(),
+    province: z.string().nullable(),
+    locality: z.string().nullable(),
+    extended_key_usages: z.array(z.string()),
+    no_rev_avail: z.boolean(),
     created_at: time,
     updated_at: time,
   })
@@ -70,6 +82,21 @@ const policyFields = {
   client_auth: z.boolean().optional(),
   key_usages: z.array(z.enum(KEY_USAGES)).max(KEY_USAGES.length).nullable().optional(),
   not_before_backdate: durationField.optional(),
+  organization: SUBJECT_FIELDS.organization
+    .nullable()
+    .openapi({ description: 'In the subject of every certificate, as the four below; null takes it away' }),
+  organizational_unit: SUBJECT_FIELDS.organizational_unit.nullable(),
+  country: SUBJECT_FIELDS.country.nullable(),
+  province: SUBJECT_FIELDS.province.nullable(),
+  locality: SUBJECT_FIELDS.locality.nullable(),
+  extended_key_usages: z.array(z.string().min(1).max(256)).max(MAX_PURPOSES).optional().openapi({
+    description:
+      'Purposes beside server_auth and client_auth, each as codeSigning, emailProtection, timeStamping (which stands alone) or an object identifier',
+  }),
+  no_rev_avail: z.boolean().optional().openapi({
+    description:
+      'Certificates say that no revocation of them will be published (RFC 9608), and name no CRL: for a max_ttl of 7 days at most',
+  }),
 }
 const policyShape = z.object(policyFields)
 type PolicyBody = z.output<typeof policyShape>
@@ -135,7 +162,7 @@ const create = defineRoute({
     const maxTtlSeconds = given.maxTtlSeconds ?? DEFAULTS.maxTtlSeconds
     // A short max_ttl is also the default, where no other is given.
     const defaultTtlSeconds = given.defaultTtlSeconds ?? Math.min(DEFAULTS.defaultTtlSeconds, maxTtlSeconds)
-    const policy = { ...DEFAULTS, ...given, maxTtlSeconds, defaultTtlSeconds }
+    const policy = { ...DEFAULTS, ...given, maxTtlSeconds, defaultTtlSeconds, subject: subjectAfter({}, body) }
     const keyBits = internalKeySizeOf(policy.keyType, body.key_bits, 'key_bits')
     const input = { name: body.name, caId: body.ca_id, policy: { ...policy, keyBits } }
     const view = (row: RoleRow) => json(201, showRole(row))
@@ -180,7 +207,7 @@ const change = defineRoute({
     const keyBits = internalKeySizeOf(keyType, size, 'key_bits')
     const role = await changeRole(deps, actor, name, {
       ...(body.ca_id === undefined ? {} : { caId: body.ca_id }),
-      policy: { ...given, keyBits },
+      policy: { ...given, keyBits, subject: subjectAfter(before.subject ?? {}, body) },
     })
     return json(200, showRole(role))
   },
@@ -202,6 +229,36 @@ const remove = defineRoute({
 })
 
 export const roleRoutes: readonly Route[] = [list, create, read, change, remove]
+
+type RoleSubject = NonNullable<RolePolicy['subject']>
+
+/** The attributes of the subject after a change: those that are null go, those that are not given stay. */
+function subjectAfter(before: RoleSubject, body: PolicyBody): RoleSubject {
+  const given = {
+    organization: body.organization,
+    organizationalUnit: body.organizational_unit,
+    country: body.country,
+    province: body.province,
+    locality: body.locality,
+  }
+  const changes = Object.entries(given).filter(([, value]) => value !== undefined)
+  const after = { ...before, ...Object.fromEntries(changes) }
+  return Object.fromEntries(Object.entries(after).filter(([, value]) => value !== null)) as RoleSubject
+}
+
+/** Object identifiers; those of servers and clients are what `server_auth` and `client_auth` say. */
+function purposesOf(names: readonly string[]): Partial<RolePolicy> {
+  const oids = names.map((name, index) => {
+    const oid = purposeOid(name)
+    if (oid !== null) return oid
+    throw invalidField(`extended_key_usages[${index}]`, 'give a name such as codeSigning, or an object identifier')
+  })
+  return {
+    ...(oids.includes(EKU.serverAuth) ? { serverAuth: true } : {}),
+    ...(oids.includes(EKU.clientAuth) ? { clientAuth: true } : {}),
+    extKeyUsages: [...new Set(oids)].filter((oid) => oid !== EKU.serverAuth && oid !== EKU.clientAuth),
+  }
+}
 
 /** What of a policy is given. */
 function policyOf(body: PolicyBody): Partial<RolePolicy> {
@@ -226,6 +283,8 @@ function policyOf(body: PolicyBody): Partial<RolePolicy> {
     keyUsages: body.key_usages,
     notBeforeBackdateSeconds:
       body.not_before_backdate === undefined ? undefined : durationOf('not_before_backdate', body.not_before_backdate),
+    noRevAvail: body.no_rev_avail,
+    ...(body.extended_key_usages === undefined ? {} : purposesOf(body.extended_key_usages)),
   }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<RolePolicy>
 }
@@ -255,6 +314,13 @@ function showRole(row: RoleRow): z.input<typeof roleSchema> {
     client_auth: policy.clientAuth,
     key_usages: policy.keyUsages === null ? null : [...policy.keyUsages],
     not_before_backdate: policy.notBeforeBackdateSeconds,
+    organization: policy.subject?.organization ?? null,
+    organizational_unit: policy.subject?.organizationalUnit ?? null,
+    country: policy.subject?.country ?? null,
+    province: policy.subject?.province ?? null,
+    locality: policy.subject?.locality ?? null,
+    extended_key_usages: (policy.extKeyUsages ?? []).map(purposeName),
+    no_rev_avail: policy.noRevAvail ?? false,
     created_at: formatTime(row.createdAtMs),
     updated_at: formatTime(row.updatedAtMs),
   }

@@ -110,13 +110,16 @@ export const derOctetString = (octets: Uint8Array): Bytes => derValue(TAG.octetS
 /** An OCTET STRING that holds DER, from its parts. */
 export const derOctetStringOf = (...parts: readonly Uint8Array[]): Bytes => derValue(TAG.octetString, ...parts)
 
+/** An OBJECT IDENTIFIER from dotted text that somebody gave, which is not kept. MUST be given text of that form. */
+export const derOidOnce = (dotted: string): Bytes => derValue(TAG.oid, encodeOid(dotted))
+
 const knownOids = new Map<string, Bytes>()
 
 /** An OBJECT IDENTIFIER from dotted text. MUST be given constants: each one is encoded once and kept. */
 export function derOid(dotted: string): Bytes {
   const known = knownOids.get(dotted)
   if (known !== undefined) return known
-  const value = derValue(TAG.oid, encodeOid(dotted))
+  const value = derOidOnce(dotted)
   knownOids.set(dotted, value)
   return value
 }

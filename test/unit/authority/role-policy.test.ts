@@ -1,6 +1,7 @@
 /** Whether a role is sensible, and which lifetimes and keys it allows. */
 import { describe, expect, it } from 'vitest'
 import { checkKey, checkRolePolicy, checkTtl, type RolePolicy } from '../../../src/authority/role-policy.ts'
+import { EKU } from '../../../src/pki/oids.ts'
 import type { PublicKeyKind } from '../../../src/pki/public-key.ts'
 
 const POLICY: RolePolicy = {
@@ -26,7 +27,37 @@ const POLICY: RolePolicy = {
   notBeforeBackdateSeconds: 30,
 }
 
+const RSA = { keyType: 'rsa', keyBits: 2048 } as const
+
 describe('a role by itself', () => {
+  it.each<[string, Partial<RolePolicy>]>([
+    ['signatures and key encipherment for servers', { ...RSA, keyUsages: ['digitalSignature', 'keyEncipherment'] }],
+    ['agreement for clients', { clientAuth: true, keyUsages: ['digitalSignature', 'keyAgreement'] }],
+    [
+      'non-repudiation for e-mail',
+      { extKeyUsages: [EKU.emailProtection], keyUsages: ['digitalSignature', 'nonRepudiation'] },
+    ],
+    [
+      'anything for a purpose of one’s own',
+      { ...RSA, extKeyUsages: ['1.3.6.1.4.1.99999.1'], keyUsages: ['digitalSignature', 'dataEncipherment'] },
+    ],
+    ['time stamps alone', { serverAuth: false, extKeyUsages: [EKU.timeStamping], keyUsages: ['nonRepudiation'] }],
+    ['no revocation for seven days', { noRevAvail: true, maxTtlSeconds: 7 * 86_400 }],
+    [
+      'a subject',
+      {
+        subject: {
+          organization: 'Bücher GmbH',
+          organizationalUnit: 'R&D',
+          country: 'DE',
+          province: 'BE',
+          locality: 'Berlin',
+        },
+      },
+    ],
+  ])('ok: %s', (_, change) => {
+    expect(checkRolePolicy({ ...POLICY, ...change })).toMatchObject({ ok: true })
+  })
   it('ok: a sensible one stays as it is', () => {
     expect(checkRolePolicy(POLICY)).toEqual({ ok: true, value: POLICY })
   })
@@ -69,9 +100,45 @@ describe('a role by itself', () => {
     ['a user in a pattern', { allowedUriSans: ['https://u@a.test/*'] }, 'allowed_uri_sans[0]', 'give a URI'],
     ['a URI without scheme', { allowedUriSans: ['*'] }, 'allowed_uri_sans[0]', 'give a URI'],
     ['a default above the maximum', { defaultTtlSeconds: 86_401 }, 'default_ttl', 'longer than max_ttl'],
-    ['neither servers nor clients', { serverAuth: false }, 'server_auth', 'allow one'],
+    ['for nothing at all', { serverAuth: false }, 'server_auth', 'allow one'],
     ['no key usage at all', { keyUsages: [] }, 'key_usages', 'at least one'],
     ['a usage of RSA keys', { keyUsages: ['digitalSignature', 'keyEncipherment'] }, 'key_usages', 'keyEncipherment'],
+    [
+      'a usage that no server and no client has',
+      { ...RSA, keyUsages: ['digitalSignature', 'nonRepudiation'] },
+      'key_usages',
+      'nonRepudiation serves none of the purposes serverAuth',
+    ],
+    [
+      'data encipherment for servers',
+      { ...RSA, keyUsages: ['keyEncipherment', 'dataEncipherment'] },
+      'key_usages',
+      'dataEncipherment serves none',
+    ],
+    [
+      'clients that cannot sign',
+      { ...RSA, clientAuth: true, keyUsages: ['keyEncipherment'] },
+      'key_usages',
+      'clientAuth needs one of',
+    ],
+    [
+      'code that is not signed',
+      { ...RSA, extKeyUsages: [EKU.codeSigning], keyUsages: ['keyEncipherment'] },
+      'key_usages',
+      'codeSigning needs one of',
+    ],
+    ['every purpose', { extKeyUsages: [EKU.any] }, 'extended_key_usages', 'every purpose'],
+    ['answers about revocation', { extKeyUsages: [EKU.ocspSigning] }, 'extended_key_usages', 'answers for the CA'],
+    ['time stamps beside another purpose', { extKeyUsages: [EKU.timeStamping] }, 'extended_key_usages', 'nothing else'],
+    [
+      'no revocation for eight days',
+      { noRevAvail: true, maxTtlSeconds: 8 * 86_400 },
+      'no_rev_avail',
+      '604800s at most',
+    ],
+    ['a control character', { subject: { organization: 'a\u0007b' } }, 'organization', 'control character'],
+    ['a unit that is too long', { subject: { organizationalUnit: 'a'.repeat(65) } }, 'organizational_unit', '64'],
+    ['a country by its name', { subject: { country: 'Chile' } }, 'country', 'two capital letters'],
     ['a usage of CAs', { keyType: 'rsa', keyBits: 2048, keyUsages: ['keyCertSign'] }, 'key_usages', 'keyCertSign'],
     ['agreement with Ed25519', { keyType: 'ed25519', keyUsages: ['keyAgreement'] }, 'key_usages', 'keyAgreement'],
     ['a small RSA key', { keyType: 'rsa', keyBits: 1024 }, 'key_bits', '2048, 3072, 4096'],
