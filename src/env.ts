@@ -1,6 +1,7 @@
 /** Unchecked bindings → checked bindings, once per isolate, with a message that says how to set what is missing. */
 import type { AcmeAccount } from '../durable-objects/acme-account.ts'
 import type { AcmeOrder } from '../durable-objects/acme-order.ts'
+import type { CrlPublisher } from '../durable-objects/crl-publisher.ts'
 import type { DnsZone } from '../durable-objects/dns-zone.ts'
 import type { TenantLedger } from '../durable-objects/tenant-ledger.ts'
 import { type KeyRing, parseKeyRing } from './store/key-ring.ts'
@@ -12,6 +13,7 @@ export interface Env {
   readonly TENANT_LEDGER: DurableObjectNamespace<TenantLedger>
   readonly ACME_ACCOUNT: DurableObjectNamespace<AcmeAccount>
   readonly ACME_ORDER: DurableObjectNamespace<AcmeOrder>
+  readonly CRL_PUBLISHER: DurableObjectNamespace<CrlPublisher>
   readonly DNS_ZONE: DurableObjectNamespace<DnsZone>
   readonly KEY_RING?: string
   readonly ADMIN_TOKEN?: string

@@ -1,5 +1,6 @@
 /** The composition root: requests, cron triggers, and the Durable Object classes. */
 import { accountObjects } from '../durable-objects/account-port.ts'
+import { crlPublications } from '../durable-objects/crl-port.ts'
 import { orderObjects } from '../durable-objects/order-port.ts'
 import { systemClock } from './core/clock.ts'
 import { consoleLog } from './core/log.ts'
@@ -11,12 +12,13 @@ import { runtimeOf } from './runtime.ts'
 
 export { AcmeAccount } from '../durable-objects/acme-account.ts'
 export { AcmeOrder } from '../durable-objects/acme-order.ts'
+export { CrlPublisher } from '../durable-objects/crl-publisher.ts'
 export { DnsZone } from '../durable-objects/dns-zone.ts'
 export { TenantLedger } from '../durable-objects/tenant-ledger.ts'
 
 async function dependenciesOf(env: Env): Promise<AppDependencies> {
   const runtime = await runtimeOf(env)
-  return { ...runtime, orders: orderObjects(env), accounts: accountObjects(env) }
+  return { ...runtime, orders: orderObjects(env), accounts: accountObjects(env), publications: crlPublications(env) }
 }
 
 const app = createApp<Env>({ dependenciesOf, now: systemClock, log: consoleLog })

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type MiniflareOptions } from 'miniflare'
 import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from 'wrangler'
-import { jobFor } from '../src/cron/schedule.ts'
+import { jobsFor } from '../src/cron/schedule.ts'
 import { BUNDLE } from './build-worker.ts'
 import { isDue } from './cron-expression.ts'
 
@@ -94,7 +94,7 @@ async function applyMigrations(db: D1): Promise<void> {
 function startCron(miniflare: Miniflare): NodeJS.Timeout {
   const { triggers } = unstable_readConfig({ config: 'wrangler.toml' })
   const crons = triggers.crons ?? []
-  for (const cron of crons) jobFor(cron)
+  for (const cron of crons) jobsFor(cron)
   const fire = async (cron: string) => {
     try {
       const worker = await miniflare.getWorker()

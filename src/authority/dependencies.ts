@@ -2,10 +2,12 @@
 import type { Clock } from '../core/clock.ts'
 import type { CrlObjects } from '../store/crl-objects.ts'
 import type { Store } from '../store/store.ts'
+import type { CrlPublications } from './publish-crl.ts'
 
 export interface AuthorityDependencies {
   readonly store: Store
   readonly crls: CrlObjects
+  readonly publications: CrlPublications
   readonly now: Clock
   readonly settings: {
     /** Without a trailing slash: certificates carry it. */

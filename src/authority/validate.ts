@@ -14,6 +14,7 @@ import { findCaCertificatesBySubject } from '../store/ca-certificates.ts'
 import { partitionOf } from '../store/revocations.ts'
 import { findTrustAnchorsBySubject } from '../store/trust-anchors.ts'
 import { subjectHashOf } from './ca-certificate.ts'
+import { readCurrentCrl } from './current-crl.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { requireCertificates, requireOne } from './given-certificates.ts'
 import { parseStored } from './signer.ts'
@@ -110,19 +111,18 @@ async function collectKnown(
 
 /** The current CRLs of the tenant's CAs: of a CA with partitions, those that may hold one of the certificates. */
 async function collectCrls(
-  { store, crls }: AuthorityDependencies,
+  dependencies: AuthorityDependencies,
   tenantId: string,
   issued: Known['issued'],
 ): Promise<Bytes[]> {
   const found: Bytes[] = []
   for (const [caId, serialNumbers] of issued) {
-    const authority = await findAuthority(store, tenantId, caId)
-    if (authority === null) continue
-    const { crlPublishedNumber: crlNumber, crlPartitions } = authority
+    const readAuthority = () => findAuthority(dependencies.store, tenantId, caId)
+    const crlPartitions = (await readAuthority())?.crlPartitions ?? 0
     const partitions = new Set(Array.from(serialNumbers, (serialNumber) => partitionOf(serialNumber, crlPartitions)))
     for (const partition of partitions) {
-      const der = await crls.get({ tenantId, caId, crlNumber, partition })
-      if (der !== null) found.push(der)
+      const current = await readCurrentCrl(dependencies, readAuthority, partition)
+      if (current !== null) found.push(current.der)
     }
   }
   return found

@@ -1,4 +1,5 @@
 /** What routes are given beside the request: built once per isolate by the composition root. */
+import type { CrlPublications } from '../authority/publish-crl.ts'
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
 import type { TcpConnect } from '../core/tcp.ts'
@@ -11,6 +12,7 @@ export interface AppDependencies {
   readonly settings: Settings
   readonly store: Store
   readonly crls: CrlObjects
+  readonly publications: CrlPublications
   readonly now: Clock
   readonly http: HttpClient
   readonly connect: TcpConnect

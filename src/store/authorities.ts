@@ -153,13 +153,15 @@ export interface CrlPublication {
   readonly dueAtMs: number
   /** Certificates to add to the count, where nobody else has meanwhile. */
   readonly issued: { readonly count: number; readonly from: string; readonly through: string } | null
+  /** The number that must still be the published one; null: any lower one. */
+  readonly after: number | null
 }
 
 /** Names a published number, unless a higher one stands there. What was revoked since the list was read keeps the next one due. */
 export function publishCrlNumber(
   store: Store,
   authority: Pick<AuthorityRow, 'tenantId' | 'id'>,
-  { crlNumber, revision, dueAtMs, issued, ...times }: CrlPublication,
+  { crlNumber, revision, dueAtMs, issued, after, ...times }: CrlPublication,
 ): Statement {
   const { crlRevision, crlDueAtMs, issuedThrough, issuedCount } = certificateAuthorities
   const isFirst = sql`${issuedThrough} = ${issued?.from ?? null}`
@@ -180,7 +182,13 @@ export function publishCrlNumber(
               issuedThrough: sql`CASE WHEN ${isFirst} THEN ${issued.through} ELSE ${issuedThrough} END`,
             }),
       })
-      .where(and(isAuthority(authority), lt(certificateAuthorities.crlPublishedNumber, crlNumber))),
+      .where(
+        and(
+          isAuthority(authority),
+          lt(certificateAuthorities.crlPublishedNumber, crlNumber),
+          after === null ? undefined : eq(certificateAuthorities.crlPublishedNumber, after),
+        ),
+      ),
   )
 }
 

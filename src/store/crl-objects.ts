@@ -1,5 +1,5 @@
 /**
- * CRLs as they are served, in an object store. A CRL is never overwritten: each number has objects of its own, and the CA's row
+ * CRLs as they are served, in an object store. A CRL is never overwritten: each number has objects of its own, and the database
  * says which number is current.
  */
 import type { Bytes } from '../core/bytes.ts'
@@ -9,8 +9,11 @@ export interface CrlObjects {
   /** `partition` 0 is the CRL for all. DER. */
   put(place: CrlPlace, der: Bytes): Promise<void>
   get(place: CrlPlace): Promise<Bytes | null>
-  /** Removes the objects of numbers below that one. */
-  removeBelow(place: Omit<CrlPlace, 'partition'>): Promise<void>
+  /** Removes the objects of numbers below that one, but for `kept`: parts that are current under a lower number. */
+  removeBelow(
+    place: Omit<CrlPlace, 'partition'>,
+    kept: readonly Pick<CrlPlace, 'crlNumber' | 'partition'>[],
+  ): Promise<void>
 }
 
 export interface CrlPlace {
@@ -39,12 +42,13 @@ export function crlObjects(bucket: R2Bucket): CrlObjects {
       const object = await bucket.get(keyOf(place))
       return object === null ? null : readBody(new Response(object.body), MAX_CRL_OCTETS)
     },
-    async removeBelow(place) {
+    async removeBelow(place, kept) {
       const prefix = folderOf(place)
       const end = prefix + numberOf(place.crlNumber)
+      const keptKeys = new Set(kept.map((each) => keyOf({ ...place, ...each })))
       // In the order of their keys: the old ones are at the beginning, and a page of them is enough for every hour.
       const { objects } = await bucket.list({ prefix })
-      const old = objects.map(({ key }) => key).filter((key) => key < end)
+      const old = objects.map(({ key }) => key).filter((key) => key < end && !keptKeys.has(key))
       if (old.length > 0) await bucket.delete(old)
     },
   }

@@ -360,6 +360,22 @@ export const revocations = sqliteTable(
   (table) => [primaryKey({ columns: [table.tenantId, table.caId, table.partition, table.serialNumber] })],
 )
 
+/** Of a CA with `crl_partitions`: under which number each part was last made, and what it holds. */
+export const crlParts = sqliteTable(
+  'crl_parts',
+  {
+    tenantId: text('tenant_id').notNull(),
+    caId: text('ca_id').notNull(),
+    partition: integer().notNull(),
+    crlNumber: integer('crl_number').notNull(),
+    thisUpdateMs: integer('this_update_ms').notNull(),
+    nextUpdateMs: integer('next_update_ms').notNull(),
+    /** SHA-256 of its lines, hex; empty for a part without any. */
+    contentHash: text('content_hash').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.caId, table.partition] })],
+)
+
 /** What may be issued, and by which CA. */
 export const roles = sqliteTable(
   'roles',

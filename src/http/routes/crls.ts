@@ -1,14 +1,15 @@
 /** The CRLs of the CAs: `/v1/pki/ca/{id}/crl`. */
 import { z } from '@hono/zod-openapi'
-import { CRL_PERIOD_MS, publishCrl } from '../../authority/publish-crl.ts'
-import { type Bytes, sha256, toHex } from '../../core/bytes.ts'
+import { type CurrentCrl, readCurrentCrl } from '../../authority/current-crl.ts'
+import { CRL_PERIOD_MS } from '../../authority/make-crl.ts'
+import { publishCrl } from '../../authority/publish-crl.ts'
+import { sha256, toHex } from '../../core/bytes.ts'
 import { formatTime } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
 import { formatPem } from '../../pki/pem.ts'
-import { type AuthorityRow, findAuthority, findPublicAuthority } from '../../store/authorities.ts'
+import { findAuthority, findPublicAuthority } from '../../store/authorities.ts'
 import { empty, json, raw } from '../answer.ts'
 import { definePublicRoute, defineRoute, type PublicInput, type Route } from '../define-route.ts'
-import type { AppDependencies } from '../dependencies.ts'
 import { missing } from '../error-envelope.ts'
 
 const time = z.iso.datetime()
@@ -85,16 +86,16 @@ export const crlRoutes: readonly Route[] = [publish, read, readPart]
 type CrlInput = Pick<PublicInput<{ readonly id: string }, unknown, unknown>, 'params' | 'request' | 'deps'>
 
 async function serveCrl({ params: { id }, request, deps }: CrlInput, partition: number) {
-  const current = await currentCrl(deps, id, partition)
+  const current = await readCurrentCrl(deps, () => findPublicAuthority(deps.store, id), partition)
   if (current === null) throw missing(`${resourceOf({ id })}/crl`)
-  const { authority, der } = current
+  const { thisUpdateMs, der } = current
   const wantsPem = (request.headers.get('accept') ?? '').includes('application/x-pem-file')
   const etag = `"${toHex(await sha256(der)).slice(0, 32)}${wantsPem ? '-pem' : ''}"`
   const headers = {
     etag,
     vary: 'accept',
-    'last-modified': new Date(authority.crlThisUpdateMs ?? 0).toUTCString(),
-    'cache-control': `public, max-age=${maxAgeSeconds(authority, deps.now())}`,
+    'last-modified': new Date(thisUpdateMs).toUTCString(),
+    'cache-control': `public, max-age=${maxAgeSeconds(current, deps.now())}`,
   }
   if (matches(request.headers.get('if-none-match'), etag)) return empty(304, headers)
   return wantsPem
@@ -102,28 +103,10 @@ async function serveCrl({ params: { id }, request, deps }: CrlInput, partition: 
     : raw(200, 'application/pkix-crl', der, headers)
 }
 
-/** The bytes that the CA's row names. Between reading the row and the object, newer ones may have come: then once more. */
-async function currentCrl(
-  { store, crls }: AppDependencies,
-  id: string,
-  partition: number,
-): Promise<{ authority: AuthorityRow; der: Bytes } | null> {
-  for (let attempt = 0; attempt < 2; attempt += 1) {
-    const authority = await findPublicAuthority(store, id)
-    if (authority === null || authority.crlThisUpdateMs === null) return null
-    const isPart = Number.isInteger(partition) && partition >= 0 && partition <= authority.crlPartitions
-    if (!isPart) return null
-    const { tenantId, crlPublishedNumber: crlNumber } = authority
-    const der = await crls.get({ tenantId, caId: id, crlNumber, partition })
-    if (der !== null) return { authority, der }
-  }
-  return null
-}
-
 /** Caches ask again when a new list may be there, so within the period, and never keep one beyond its nextUpdate. */
-function maxAgeSeconds({ crlThisUpdateMs, crlNextUpdateMs }: AuthorityRow, nowMs: number): number {
-  const untilNewMs = (crlThisUpdateMs ?? 0) + CRL_PERIOD_MS - nowMs
-  const untilEndMs = (crlNextUpdateMs ?? 0) - nowMs
+function maxAgeSeconds({ thisUpdateMs, nextUpdateMs }: CurrentCrl, nowMs: number): number {
+  const untilNewMs = thisUpdateMs + CRL_PERIOD_MS - nowMs
+  const untilEndMs = nextUpdateMs - nowMs
   return Math.max(0, Math.floor(Math.min(MAX_AGE_MS, Math.max(untilNewMs, MIN_AGE_MS), untilEndMs) / 1000))
 }
 

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { parseCertificate } from '../../../src/pki/certificate.ts'
 import { findCrlEntry, verifyCrlSignature } from '../../../src/pki/crl.ts'
 import { parsePemOf } from '../../../src/pki/pem.ts'
+import type { Work } from '../../../src/store/work.ts'
 import {
   bodyOf,
   codeOf,
@@ -21,7 +22,7 @@ import {
   serialsOf,
   watchedApp,
 } from '../support/pki-world.ts'
-import { type TestApp, testApp } from '../support/worker-app.ts'
+import { type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -229,6 +230,104 @@ describe('serving a CRL', () => {
       ),
     )
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 404, 404, 404, 404, 404, 404, 404])
+  })
+})
+
+describe('a CA with parts', () => {
+  /** Which lists an app stores. */
+  async function spied(): Promise<{ readonly spy: TestApp; readonly made: number[] }> {
+    const spy = await testApp()
+    spy.nowMs = app.nowMs
+    const made: number[] = []
+    const { crls } = spy.deps
+    const put: typeof crls.put = (place, der) => {
+      made.push(place.partition)
+      return crls.put(place, der)
+    }
+    Object.assign(spy.deps, { crls: { ...crls, put } })
+    return { spy, made }
+  }
+  const PARTS = 8
+  const ALL = Array.from({ length: PARTS + 1 }, (_, partition) => partition)
+  const partsOf = (each: TestApp, id: string) =>
+    Promise.all(ALL.slice(1).map((partition) => crlOf(each, id, `/${partition}`)))
+
+  it('ok: makes the list for all and the part that has changed, and serves the others as they are', async () => {
+    const { spy, made } = await spied()
+    const id = await newCa(spy, { more: { crl_partitions: PARTS } })
+    expect(made).toEqual(ALL)
+    const leaves = [await issued(spy, await newRole(spy, id)), await issued(spy, await newRole(spy, id))]
+    const lines = new Map<number, string[]>()
+    for (const { id: certificate, serial } of leaves) {
+      const part = (Number.parseInt(serial.slice(-8), 16) % PARTS) + 1
+      lines.set(part, [...(lines.get(part) ?? []), serial].toSorted())
+      made.length = 0
+      bodyOf(await revoke(spy, certificate))
+      expect(made).toEqual([0, part])
+      const whole = await crlOf(spy, id)
+      expect(numberOf(await crlOf(spy, id, `/${part}`))).toBe(numberOf(whole))
+      expect(serialsOf(whole)).toEqual([...lines.values()].flat().toSorted())
+      const parts = await partsOf(spy, id)
+      expect(parts.map(serialsOf)).toEqual(parts.map((_, index) => lines.get(index + 1) ?? []))
+    }
+    // A hold that is lifted changes its part too.
+    const held = await issued(spy, await newRole(spy, id))
+    bodyOf(await revoke(spy, held.id, 'certificate_hold'))
+    made.length = 0
+    bodyOf(await spy.request('POST', `/v1/pki/certificates/${held.id}/unhold`))
+    expect(made).toEqual([0, (Number.parseInt(held.serial.slice(-8), 16) % PARTS) + 1])
+    const parts = await partsOf(spy, id)
+    expect(parts.map(serialsOf)).toEqual(parts.map((_, index) => lines.get(index + 1) ?? []))
+  })
+
+  it('ok: each part comes anew within the hour, and a certificate stands in its own part once more after its end', async () => {
+    const { spy } = await spied()
+    const id = await newCa(spy, { more: { crl_partitions: PARTS } })
+    const names = { common_name: 'short.example.com', ttl: '90m' }
+    const { id: certificate, serial } = await issued(spy, await newRole(spy, id), names)
+    const endMs = spy.nowMs + 90 * MINUTE
+    const part = (Number.parseInt(serial.slice(-8), 16) % PARTS) + 1
+    spy.nowMs += 30 * MINUTE
+    bodyOf(await revoke(spy, certificate))
+    const seen = new Set<string>()
+    for (let minutes = 0; minutes < 4 * 60; minutes += 10) {
+      spy.nowMs += 10 * MINUTE
+      await maintain(spy)
+      for (const crl of await partsOf(spy, id)) {
+        expect(spy.nowMs - crl.thisUpdateMs).toBeLessThanOrEqual(HOUR)
+        for (const each of serialsOf(crl)) seen.add(`${each} ${crl.thisUpdateMs > endMs ? 'after' : 'before'}`)
+      }
+    }
+    expect([...seen]).toEqual([`${serial} before`, `${serial} after`])
+    expect(serialsOf(await crlOf(spy, id, `/${part}`))).toEqual([])
+    expect(serialsOf(await crlOf(spy, id))).toEqual([])
+  })
+
+  it('ok: a list that left a part as it was is made again where another one has changed that part meanwhile', async () => {
+    const [first, second] = [await watchedApp(), await watchedApp()]
+    first.app.nowMs = app.nowMs
+    second.app.nowMs = app.nowMs
+    const id = await newCa(app, { more: { crl_partitions: PARTS } })
+    const { id: certificate, serial } = await issued(app, await newRole(app, id))
+    const [reached, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const isAnnouncement = ({ entries }: Work) => entries.some(({ event }) => event === 'ca.crl_published')
+    const lifting: Promise<TestAnswer>[] = []
+    // The first list has the hold in it; the second one, with the higher number, is read when it is lifted, and announced last.
+    first.commits.once(isAnnouncement, () => {
+      lifting.push(second.app.request('POST', `/v1/pki/certificates/${certificate}/unhold`))
+      return reached.promise
+    })
+    second.commits.once(isAnnouncement, () => {
+      reached.resolve()
+      return done.promise
+    })
+    bodyOf(await revoke(first.app, certificate, 'certificate_hold'))
+    const part = (Number.parseInt(serial.slice(-8), 16) % PARTS) + 1
+    expect(serialsOf(await crlOf(app, id, `/${part}`))).toEqual([serial])
+    done.resolve()
+    expect((await Promise.all(lifting)).map(({ status }) => status)).toEqual([200])
+    expect((await partsOf(app, id)).map(serialsOf)).toEqual(ALL.slice(1).map(() => []))
+    expect(serialsOf(await crlOf(app, id))).toEqual([])
   })
 })
 

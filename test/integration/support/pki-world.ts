@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { toHex } from '../../../src/core/bytes.ts'
 import { createLog } from '../../../src/core/log.ts'
 import { maintainPki } from '../../../src/cron/maintain-pki.ts'
+import { publishDueCrls } from '../../../src/cron/publish-crls.ts'
 import { type Crl, crlEntries, parseCrl } from '../../../src/pki/crl.ts'
 import type { Store } from '../../../src/store/store.ts'
 import type { Work } from '../../../src/store/work.ts'
@@ -200,9 +201,12 @@ export const standingOfRevoked = (): Promise<Record<string, unknown>[]> =>
     UNION ALL SELECT below.id FROM certificate_authorities below JOIN certificate_authorities ca ON ca.id = below.parent_ca_id
       WHERE ca.status = 'revoked' AND below.status = 'active'`)
 
-/** What the cron does for the internal PKI every few minutes. Its log lines go to the app's. */
-export const maintain = (app: TestApp): Promise<void> =>
-  maintainPki({ ...app.deps, log: createLog((_level, line) => app.logLines.push(line)) })
+/** What the cron does for the internal PKI: every few minutes, and every minute. Its log lines go to the app's. */
+export async function maintain(app: TestApp): Promise<void> {
+  const log = createLog((_level, line) => app.logLines.push(line))
+  await maintainPki({ ...app.deps, log })
+  await publishDueCrls({ ...app.deps, log })
+}
 
 /** A race of two requests: see `racer`. */
 export type Overtaken = (

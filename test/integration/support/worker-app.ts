@@ -1,4 +1,6 @@
 /** The application over the real database, with a clock that tests turn and a log that they can read. */
+import { CrlWriter, type MakeCrl } from '../../../src/authority/crl-writer.ts'
+import { makeCrl } from '../../../src/authority/make-crl.ts'
 import { toBase64Url, utf8 } from '../../../src/core/bytes.ts'
 import type { Clock } from '../../../src/core/clock.ts'
 import { createLog } from '../../../src/core/log.ts'
@@ -75,10 +77,22 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     dnsResolvers: [],
   }
   const now: Clock = () => test.nowMs
+  // In the place of the objects, whose clock tests cannot turn; each app has writers of its own, as objects that overlap have.
+  const writers = new Map<string, CrlWriter>()
+  const writerOf = (name: string, make: MakeCrl): CrlWriter => {
+    const writer = writers.get(name) ?? new CrlWriter(make)
+    writers.set(name, writer)
+    return writer
+  }
   const deps: AppDependencies = {
     settings,
     store,
     crls: crlObjects(bindings.CRLS),
+    publications: {
+      // As this app is at the time: tests break its dependencies.
+      publish: (tenantId, caId, actor) =>
+        writerOf(`${tenantId}/${caId}`, (by) => makeCrl(deps, tenantId, caId, by)).publish(actor),
+    },
     now,
     http: () => Promise.reject(new Error('these tests have no network')),
     connect: () => {

@@ -33,6 +33,16 @@ export async function api(method: string, path: string, body?: unknown): Promise
   return response.json()
 }
 
+/** What a public address answers, as bytes. */
+export async function fetchBytes(path: string): Promise<Uint8Array> {
+  const response = await worker.fetch(`http://certwright.example${path}`)
+  if (response.status !== 200) throw new Error(`${path}: ${response.status}`)
+  return new Uint8Array(await response.arrayBuffer())
+}
+
+/** The tables; once per file. */
+export const prepareDatabase = (): Promise<void> => applyD1Migrations(bindings.DB, bindings.TEST_MIGRATIONS)
+
 let accountId = ''
 
 /** The account that orders are for. */
@@ -40,7 +50,7 @@ export const accountOf = (): string => accountId
 
 /** Migrations, provider, account; once per file. */
 export async function prepare(): Promise<void> {
-  await applyD1Migrations(bindings.DB, bindings.TEST_MIGRATIONS)
+  await prepareDatabase()
   const provider = await api('POST', '/v1/dns/providers', {
     name: 'bind',
     provider_type: 'rfc2136',

@@ -1,0 +1,10 @@
+CREATE TABLE `crl_parts` (
+	`tenant_id` text NOT NULL,
+	`ca_id` text NOT NULL,
+	`partition` integer NOT NULL,
+	`crl_number` integer NOT NULL,
+	`this_update_ms` integer NOT NULL,
+	`next_update_ms` integer NOT NULL,
+	`content_hash` text NOT NULL,
+	PRIMARY KEY(`tenant_id`, `ca_id`, `partition`)
+) STRICT, WITHOUT ROWID;
