@@ -4,7 +4,7 @@
  */
 
 import type { Bytes } from '../core/bytes.ts'
-import { toHex } from '../core/bytes.ts'
+import { sha256, toHex } from '../core/bytes.ts'
 import { AppError } from '../core/errors.ts'
 import type { Certificate } from '../pki/certificate.ts'
 import { buildAndCheckPath, type PathInput, type PathResult, type TrustAnchor } from '../pki/path/path-builder.ts'
@@ -19,11 +19,13 @@ import type { AuthorityDependencies } from './dependencies.ts'
 import { requireCertificates, requireOne } from './given-certificates.ts'
 import { parseStored } from './signer.ts'
 
-export interface ValidationInput extends Pick<PathInput, 'purpose' | 'atMs' | 'checkRevocation'> {
+export interface ValidationInput extends Pick<PathInput, 'purpose' | 'atMs' | 'checkRevocation' | 'maxDepth'> {
   readonly certificatePem: string
   readonly chainPem: string | null
   readonly crlsPem: string | null
   readonly name: NonNullable<PathInput['name']> | null
+  /** May the caller see that resource? What they may not see counts as not there. */
+  readonly covers: (resource: string) => boolean
 }
 
 /** `anchorId` of the result is that of a trust anchor, or of a root CA of the tenant. Throws `invalid_request` for what is no PEM. */
@@ -35,7 +37,7 @@ export async function validateCertificate(
   const leaf = requireOne('certificate_pem', input.certificatePem)
   const given = input.chainPem === null ? [] : requireCertificates('chain_pem', input.chainPem)
   const crls = input.crlsPem === null ? [] : requireCrls(input.crlsPem)
-  const known = await collectKnown(dependencies, tenantId, [leaf, ...given])
+  const known = await collectKnown(dependencies, tenantId, [leaf, ...given], input.covers)
   const own = input.checkRevocation ? await collectCrls(dependencies, tenantId, known.issued) : []
   return buildAndCheckPath({
     leafDer: leaf.der,
@@ -46,6 +48,7 @@ export async function validateCertificate(
     crls: [...own, ...crls],
     checkRevocation: input.checkRevocation,
     ...(input.name === null ? {} : { name: input.name }),
+    ...(input.maxDepth === undefined ? {} : { maxDepth: input.maxDepth }),
   })
 }
 
@@ -72,7 +75,9 @@ async function collectKnown(
   { store }: AuthorityDependencies,
   tenantId: string,
   certificates: readonly Certificate[],
+  covers: ValidationInput['covers'],
 ): Promise<Known> {
+  // By fingerprint: every CA has a serial number 1 of its own, and names come back with other keys.
   const anchors = new Map<string, TrustAnchor>()
   const intermediates = new Map<string, Bytes>()
   const issued = new Map<string, Set<string>>()
@@ -87,23 +92,26 @@ async function collectKnown(
       continue
     }
     if (seen.size >= MAX_SUBJECTS) break
-    const rows = await findCaCertificatesBySubject(store, tenantId, subjectHash, MAX_PER_SUBJECT)
+    const found = await findCaCertificatesBySubject(store, tenantId, subjectHash, MAX_PER_SUBJECT)
+    const rows = found.filter(({ caId }) => covers(`pki/ca/${caId}`))
     seen.set(
       subjectHash,
       rows.map(({ caId }) => caId),
     )
     for (const row of rows) {
       const parsed = parseStored(row.certificatePem)
+      const fingerprint = toHex(await sha256(parsed.der))
       const isRoot = row.issuerCaId === row.caId
       // A revoked root is trusted no more; below it, revocation is for the CRLs to tell.
-      if (isRoot && row.revokedAtMs === null) anchors.set(row.serialNumber, { id: row.caId, der: parsed.der })
-      else if (!isRoot) intermediates.set(row.serialNumber, parsed.der)
+      if (isRoot && row.revokedAtMs === null) anchors.set(fingerprint, { id: row.caId, der: parsed.der })
+      else if (!isRoot) intermediates.set(fingerprint, parsed.der)
       const serials = issued.get(row.caId) ?? new Set<string>()
       issued.set(row.caId, serials.add(serialNumber))
       queue.push(parsed)
     }
     for (const row of await findTrustAnchorsBySubject(store, tenantId, subjectHash, MAX_PER_SUBJECT)) {
-      anchors.set(row.id, { id: row.id, der: parseStored(row.certificatePem).der })
+      if (!covers(`pki/trust-anchors/${row.id}`) || anchors.has(row.fingerprint)) continue
+      anchors.set(row.fingerprint, { id: row.id, der: parseStored(row.certificatePem).der })
     }
   }
   return { anchors: [...anchors.values()], intermediates: [...intermediates.values()], issued }

@@ -90,15 +90,15 @@ export function findCaCertificatesBySerial(
     .all()
 }
 
-/** Undoes the batch where a CA with that certificate is here already. */
+/** Undoes the batch where a CA with that certificate is here already. Its serial number alone says nothing: many CAs begin at 1. */
 export function demandUnknownCa(
   store: Store,
-  { tenantId, subjectHash, serialNumber }: Pick<CaCertificateRow, 'tenantId' | 'subjectHash' | 'serialNumber'>,
+  { tenantId, subjectHash, certificatePem }: Pick<CaCertificateRow, 'tenantId' | 'subjectHash' | 'certificatePem'>,
 ): Statement {
   const isSame = and(
     eq(caCertificates.tenantId, tenantId),
     eq(caCertificates.subjectHash, subjectHash),
-    eq(caCertificates.serialNumber, serialNumber),
+    eq(caCertificates.certificatePem, certificatePem),
   )
   const count = sql<number>`count(*)`
   return demand(store.db.select({ count }).from(caCertificates).where(isSame).having(eq(count, 0)))

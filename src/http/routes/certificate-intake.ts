@@ -4,7 +4,9 @@ import { importCertificate } from '../../authority/import-certificate.ts'
 import { validateCertificate } from '../../authority/validate.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { invalidField } from '../../core/errors.ts'
+import { coversResource } from '../../core/principal.ts'
 import { parseIpAddress } from '../../pki/ip-address.ts'
+import { DEFAULT_MAX_DEPTH } from '../../pki/path/limits.ts'
 import type { PathProblem } from '../../pki/path/path-error.ts'
 import { formatPem } from '../../pki/pem.ts'
 import type { CertificateRow } from '../../store/certificates.ts'
@@ -78,6 +80,9 @@ const validationSchema = z
   })
   .openapi('Validation')
 
+/** More than any PKI has; how long a search may take has its own bounds. */
+const MAX_INTERMEDIATES_ASKED = 50
+
 const PURPOSES = { server: 'server_auth', client: 'client_auth', any: 'any' } as const
 
 const validate = defineRoute({
@@ -86,7 +91,7 @@ const validate = defineRoute({
   tag: 'Certificates',
   summary: 'Validate a certificate and its chain (RFC 5280 §6)',
   description:
-    'Trusted are the tenant’s roots and trust anchors; its CAs serve as intermediates beside those of the request. Nothing is fetched: revocation is looked up in the CRLs of the tenant’s CAs and in those of the request.',
+    'Trusted are the tenant’s roots and trust anchors; its CAs serve as intermediates beside those of the request. Nothing is fetched: revocation is looked up in the CRLs of the tenant’s CAs and in those of the request. For a token with paths, CAs and trust anchors outside of them are not there.',
   access: { scope: 'pki:read', resource: null },
   body: z
     .strictObject({
@@ -98,13 +103,22 @@ const validate = defineRoute({
       email: z.string().min(3).max(254).optional(),
       at: z.string().max(40).optional().openapi({ description: 'RFC 3339; now where absent' }),
       purpose: z.enum(['server', 'client', 'any']).default('any'),
+      max_intermediates: z
+        .number()
+        .int()
+        .min(0)
+        .max(MAX_INTERMEDIATES_ASKED)
+        .optional()
+        .openapi({
+          description: `How many CAs may stand between the certificate and the trusted root, ${DEFAULT_MAX_DEPTH} where absent; self-issued ones are not counted, as in path lengths`,
+        }),
     })
     .openapi('ValidationRequest'),
   responses: { 200: { description: 'What was found', schema: validationSchema } },
-  async handler({ body, actor, deps }) {
+  async handler({ body, principal, deps }) {
     const atMs = body.at === undefined ? deps.now() : parseTime(body.at)
     if (atMs === null) throw invalidField('at', 'give an RFC 3339 time such as 2026-11-20T12:00:00Z')
-    const result = await validateCertificate(deps, actor.tenantId, {
+    const result = await validateCertificate(deps, principal.tenantId, {
       certificatePem: body.certificate_pem,
       chainPem: body.chain_pem ?? null,
       crlsPem: body.crls_pem ?? null,
@@ -112,6 +126,8 @@ const validate = defineRoute({
       atMs,
       purpose: PURPOSES[body.purpose],
       name: nameOf(body),
+      covers: (resource) => coversResource(principal, resource),
+      ...(body.max_intermediates === undefined ? {} : { maxDepth: body.max_intermediates }),
     })
     return json(200, {
       valid: result.valid,

@@ -66,8 +66,8 @@ export interface Outcome {
   readonly results: readonly PathResult[]
 }
 
-/** SUCCESS where the path stands for every name of the case. `nowMs` is for cases without a time. */
-export async function runCase(testCase: LimboCase, nowMs: number): Promise<Outcome> {
+/** SUCCESS where the path stands for every name of the case. `undatedMs` is for cases without a time. */
+export async function runCase(testCase: LimboCase, undatedMs: number): Promise<Outcome> {
   const names = [testCase.expected_peer_name, ...testCase.expected_peer_names].filter((name) => name !== null)
   const references: (ReferenceName | null)[] = names.map(({ kind, value }) => ({ kind: KINDS[kind], value }))
   const [leafDer] = ders('CERTIFICATE', testCase.peer_certificate)
@@ -79,7 +79,7 @@ export async function runCase(testCase: LimboCase, nowMs: number): Promise<Outco
     anchors: testCase.trusted_certs
       .flatMap((pem) => ders('CERTIFICATE', pem))
       .map((der, index) => ({ id: `anchor ${index}`, der })),
-    atMs: time === null ? nowMs : Date.parse(time),
+    atMs: time === null ? undatedMs : Date.parse(time),
     purpose: testCase.validation_kind === 'SERVER' ? 'server_auth' : 'client_auth',
     crls: testCase.crls.flatMap((pem) => ders('X509 CRL', pem)),
     checkRevocation: testCase.crls.length > 0,
