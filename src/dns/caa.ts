@@ -29,7 +29,7 @@ export async function findCaa(
   for (let at: string | null = name.value; at !== null && at !== ''; at = parentOf(at)) {
     const found = await lookupFirst(sources, at, TYPE.CAA, signal)
     // A CA that gets no answer must not issue, so "no answer" is not "no record".
-    if (!found.ok) return err(`the CAA records of ${at} cannot be read: ${found.error}`)
+    if (!found.ok) return err(`the CAA records of ${at} cannot be read: ${found.error.message}`)
     const records = found.value.records.flatMap(({ data }) => (data.type === TYPE.CAA ? [data] : []))
     if (records.length > 0) return ok({ foundAt: at, records })
   }

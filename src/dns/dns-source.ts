@@ -15,6 +15,10 @@ export interface DnsSource {
   readonly label: string
   /** Any answer that belongs to the question, whatever its RCODE; the error is a sentence. */
   ask(name: string, type: number, signal: AbortSignal): Promise<Result<DnsMessage, string>>
+  /** Of resolvers: the same question with the CD bit, by which they leave DNSSEC to whoever asks (RFC 4035 §3.2.2). */
+  askUnvalidated?(name: string, type: number, signal: AbortSignal): Promise<Result<DnsMessage, string>>
+  /** Asked only where no resolver can answer; never to overrule one that answered SERVFAIL. */
+  readonly isFallback?: boolean
 }
 
 /** What looking things up needs from outside. */
@@ -36,6 +40,8 @@ export function resolverSources({ http, resolvers }: LookupContext): DnsSource[]
   return (resolvers.length === 0 ? DEFAULT_RESOLVERS : resolvers).map((url) => ({
     label: new URL(url).host,
     ask: (name, type, signal) => exchangeOverHttps(http, url, query(name, type), signal),
+    askUnvalidated: (name, type, signal) =>
+      exchangeOverHttps(http, url, { ...query(name, type), checkingDisabled: true }, signal),
   }))
 }
 
@@ -75,8 +81,13 @@ export function sourcesFor(context: LookupContext, servers: PreferredServers): D
   return [
     ...configuredSources(context, servers.nameservers ?? []),
     ...resolverSources(context),
-    ...configuredSources(context, servers.fallbackNameservers ?? []),
+    ...fallbackSources(context, servers),
   ]
+}
+
+/** The provider's own servers, to be asked where no resolver can answer. */
+export function fallbackSources(context: LookupContext, { fallbackNameservers = [] }: PreferredServers): DnsSource[] {
+  return configuredSources(context, fallbackNameservers).map((source) => ({ ...source, isFallback: true }))
 }
 
 /** RD is set for servers that resolve too; others ignore it (RFC 1035 §4.1.1). */

@@ -1,11 +1,10 @@
-/** What an answer says about a name, and where CNAMEs lead from a challenge's name. Validates no DNSSEC. */
+/** What an answer says about a name. Validates no DNSSEC by itself: resolvers do, and their verdict is read here. */
 import { concatBytes, fromUtf8 } from '../core/bytes.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import { configuredSources, type DnsSource, type LookupContext, resolverSources } from './dns-source.ts'
+import type { DnsSource } from './dns-source.ts'
 import { MAX_CNAME_HOPS } from './limits.ts'
 import { RCODE, rcodeName, TYPE } from './wire/codes.ts'
 import type { DnsMessage } from './wire/message.ts'
-import { parseName } from './wire/name.ts'
 import { type DnsRecord, type SoaData, typeCodeOf } from './wire/record.ts'
 
 /** An answer that says something: records, or that there are none. */
@@ -15,6 +14,8 @@ export interface Found {
   readonly authoritative: boolean
   /** Of the type asked for, at the name or behind its CNAMEs. */
   readonly records: readonly DnsRecord[]
+  /** Of the type asked for, at the name itself. */
+  readonly own: readonly DnsRecord[]
   /** Where the name's own CNAME leads; null where it has none. */
   readonly cname: string | null
   /** RFC 2308 §3: the zone that says there is nothing. */
@@ -27,32 +28,71 @@ export interface Denial {
   readonly soa: SoaData
 }
 
+/** Why there is no answer. */
+export interface LookupFailure {
+  readonly reason:
+    | 'bogus' // DNSSEC does not validate: a resolver answers SERVFAIL, and answers when told not to validate
+    | 'servfail' // a resolver answers SERVFAIL for another reason: a CA's resolver will most likely do the same
+    | 'referral' // the server has delegated the name to others
+    | 'unanswered' // no answer, or one that says nothing about the name
+  /** A part of a sentence: `answered REFUSED`. */
+  readonly message: string
+}
+
 /** Asks one source. SERVFAIL, REFUSED and referrals are errors: they say nothing about the name. */
 export async function lookup(
   source: DnsSource,
   name: string,
   type: number,
   signal: AbortSignal,
-): Promise<Result<Found, string>> {
+): Promise<Result<Found, LookupFailure>> {
   const answer = await source.ask(name, type, signal)
-  return answer.ok ? readAnswer(source.label, answer.value, name, type) : answer
+  if (!answer.ok) return err({ reason: 'unanswered', message: answer.error })
+  const isResolverFault = source.askUnvalidated !== undefined && answer.value.rcode === RCODE.SERVFAIL
+  return isResolverFault
+    ? explainServfail(source, name, type, signal)
+    : readAnswer(source.label, answer.value, name, type)
 }
 
-/** Asks one after another until one answers. The error names each and what it said. */
+/**
+ * RFC 4035 §5.5: a resolver answers SERVFAIL where validation fails, and §3.2.2: with the CD bit set it leaves
+ * validation to whoever asks. So an answer to the same question with CD says that DNSSEC is what is broken.
+ */
+async function explainServfail(
+  source: DnsSource,
+  name: string,
+  type: number,
+  signal: AbortSignal,
+): Promise<Result<Found, LookupFailure>> {
+  const unvalidated = await source.askUnvalidated?.(name, type, signal)
+  const answers = unvalidated?.ok === true && isAnswer(unvalidated.value)
+  if (!answers) return err({ reason: 'servfail', message: 'answered SERVFAIL' })
+  const message = `answered SERVFAIL, and answers when told not to validate: the DNSSEC of ${name} is bogus`
+  return err({ reason: 'bogus', message })
+}
+
+/**
+ * Asks one after another until one answers. The error names each and what it said. A resolver that finds DNSSEC bogus
+ * ends it, since a CA's resolver validates too, and where resolvers answer SERVFAIL no `fallback` source is asked.
+ */
 export async function lookupFirst(
   sources: readonly DnsSource[],
   name: string,
   type: number,
   signal: AbortSignal,
-): Promise<Result<Found, string>> {
-  const failures: string[] = []
+): Promise<Result<Found, LookupFailure>> {
+  const failures: { readonly label: string; readonly failure: LookupFailure }[] = []
+  const hasFailed = (reason: LookupFailure['reason']) => failures.some(({ failure }) => failure.reason === reason)
   for (const source of sources) {
+    if (source.isFallback === true && hasFailed('servfail')) continue
     const found = await lookup(source, name, type, signal)
     if (found.ok) return found
-    failures.push(`${source.label}: ${found.error}`)
-    if (signal.aborted) break
+    failures.push({ label: source.label, failure: found.error })
+    if (found.error.reason === 'bogus' || signal.aborted) break
   }
-  return err(failures.join('; ') || 'there is nobody to ask')
+  const message = failures.map(({ label, failure }) => `${label}: ${failure.message}`).join('; ')
+  const reasons = ['bogus', 'servfail', 'referral'] as const
+  return err({ reason: reasons.find(hasFailed) ?? 'unanswered', message: message || 'there is nobody to ask' })
 }
 
 /** The TXT values of a name, each as one text; asks one source after another until one answers. */
@@ -60,29 +100,44 @@ export async function lookupTxt(
   sources: readonly DnsSource[],
   name: string,
   signal: AbortSignal,
-): Promise<Result<string[], string>> {
+): Promise<Result<string[], LookupFailure>> {
   const found = await lookupFirst(sources, name, TYPE.TXT, signal)
-  if (!found.ok) return found
-  return ok(
-    found.value.records.flatMap(({ data }) =>
-      data.type === TYPE.TXT ? [fromUtf8(concatBytes(...data.strings)) ?? ''] : [],
-    ),
-  )
+  return found.ok ? ok(txtValues(found.value.records)) : found
 }
 
-function readAnswer(source: string, answer: DnsMessage, name: string, type: number): Result<Found, string> {
-  if (answer.rcode !== RCODE.NOERROR && answer.rcode !== RCODE.NXDOMAIN) {
-    return err(`answered ${rcodeName(answer.rcode)}`)
-  }
+/**
+ * Does DNSSEC validate where the name is? Asks resolvers for its SOA, which says nothing about names below. The text
+ * says who finds it bogus; null where nobody does, be it that nobody answers.
+ */
+export async function findBogus(
+  resolvers: readonly DnsSource[],
+  name: string,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const found = await lookupFirst(resolvers, name, TYPE.SOA, signal)
+  return found.ok || found.error.reason !== 'bogus' ? null : found.error.message
+}
+
+/** The values of TXT records, each as one text (RFC 1035 §3.3.14); one that is no UTF-8 is empty. */
+export function txtValues(records: readonly DnsRecord[]): string[] {
+  return records.flatMap(({ data }) => (data.type === TYPE.TXT ? [fromUtf8(concatBytes(...data.strings)) ?? ''] : []))
+}
+
+const isAnswer = ({ rcode }: DnsMessage): boolean => rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN
+
+function readAnswer(source: string, answer: DnsMessage, name: string, type: number): Result<Found, LookupFailure> {
+  if (!isAnswer(answer)) return err({ reason: 'unanswered', message: `answered ${rcodeName(answer.rcode)}` })
   const denial = denialIn(answer)
   // RFC 2308 §2.2: neither an answer nor an SOA, from one who is no authority, is a referral to others.
   if (answer.rcode === RCODE.NOERROR && answer.answers.length === 0 && !answer.authoritative && denial === null) {
     const referral = answer.authorities.some((record) => record.data.type === TYPE.NS)
-    if (referral) return err('referred to other servers')
+    if (referral) return err({ reason: 'referral', message: 'referred to other servers' })
   }
   const { end, first } = chase(answer.answers, name)
-  const records = answer.answers.filter((record) => record.name === end && typeCodeOf(record.data) === type)
-  return ok({ source, authoritative: answer.authoritative, records, cname: first, denial })
+  const recordsAt = (at: string) =>
+    answer.answers.filter((record) => record.name === at && typeCodeOf(record.data) === type)
+  const { authoritative } = answer
+  return ok({ source, authoritative, records: recordsAt(end), own: recordsAt(name), cname: first, denial })
 }
 
 /** Follows the CNAMEs inside one answer (RFC 1034 §4.3.2 step 3a). */
@@ -108,101 +163,4 @@ function denialIn(answer: DnsMessage): Denial | null {
     if (data.type === TYPE.SOA) return { zone: name, ttlSeconds, soa: data }
   }
   return null
-}
-
-export interface FollowOptions {
-  /** `host:port` each: asked instead of the resolvers. */
-  readonly nameservers?: readonly string[]
-  /** The provider's own server: asked where the resolvers cannot answer or know of no CNAME. */
-  readonly fallbackNameservers?: readonly string[]
-  readonly signal?: AbortSignal
-}
-
-export interface FollowedName {
-  /** Where the TXT value goes. */
-  readonly name: string
-  /** The names that were CNAMEs, in order. */
-  readonly through: readonly string[]
-  /** Plain lines for the order's log. */
-  readonly log: readonly string[]
-}
-
-export interface FollowFailure {
-  readonly reason: 'not_a_name' | 'loop' | 'too_many' | 'unanswered'
-  readonly message: string
-}
-
-/**
- * Follows CNAMEs from `_acme-challenge.<domain>` to the name that takes the TXT value; CAs do the same when they look
- * (RFC 8555 §8.4 leaves delegation to DNS).
- */
-export async function followChallengeName(
-  context: LookupContext,
-  challengeName: string,
-  options: FollowOptions = {},
-): Promise<Result<FollowedName, FollowFailure>> {
-  const parsed = parseName(challengeName)
-  if (!parsed.ok) return err({ reason: 'not_a_name', message: parsed.error })
-  const asker = createCnameAsker(context, options)
-  const through: string[] = []
-  let name = parsed.value
-  for (;;) {
-    const target = await asker.cnameOf(name)
-    if (!target.ok) {
-      return err({ reason: 'unanswered', message: `nobody says whether ${name} is a CNAME: ${target.error}` })
-    }
-    if (target.value === null) return ok({ name, through, log: asker.log })
-    through.push(name)
-    asker.log.push(`${name} is a CNAME to ${target.value}`)
-    if (through.includes(target.value)) {
-      return err({ reason: 'loop', message: `the CNAMEs from ${parsed.value} lead back to ${target.value}` })
-    }
-    if (through.length > MAX_CNAME_HOPS) {
-      return err({ reason: 'too_many', message: `more than ${MAX_CNAME_HOPS} CNAMEs follow ${parsed.value}` })
-    }
-    name = target.value
-  }
-}
-
-interface CnameAsker {
-  readonly log: string[]
-  cnameOf(name: string): Promise<Result<string | null, string>>
-}
-
-function createCnameAsker(context: LookupContext, options: FollowOptions): CnameAsker {
-  const log: string[] = []
-  const signal = options.signal ?? new AbortController().signal
-  const ask = async (sources: readonly DnsSource[], name: string) => {
-    const found = await lookupFirst(sources, name, TYPE.CNAME, signal)
-    return found.ok ? ok(found.value.cname) : found
-  }
-  if (options.nameservers !== undefined && options.nameservers.length > 0) {
-    const servers = configuredSources(context, options.nameservers)
-    return { log, cnameOf: (name) => ask(servers, name) }
-  }
-  // The last resolver first: it now remembers that the challenge's name does not exist (RFC 2308 §5), and the check
-  // of propagation, which asks the first one first, is spared that memory.
-  const resolvers = resolverSources(context).reverse()
-  const fallback = configuredSources(context, options.fallbackNameservers ?? [])
-  let resolversAnswer = true
-  return {
-    log,
-    async cnameOf(name) {
-      if (resolversAnswer) {
-        const found = await ask(resolvers, name)
-        if (found.ok && (found.value !== null || fallback.length === 0)) return found
-        if (found.ok) {
-          // The resolvers know of no CNAME. The server that the value is written to may know of one in a zone of its own.
-          const own = await ask(fallback, name)
-          return own.ok ? own : found
-        }
-        if (fallback.length === 0 || signal.aborted) return found
-        resolversAnswer = false
-        log.push(
-          `no resolver answered (${found.error}): asking ${fallback.map((each) => each.label).join(', ')} instead`,
-        )
-      }
-      return ask(fallback, name)
-    },
-  }
 }

@@ -27,9 +27,10 @@ export interface ServerView {
   readonly server: string
   /**
    * `complete` and `missing` are what it sees. `remembered`: a resolver that repeats an older "there is no such name"
-   * (RFC 2308 §5), which says nothing about now. `silent`: no usable answer.
+   * (RFC 2308 §5), which says nothing about now. `bogus`: a resolver finds that DNSSEC does not validate, as a CA will.
+   * `silent`: no usable answer.
    */
-  readonly state: 'complete' | 'missing' | 'remembered' | 'silent'
+  readonly state: 'complete' | 'missing' | 'remembered' | 'bogus' | 'silent'
   readonly seen: number
   readonly authoritative: boolean
 }
@@ -57,9 +58,17 @@ export async function checkPropagation(
     return reportPreferred(await askAll(configuredSources(context, question.nameservers), question, signal), [])
   }
   const servers = await findZoneServers(context, question.name, question.zone ?? null, signal)
-  if (!servers.ok) return askFallback(context, question, servers.error.message, signal)
+  if (!servers.ok) {
+    const { reason, message } = servers.error
+    if (reason !== 'bogus' && reason !== 'servfail') return askFallback(context, question, message, signal)
+    // A CA's resolver will answer the same, whatever the provider's own server says.
+    return { complete: false, servers: [], log: [`the servers of the zone cannot be found: ${message}`] }
+  }
   const hosts = servers.value.hosts.map((host) => hostSource(context, host))
   const seen = (await askAll(hosts, question, signal)).map(servingOnly)
+  if (seen.every((each) => each.state === 'complete')) {
+    return report([...seen, ...(await askWhetherBogus(context, question, signal))], [])
+  }
   if (seen.every((each) => each.state !== 'silent') || seen.some((each) => each.state === 'missing')) {
     return report(seen, [])
   }
@@ -67,6 +76,20 @@ export async function checkPropagation(
   // the servers of a zone there; resolvers do.
   const resolved = await askResolvers(resolverSources(context), question, signal)
   return report([...seen, ...resolved], ['not every server of the zone can be asked: asking resolvers too'])
+}
+
+/**
+ * Name servers validate nothing. A resolver is asked once the values are there, when it can learn nothing that would be
+ * wrong later; only that DNSSEC is bogus counts, since it may be behind or out of reach.
+ */
+async function askWhetherBogus(
+  context: LookupContext,
+  question: PropagationQuestion,
+  signal: AbortSignal,
+): Promise<Observation[]> {
+  const [resolver] = resolverSources(context)
+  const seen = resolver === undefined ? [] : [await observe(resolver, question, signal)]
+  return seen.filter(({ state }) => state === 'bogus')
 }
 
 async function askFallback(
@@ -104,7 +127,7 @@ async function askResolvers(
   for (const source of sources) {
     const observation = forgiving(await observe(source, question, signal))
     seen.push(observation)
-    if (observation.state === 'missing') break
+    if (observation.state === 'missing' || observation.state === 'bogus') break
   }
   return seen
 }
@@ -118,8 +141,11 @@ async function observe(source: DnsSource, question: PropagationQuestion, signal:
   const { name, values } = question
   const found = await lookup(source, name, TYPE.TXT, signal)
   if (!found.ok) {
-    const line = `${source.label} could not be asked: ${found.error}`
-    return { server: source.label, state: 'silent', seen: 0, authoritative: false, line, rememberedSeconds: null }
+    const { reason, message } = found.error
+    const isBogus = reason === 'bogus'
+    const line = isBogus ? `${source.label} ${message}` : `${source.label} could not be asked: ${message}`
+    const state = isBogus ? 'bogus' : 'silent'
+    return { server: source.label, state, seen: 0, authoritative: false, line, rememberedSeconds: null }
   }
   const seen = values.filter((value) => holds(found.value, value)).length
   return {
@@ -170,7 +196,7 @@ function report(
   log: readonly string[],
   counting: readonly Observation[] = seen,
 ): PropagationReport {
-  const missing = counting.some((each) => each.state === 'missing')
+  const missing = counting.some((each) => each.state === 'missing' || each.state === 'bogus')
   return {
     complete: !missing && counting.some((each) => each.state === 'complete'),
     servers: seen.map(({ server, state, seen: count, authoritative }) => ({

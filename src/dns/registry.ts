@@ -33,13 +33,15 @@ export function findDescriptor(type: string): DnsProviderDescriptor | null {
 }
 
 /** What every type takes besides its own settings. */
-export const COMMON_SETTINGS = ['ttl', 'propagation_timeout', 'nameservers'] as const
+export const COMMON_SETTINGS = ['ttl', 'propagation_timeout', 'nameservers', 'follow_cname'] as const
 
 export interface CommonSettings {
   readonly ttlSeconds: number
   readonly propagationTimeoutSeconds: number
   /** `host:port` each, to be asked instead of the zone's own servers; null where none are set. */
   readonly nameservers: readonly string[] | null
+  /** `never`: the TXT value goes to `_acme-challenge.<domain>` itself, whatever CNAME is there. */
+  readonly followCname: 'auto' | 'never'
 }
 
 export interface ParsedSettings {
@@ -91,10 +93,13 @@ function parseCommon(
   if (!patience.ok) return patience
   const nameservers = parseNameServers(values.nameservers ?? '', allowPrivateTargets)
   if (!nameservers.ok) return nameservers
+  const followCname = values.follow_cname?.trim() || 'auto'
+  if (followCname !== 'auto' && followCname !== 'never') return err('follow_cname: give auto or never')
   return ok({
     ttlSeconds: ttl.value,
     propagationTimeoutSeconds: patience.value,
     nameservers: nameservers.value.length === 0 ? null : nameservers.value,
+    followCname,
   })
 }
 

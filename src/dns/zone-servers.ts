@@ -4,13 +4,13 @@ import { checkPublicHost } from '../core/targets.ts'
 import { type DnsSource, type LookupContext, resolverSources, serverSource } from './dns-source.ts'
 import { DNS_PORT } from './host-port.ts'
 import { MAX_ADDRESSES_PER_SERVER, MAX_NAME_SERVERS } from './limits.ts'
-import { lookupFirst } from './lookup.ts'
+import { type Found, type LookupFailure, lookupFirst } from './lookup.ts'
 import { TYPE } from './wire/codes.ts'
 import { isWithin, parentOf } from './wire/name.ts'
 
 export type ZoneServersFailure =
-  /** Nobody answered. */
-  | { readonly reason: 'unanswered'; readonly message: string }
+  /** No resolver gave an answer; `bogus` and `servfail` say that one answered, and that a CA's will do the same. */
+  | LookupFailure
   /** The public DNS has no such zone: it is private, or not delegated yet. */
   | { readonly reason: 'not_public'; readonly message: string }
 
@@ -26,11 +26,10 @@ export async function findZoneServers(
   zone: string | null,
   signal: AbortSignal,
 ): Promise<Result<ZoneServers, ZoneServersFailure>> {
-  const resolvers = resolverSources(context)
-  const apex = zone === null ? await findPublicZone(resolvers, name, signal) : ok(zone)
+  const apex = zone === null ? await findPublicZone(context, name, signal) : ok(zone)
   if (!apex.ok) return apex
-  const found = await lookupFirst(resolvers, apex.value, TYPE.NS, signal)
-  if (!found.ok) return err({ reason: 'unanswered', message: found.error })
+  const found = await lookupShared(context, apex.value, TYPE.NS, signal)
+  if (!found.ok) return found
   const hosts = found.value.records.flatMap(({ data }) => (data.type === TYPE.NS ? [data.target] : []))
   if (hosts.length === 0) {
     return err({ reason: 'not_public', message: `the public DNS has no zone ${apex.value}` })
@@ -43,13 +42,13 @@ export async function findZoneServers(
  * memory for as long as the zone's SOA says (RFC 2308 §5), while its TXT value is on its way.
  */
 async function findPublicZone(
-  resolvers: readonly DnsSource[],
+  context: LookupContext,
   name: string,
   signal: AbortSignal,
 ): Promise<Result<string, ZoneServersFailure>> {
   for (let at = parentOf(name); at !== null && at !== ''; at = parentOf(at)) {
-    const found = await lookupFirst(resolvers, at, TYPE.SOA, signal)
-    if (!found.ok) return err({ reason: 'unanswered', message: found.error })
+    const found = await lookupShared(context, at, TYPE.SOA, signal)
+    if (!found.ok) return found
     const owner = found.value.records[0]?.name ?? found.value.denial?.zone
     if (owner === undefined || !isWithin(at, owner)) continue
     // A denial by the root or by a top-level domain means that nothing below it is delegated.
@@ -64,15 +63,14 @@ async function findPublicZone(
  * them. Private addresses are passed over unless they are allowed: whoever holds a zone writes what stands there.
  */
 export function hostSource(context: LookupContext, host: string): DnsSource {
-  const resolvers = resolverSources(context)
   return {
     label: host,
     async ask(name, type, signal) {
       let failure = 'has no address'
       for (const addressType of [TYPE.A, TYPE.AAAA]) {
-        const found = await lookupFirst(resolvers, host, addressType, signal)
+        const found = await lookupShared(context, host, addressType, signal)
         if (!found.ok) {
-          failure = `its address is not known: ${found.error}`
+          failure = `its address is not known: ${found.error.message}`
           continue
         }
         const addresses = found.value.records.flatMap(({ data }) =>
@@ -89,4 +87,27 @@ export function hostSource(context: LookupContext, host: string): DnsSource {
       return err(failure)
     },
   }
+}
+
+/** What resolvers have said about zones and their servers, for as long as a context lives: one run of an order. */
+const answersOf = new WeakMap<LookupContext, Map<string, Promise<Result<Found, LookupFailure>>>>()
+
+/** Asks the resolvers, once for all who want to know the same. Only answers with records are kept. */
+function lookupShared(
+  context: LookupContext,
+  name: string,
+  type: number,
+  signal: AbortSignal,
+): Promise<Result<Found, LookupFailure>> {
+  const answers = answersOf.get(context) ?? new Map<string, Promise<Result<Found, LookupFailure>>>()
+  answersOf.set(context, answers)
+  const key = `${type} ${name}`
+  const known = answers.get(key)
+  if (known !== undefined) return known
+  const asking = lookupFirst(resolverSources(context), name, type, signal).then((found) => {
+    if (!found.ok || found.value.records.length === 0) answers.delete(key)
+    return found
+  })
+  answers.set(key, asking)
+  return asking
 }

@@ -2,7 +2,17 @@
 import { ok, type Result } from '../core/result.ts'
 import { checkPropagation } from '../dns/propagation.ts'
 import type { RecordState } from './order-state.ts'
-import { LOOK_TIMEOUT_MS, type Placing, place, serversOf, standing, startPlacing } from './placement.ts'
+import {
+  allowedProviders,
+  closestProvider,
+  LOOK_TIMEOUT_MS,
+  obstruction,
+  type Placing,
+  place,
+  serversOf,
+  standing,
+  startPlacing,
+} from './placement.ts'
 import type { DnsPort, PeerFailure, PropagationLook } from './ports.ts'
 import type { ProviderDependencies } from './provider-config.ts'
 import type { ApplyZoneChange, ZoneChange } from './zone-writer.ts'
@@ -40,7 +50,8 @@ async function applyAll(
 }
 
 /** Asks for every name; the longest patience and the shortest interval among the providers count. */
-async function look({ context, open }: Placing, records: readonly RecordState[]): Promise<PropagationLook> {
+async function look(placing: Placing, records: readonly RecordState[]): Promise<PropagationLook> {
+  const { context, open } = placing
   const names = Map.groupBy(records, ({ name }) => name)
   const lines: string[] = []
   let complete = true
@@ -61,6 +72,24 @@ async function look({ context, open }: Placing, records: readonly RecordState[])
     })
     complete &&= report.complete
     lines.push(...report.log.map((line) => `${name}: ${line}`))
+    if (!report.complete) continue
+    const obstructions = await lookForObstructions(placing, ofName)
+    complete &&= obstructions.length === 0
+    lines.push(...obstructions)
   }
   return { complete, lines, timeoutMs, intervalMs: names.size === 0 ? 1_000 : intervalMs }
+}
+
+/** Behind a CNAME: does a CA get there? Asked when the values are there, so that nobody remembers that they were not. */
+async function lookForObstructions(placing: Placing, records: readonly RecordState[]): Promise<readonly string[]> {
+  const delegated = Map.groupBy(records, ({ name, challengeName }) => challengeName ?? name)
+  const lines: string[] = []
+  for (const [challengeName, ofName] of delegated) {
+    if (challengeName === ofName[0]?.name) continue
+    const closest = await closestProvider(placing, await allowedProviders(placing, null), challengeName)
+    const values = ofName.map(({ value }) => value)
+    const line = await obstruction(placing, closest, challengeName, values)
+    if (line !== null) lines.push(line)
+  }
+  return lines
 }

@@ -78,6 +78,8 @@ export interface RecordState {
   readonly zone: string
   /** Absolute, behind any CNAME. */
   readonly name: string
+  /** `_acme-challenge.<domain>`, where a CNAME leads from there to `name`. */
+  readonly challengeName?: string
   readonly value: string
   readonly ttlSeconds: number
   /** From the moment at which it may be in the zone until it is gone. Never of a record that is to stay. */

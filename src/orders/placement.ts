@@ -1,11 +1,12 @@
 /** Where the TXT value of a challenge goes: the name behind CNAMEs, and the provider and zone that serve it. Writes nothing. */
 import { err, ok, type Result } from '../core/result.ts'
+import { type FollowedName, type FollowFailure, findOwnTxt, followChallengeName } from '../dns/challenge-name.ts'
 import { type LookupContext, type PreferredServers, sourcesFor } from '../dns/dns-source.ts'
-import { type FollowedName, followChallengeName, lookupTxt } from '../dns/lookup.ts'
+import { lookupTxt } from '../dns/lookup.ts'
 import { allDnsProviders, type DnsProviderRow } from '../store/dns-providers.ts'
 import { providerFailure } from './peer-failure.ts'
 import type { PeerFailure, Placement } from './ports.ts'
-import { candidates } from './provider-choice.ts'
+import { candidates, closeness } from './provider-choice.ts'
 import { lookupContext, type OpenedProvider, openProvider, type ProviderDependencies } from './provider-config.ts'
 
 /** Longest that one look at the name servers may take. */
@@ -56,11 +57,64 @@ export async function place(
 ): Promise<Result<Placement, PeerFailure>> {
   const allowed = await allowedProviders(placing, providerIds)
   const closest = await closestProvider(placing, allowed, challengeName)
+  const kept = await serveUnfollowed(placing, allowed, closest, challengeName)
+  if (kept !== null) return kept
   const followed = await follow(placing, closest, challengeName)
-  if (followed.ok) return serve(placing, allowed, followed.value.name)
+  if (followed.ok) return serveFollowed(placing, allowed, followed.value)
   // Nobody could say: the record goes where the name itself is served, and propagation will tell.
-  if (followed.error.transient && closest !== null) return serve(placing, allowed, challengeName)
-  return followed
+  if (followed.error.reason === 'unanswered' && closest !== null) return serve(placing, allowed, challengeName)
+  return err(followRefusal(followed.error))
+}
+
+/**
+ * `follow_cname: never`: the name itself, where the closest provider has that setting and serves the name. Null where
+ * CNAMEs are to be followed.
+ */
+export async function serveUnfollowed(
+  placing: Placing,
+  allowed: readonly DnsProviderRow[],
+  closest: OpenedProvider | null,
+  challengeName: string,
+): Promise<Result<Placement, PeerFailure> | null> {
+  if (closest === null || closest.common.followCname !== 'never') return null
+  const row = allowed.filter(({ id }) => id === closest.id)
+  const served = await serve(placing, row, challengeName)
+  const isManaged = row.some((each) => closeness(each, challengeName) > 0)
+  return served.ok || served.error.transient || isManaged ? served : null
+}
+
+/**
+ * The provider that serves where CNAMEs lead. A wildcard is followed only where nobody serves the name that it covers:
+ * then no record can be put in its place, and a CA will follow it.
+ */
+export async function serveFollowed(
+  placing: Placing,
+  allowed: readonly DnsProviderRow[],
+  { name, through, wildcardTarget }: FollowedName,
+): Promise<Result<Placement, PeerFailure>> {
+  const [challengeName] = through
+  const delegated = challengeName === undefined ? {} : { challengeName }
+  const served = await serve(placing, allowed, name)
+  if (served.ok) return ok({ ...served.value, ...delegated })
+  if (served.error.transient || wildcardTarget === null) return served
+  const behind = await serve(placing, allowed, wildcardTarget)
+  return behind.ok ? ok({ ...behind.value, challengeName: challengeName ?? name }) : served
+}
+
+/** One plain sentence about TXT values that keep a CA from following the CNAME at `challengeName`; null where none do. */
+export async function obstruction(
+  { context }: Placing,
+  closest: OpenedProvider | null,
+  challengeName: string,
+  wanted: readonly string[],
+): Promise<string | null> {
+  const options = { ...serversOf(closest), signal: AbortSignal.timeout(LOOK_TIMEOUT_MS) }
+  const values = await findOwnTxt(context, challengeName, options)
+  if (values.length === 0 || (wanted.length > 0 && wanted.every((value) => values.includes(value)))) return null
+  return (
+    `TXT records stand at ${challengeName} itself, so a CA reads those and follows no CNAME from there; ` +
+    "Cloudflare's Universal SSL publishes such records: turn it off for the zone, or remove them"
+  )
 }
 
 /** The provider that matches a name most closely, where there is one and it can be opened. */
@@ -74,18 +128,21 @@ export async function closestProvider(
   return provider?.ok ? provider.value : null
 }
 
-/** Where the CNAMEs from a challenge's name lead; a transient failure says that nobody answered. */
+/** Where the CNAMEs from a challenge's name lead. */
 export async function follow(
   { context }: Placing,
   closest: OpenedProvider | null,
   challengeName: string,
-): Promise<Result<FollowedName, PeerFailure>> {
-  const followed = await followChallengeName(context, challengeName, {
+): Promise<Result<FollowedName, FollowFailure>> {
+  return followChallengeName(context, challengeName, {
     ...serversOf(closest),
     signal: AbortSignal.timeout(LOOK_TIMEOUT_MS),
   })
-  if (followed.ok) return followed
-  return err({ ...refusal(followed.error.message), transient: followed.error.reason === 'unanswered' })
+}
+
+/** What may be mended meanwhile, is worth another try. */
+export function followRefusal({ reason, message }: FollowFailure): PeerFailure {
+  return { ...refusal(message), transient: reason === 'unanswered' || reason === 'bogus' }
 }
 
 /** The provider and zone that take a record of this name. */

@@ -106,7 +106,7 @@ export interface AcmePort {
   deactivateAuthorization(url: string): Promise<Result<void, PeerFailure>>
 }
 
-export type Placement = Pick<RecordState, 'providerId' | 'zone' | 'name' | 'ttlSeconds'>
+export type Placement = Pick<RecordState, 'providerId' | 'zone' | 'name' | 'challengeName' | 'ttlSeconds'>
 
 /** What one look at the name servers showed. */
 export interface PropagationLook {

@@ -86,7 +86,12 @@ export async function checkPersistentRecord(
   const recordName = `_validation-persist.${domain}`
   const found = await lookupTxt(sourcesFor(context, servers), recordName, now.signal)
   if (!found.ok)
-    return { status: 'unknown', message: `${recordName} cannot be read: ${found.error}`, recordName, values: [] }
+    return {
+      status: 'unknown',
+      message: `${recordName} cannot be read: ${found.error.message}`,
+      recordName,
+      values: [],
+    }
   const values = found.value
   const ours = values.flatMap((value) => {
     const record = parsePersistRecord(value)

@@ -8,6 +8,9 @@ import { dns01RecordName } from '../acme/challenge.ts'
 import type { PersistAccount } from '../acme/dns-persist.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Result } from '../core/result.ts'
+import type { FollowedName, FollowFailure } from '../dns/challenge-name.ts'
+import { resolverSources } from '../dns/dns-source.ts'
+import { findBogus } from '../dns/lookup.ts'
 import { mapBounded } from '../dns/map-bounded.ts'
 import { parseIpAddress } from '../pki/ip-address.ts'
 import type { AcmeAccountRow } from '../store/acme-accounts.ts'
@@ -15,8 +18,20 @@ import type { DnsProviderRow } from '../store/dns-providers.ts'
 import { type IssueDependencies, type IssueInput, readRequest } from './issue.ts'
 import type { AccountIdentity, AccountObjects } from './objects.ts'
 import type { OrderRequest } from './order-request.ts'
-import { allowedProviders, closestProvider, follow, type Placing, serve, serversOf, startPlacing } from './placement.ts'
-import type { PeerFailure } from './ports.ts'
+import {
+  allowedProviders,
+  closestProvider,
+  follow,
+  followRefusal,
+  obstruction,
+  type Placing,
+  serve,
+  serveFollowed,
+  serversOf,
+  serveUnfollowed,
+  startPlacing,
+} from './placement.ts'
+import type { PeerFailure, Placement } from './ports.ts'
 import {
   type BudgetCheck,
   budgetCheck,
@@ -176,7 +191,8 @@ async function lookAt(looking: Looking, name: string): Promise<NameReport> {
     issuerDomains: [...ca.issuerDomains, ...(ca.meta?.issuerDomainNames ?? [])],
     accountHashPrefix: ca.meta?.accountHashPrefix ?? null,
   }
-  const [dns, caa, persistentRecord, http01] = await Promise.all([
+  const [bogus, dns, caa, persistentRecord, http01] = await Promise.all([
+    inTime(deadline, findBogus(resolverSources(placing.context), domain, soon())),
     request.challengeType === 'dns-01' ? lookAtDns(looking, domain, closest) : null,
     checkCaa(placing.context, name, caaRequest, servers, soon()),
     checkPersistentRecord(placing.context, domain, ca.account, issuers, servers, {
@@ -185,52 +201,81 @@ async function lookAt(looking: Looking, name: string): Promise<NameReport> {
     }),
     request.challengeType === 'http-01' ? checkHttp(dependencies.http, name, deadline) : null,
   ])
+  // RFC 4035 §5.5: a CA's resolver answers SERVFAIL for CAA and TXT alike, and no server's own answer changes that.
+  const refused = bogus === null ? {} : ({ status: 'error', message: bogus } as const)
   const checks: NameChecks = {
     dnsProvider: dns?.dnsProvider ?? null,
-    cname: dns?.cname ?? null,
-    caa,
+    cname: dns === null ? null : { ...dns.cname, ...refused },
+    caa: { ...caa, ...refused },
     persistentRecord,
     http01,
   }
   return { name, status: worst(Object.values(checks).filter((check) => check !== null)), checks }
 }
 
+interface DnsChecks {
+  readonly cname: CnameCheck
+  readonly dnsProvider: ProviderCheck | null
+}
+
 /** Where the TXT value would go, and who would write it; in the order in which an order finds out. */
-async function lookAtDns(
-  { placing, request, providers, deadline }: Looking,
-  domain: string,
-  closest: OpenedProvider | null,
-): Promise<{ readonly cname: CnameCheck; readonly dnsProvider: ProviderCheck | null }> {
+async function lookAtDns(looking: Looking, domain: string, closest: OpenedProvider | null): Promise<DnsChecks> {
+  const { placing, request, providers, deadline } = looking
   const recordName = dns01RecordName(domain)
-  const followed = await inTime(deadline, follow(placing, closest, recordName))
-  const target = followed?.ok ? followed.value.name : null
-  const cname: CnameCheck = {
-    ...(followed === null
-      ? OUT_OF_TIME
-      : followed.ok
-        ? leadsTo(recordName, followed.value.name)
-        : checkOf(followed.error)),
-    recordName,
-    target,
+  const byHand = request.solver === 'manual'
+  const kept = byHand ? null : await inTime(deadline, serveUnfollowed(placing, providers, closest, recordName))
+  if (kept !== null) {
+    const message = 'CNAMEs are not followed: follow_cname of the DNS provider is never'
+    return { cname: { status: 'ok', message, recordName, target: recordName }, dnsProvider: servedBy(looking, kept) }
   }
+  const followed = await inTime(deadline, follow(placing, closest, recordName))
+  if (followed === null)
+    return { cname: { ...OUT_OF_TIME, recordName, target: null }, dnsProvider: OUT_OF_TIME_TO_SERVE }
+  const target = followed.ok ? followed.value.name : null
+  const obstructed =
+    followed.ok && followed.value.through.length > 0
+      ? await inTime(deadline, obstruction(placing, closest, recordName, []))
+      : null
+  const check: Check = followed.ok ? leadsTo(recordName, followed.value) : followCheck(followed.error)
+  const cname: CnameCheck = { ...check, ...obstructedBy(obstructed), recordName, target }
   // By hand: whoever publishes the value needs no provider.
-  if (request.solver === 'manual') return { cname, dnsProvider: null }
-  if (target === null && closest === null) {
+  if (byHand) return { cname, dnsProvider: null }
+  if (!followed.ok && closest === null) {
     const message = `nobody says where ${recordName} leads, and no provider's managed_zones match it`
     return { cname, dnsProvider: { status: 'error', message, providerId: null, zone: null } }
   }
-  const served = await inTime(deadline, serve(placing, providers, target ?? recordName))
-  if (served === null) return { cname, dnsProvider: { ...OUT_OF_TIME, providerId: null, zone: null } }
-  if (!served.ok) return { cname, dnsProvider: { ...checkOf(served.error), providerId: null, zone: null } }
-  const { providerId, zone } = served.value
-  const called = providers.find(({ id }) => id === providerId)?.name ?? providerId
-  const message = `${called} would write it into the zone ${zone}`
-  return { cname, dnsProvider: { status: 'ok', message, providerId, zone } }
+  const serving = followed.ok
+    ? serveFollowed(placing, providers, followed.value)
+    : serve(placing, providers, recordName)
+  const served = await inTime(deadline, serving)
+  if (served === null) return { cname, dnsProvider: OUT_OF_TIME_TO_SERVE }
+  const isAlone = !served.ok && !served.error.transient && target === recordName
+  // A TXT record in place of the CNAME that somebody meant to have there.
+  const instead = isAlone ? await inTime(deadline, obstruction(placing, closest, recordName, [])) : null
+  return { cname: { ...cname, ...obstructedBy(instead) }, dnsProvider: servedBy(looking, served) }
 }
 
-function leadsTo(recordName: string, target: string): Check {
-  const message = target === recordName ? `${recordName} is no CNAME` : `${recordName} leads to ${target}`
-  return { status: 'ok', message }
+const OUT_OF_TIME_TO_SERVE: ProviderCheck = { ...OUT_OF_TIME, providerId: null, zone: null }
+
+const obstructedBy = (message: string | null): Partial<Check> => (message === null ? {} : { status: 'error', message })
+
+function servedBy({ providers }: Looking, served: Result<Placement, PeerFailure>): ProviderCheck {
+  if (!served.ok) return { ...checkOf(served.error), providerId: null, zone: null }
+  const { providerId, zone } = served.value
+  const called = providers.find(({ id }) => id === providerId)?.name ?? providerId
+  return { status: 'ok', message: `${called} would write it into the zone ${zone}`, providerId, zone }
+}
+
+function leadsTo(recordName: string, { name, through, wildcardTarget }: FollowedName): Check {
+  const leads = through.length === 0 ? `${recordName} is no CNAME` : `${recordName} leads to ${name}`
+  if (wildcardTarget === null) return { status: 'ok', message: leads }
+  const covered = `a wildcard leads from ${name} to ${wildcardTarget}, until a TXT record stands at ${name}`
+  return { status: 'ok', message: through.length === 0 ? covered : `${leads}; ${covered}` }
+}
+
+/** DNSSEC that does not validate is an error as long as it lasts. */
+function followCheck(failure: FollowFailure): Check {
+  return failure.reason === 'bogus' ? { status: 'error', message: failure.message } : checkOf(followRefusal(failure))
 }
 
 /** What may pass is unknown; what stays is an error. */

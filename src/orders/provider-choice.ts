@@ -2,7 +2,7 @@
 import { dns01RecordName } from '../acme/challenge.ts'
 import type { ErrorDetail } from '../core/errors.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import { followChallengeName } from '../dns/lookup.ts'
+import { followChallengeName } from '../dns/challenge-name.ts'
 import { allDnsProviders, type DnsProviderRow } from '../store/dns-providers.ts'
 import { lookupContext, openProvider, type ProviderDependencies } from './provider-config.ts'
 
@@ -62,8 +62,8 @@ async function findServing(
   for (const row of candidates(rows, name)) {
     if (await servesByCredentials(dependencies, tenantId, row, name)) return ok(undefined)
   }
-  const target = await delegation(dependencies, name)
-  if (target !== null && rows.some((row) => closeness(row, target) > 0)) return ok(undefined)
+  const targets = await delegation(dependencies, name)
+  if (targets.some((target) => rows.some((row) => closeness(row, target) > 0))) return ok(undefined)
   const zones = rows.flatMap(({ managedZones }) => managedZones ?? [])
   const known = zones.length === 0 ? 'there are none' : `they are ${zones.slice(0, 20).join(', ')}`
   return err(
@@ -83,13 +83,15 @@ async function servesByCredentials(
   return zone.ok
 }
 
-/** Where `_acme-challenge.<name>` leads, if it is a CNAME that public resolvers see. */
-async function delegation(dependencies: ProviderDependencies, name: string): Promise<string | null> {
+/** Where `_acme-challenge.<name>` leads, by CNAMEs that stand there and by wildcards, as the public DNS has it. */
+async function delegation(dependencies: ProviderDependencies, name: string): Promise<readonly string[]> {
   const challengeName = dns01RecordName(name)
   const followed = await followChallengeName(lookupContext(dependencies), challengeName, {
     signal: AbortSignal.timeout(LOOKUP_TIMEOUT_MS),
   })
-  return followed.ok && followed.value.name !== challengeName ? followed.value.name : null
+  if (!followed.ok) return []
+  const targets = [followed.value.name, followed.value.wildcardTarget]
+  return targets.flatMap((target) => (target === null || target === challengeName ? [] : [target]))
 }
 
 /** For calls that somebody waits for. */

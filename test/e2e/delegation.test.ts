@@ -27,6 +27,14 @@ describe('where the TXT value goes', () => {
     expect(await setup.bind.transfer('challenges.example')).not.toContainEqual(expect.stringContaining('TXT'))
   })
 
+  it('ok: at the challenge name, where a wildcard CNAME covers it', async () => {
+    await setup.bind.addRecord('wild.acme.example', 'A', '127.0.0.1')
+    await setup.bind.addCname('*.wild.acme.example', 'lb.elsewhere.example')
+    const order = await issued(['wild.acme.example', '*.wild.acme.example'])
+    expect(order.challenges[0]).toMatchObject({ record_name: '_acme-challenge.wild.acme.example', status: 'valid' })
+    await setup.bind.removeRecord('*.wild.acme.example', 'CNAME')
+  })
+
   it('ok: other TXT values at the name are kept', async () => {
     await setup.bind.addRecord('_acme-challenge.kept.acme.example', 'TXT', 'somebody else')
     await issued(['kept.acme.example', '*.kept.acme.example'])

@@ -1,16 +1,27 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type AcmeSetup, startAcmeSetup } from '../support/acme-setup.ts'
+import { type AcmeSetup, createBindProvider, startAcmeSetup } from '../support/acme-setup.ts'
+import { type DohServer, startDohServer } from '../support/doh-server.ts'
 
 let setup: AcmeSetup
+let resolver: DohServer
 
 beforeAll(async () => {
+  // Knows nothing of the zones, and that the DNSSEC of one name is bogus.
+  resolver = await startDohServer((name, _, unvalidated) => {
+    if (!name.endsWith('bogus.acme.example')) return 'silent'
+    return unvalidated ? { rcode: 0 } : { rcode: 2 }
+  })
   setup = await startAcmeSetup({
-    zones: ['acme.example', 'challenges.example'],
+    zones: ['acme.example', 'challenges.example', 'elsewhere.example'],
+    service: { env: { DNS_RESOLVERS: resolver.url } },
     // With Let's Encrypt's limits, at Pebble's address.
     account: { provider: 'letsencrypt', environment: 'production' },
   })
 })
-afterAll(() => setup?.stop())
+afterAll(async () => {
+  await setup?.stop()
+  await resolver?.stop()
+})
 
 /** The CAA identity in Pebble's directory. */
 const CA = 'pebble.letsencrypt.org'
@@ -86,6 +97,36 @@ describe('a preflight', () => {
       cname: { status: 'ok', target: 'moved.challenges.example' },
       dns_provider: { status: 'ok', zone: 'challenges.example' },
     })
+  })
+
+  it('ok: a wildcard CNAME is not followed where the name itself can be written (RFC 1034 §4.3.3)', async () => {
+    await setup.bind.addCname('*.wild.acme.example', 'lb.elsewhere.example')
+    const recordName = '_acme-challenge.wild.acme.example'
+    expect((await look('wild.acme.example')).checks).toMatchObject({
+      cname: { status: 'ok', target: recordName, message: expect.stringContaining('lb.elsewhere.example') },
+      dns_provider: { status: 'ok', zone: 'acme.example' },
+    })
+    await setup.bind.removeRecord('*.wild.acme.example', 'CNAME')
+  })
+
+  it('ok: no CNAME is followed for a provider with follow_cname never', async () => {
+    const never = { follow_cname: 'never' }
+    const id = await createBindProvider(setup.service, setup.bind, ['acme.example'], never, 'never')
+    await setup.bind.addCname('_acme-challenge.never.acme.example', 'never.challenges.example')
+    expect((await look('never.acme.example', { dns_provider_id: id })).checks).toMatchObject({
+      cname: { status: 'ok', target: '_acme-challenge.never.acme.example' },
+      dns_provider: { status: 'ok', zone: 'acme.example' },
+    })
+    expect((await look('never.acme.example', { dns_provider_id: setup.providerId })).checks).toMatchObject({
+      cname: { target: 'never.challenges.example' },
+    })
+    await setup.service.api('DELETE', `/v1/pki/dns-providers/${id}`)
+  })
+
+  it('fail: a zone whose DNSSEC is bogus, though its own server answers (RFC 4035 §5.5)', async () => {
+    const report = await look('bogus.acme.example')
+    const bogus = { status: 'error', message: expect.stringContaining('the DNSSEC of bogus.acme.example is bogus') }
+    expect(report).toMatchObject({ status: 'error', checks: { cname: bogus, caa: bogus } })
   })
 
   it('fail: CNAMEs in a circle', async () => {

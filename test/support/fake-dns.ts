@@ -11,8 +11,8 @@ import { type DnsRecord, txtData, typeCodeOf } from '../../src/dns/wire/record.t
 
 export type FakeAnswer = Partial<Pick<DnsMessage, 'rcode' | 'authoritative' | 'answers' | 'authorities'>>
 
-/** What a server says to a question; `silent` is a connection that fails. */
-export type FakeServer = (name: string, type: number) => FakeAnswer | 'silent'
+/** What a server says to a question, validated unless the CD bit is set; `silent` is a connection that fails. */
+export type FakeServer = (name: string, type: number, unvalidated?: boolean) => FakeAnswer | 'silent'
 
 export interface FakeDns {
   readonly context: LookupContext
@@ -51,7 +51,8 @@ export function fakeDns({ resolvers = {}, servers = {}, allowPrivateTargets = fa
     const question = decoded.value.message.questions[0]
     if (question === undefined) throw new Error(`${label} was asked nothing`)
     asked.push(`${label} ${TYPE_NAMES[question.type] ?? question.type} ${question.name}`)
-    const said = server?.(question.name, question.type) ?? 'silent'
+    const unvalidated = decoded.value.message.checkingDisabled === true
+    const said = server?.(question.name, question.type, unvalidated) ?? 'silent'
     if (said === 'silent') return null
     const encoded = encodeMessage({ ...decoded.value.message, response: true, ...said })
     if (!encoded.ok) throw new Error(encoded.error)
@@ -113,14 +114,17 @@ export function soa(zone: string, ttlSeconds = 300): DnsRecord {
   return { name: zone, class: 1, ttlSeconds, data }
 }
 
-/** A server that knows these records of one zone, or a resolver where `authoritative` is false. */
+/** A server that knows these records of one zone, or a resolver where `authoritative` is false. Wildcards as in RFC 4592. */
 export function zoneServer(zone: string, records: readonly DnsRecord[], authoritative = true): FakeServer {
   return (name, type) => {
     const all = [soa(zone), ...records]
-    const here = all.filter((each) => each.name === name)
+    const exists = (at: string) => all.some((each) => each.name === at || each.name.endsWith(`.${at}`))
+    let encloser = name
+    while (!exists(encloser) && encloser.includes('.')) encloser = encloser.slice(encloser.indexOf('.') + 1)
+    const source = exists(name) ? name : `*.${encloser}`
+    const here = all.filter((each) => each.name === source).map((each) => ({ ...each, name }))
     const answers = here.filter(({ data }) => typeCodeOf(data) === type || data.type === 5)
     if (answers.length > 0) return { authoritative, answers }
-    const exists = all.some((each) => each.name === name || each.name.endsWith(`.${name}`))
-    return { authoritative, rcode: exists ? 0 : 3, authorities: [soa(zone)] }
+    return { authoritative, rcode: here.length > 0 || exists(name) ? 0 : 3, authorities: [soa(zone)] }
   }
 }

@@ -24,6 +24,8 @@ export interface DnsMessage {
   readonly authoritative: boolean
   readonly truncated: boolean
   readonly recursionDesired: boolean
+  /** RFC 4035 §3.2.2: the resolver shall not validate. Unset unless given. */
+  readonly checkingDisabled?: boolean
   readonly rcode: number
   readonly questions: readonly DnsQuestion[]
   readonly answers: readonly DnsRecord[]
@@ -50,6 +52,8 @@ const QR = 0x8000
 const AA = 0x0400
 const TC = 0x0200
 const RD = 0x0100
+/** RFC 4035 §3.2.2. */
+const CD = 0x0010
 
 /** A query or an UPDATE's frame; the rest is given by the caller. */
 export function emptyMessage(id: number, opcode: number): DnsMessage {
@@ -120,6 +124,7 @@ function readMessage(octets: Uint8Array): DecodedMessage {
     authoritative: (flags & AA) !== 0,
     truncated: (flags & TC) !== 0,
     recursionDesired: (flags & RD) !== 0,
+    ...((flags & CD) === 0 ? {} : { checkingDisabled: true }),
     rcode: flags & 0xf,
     questions,
     answers: answers.records,
@@ -146,6 +151,7 @@ function flagsOf(message: DnsMessage): number {
     (message.authoritative ? AA : 0) |
     (message.truncated ? TC : 0) |
     (message.recursionDesired ? RD : 0) |
+    (message.checkingDisabled === true ? CD : 0) |
     (message.rcode & 0xf)
   )
 }

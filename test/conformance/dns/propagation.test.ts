@@ -1,9 +1,10 @@
 /** Propagation and CNAME delegation against a real BIND, by its own address and through a resolver over HTTPS. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createHttpClient } from '../../../src/core/http-client.ts'
+import { followChallengeName } from '../../../src/dns/challenge-name.ts'
 import type { LookupContext } from '../../../src/dns/dns-source.ts'
-import { followChallengeName } from '../../../src/dns/lookup.ts'
 import { checkPropagation } from '../../../src/dns/propagation.ts'
+import { RFC2136 } from '../../../src/dns/rfc2136/descriptor.ts'
 import { exchangeOverTcp } from '../../../src/dns/tcp-exchange.ts'
 import { decodeMessage } from '../../../src/dns/wire/message.ts'
 import { type Bind, startBind } from '../../support/bind.ts'
@@ -89,6 +90,65 @@ const unreachable = createHttpClient({
   },
   allowPrivateTargets: true,
   userAgent: 'test',
+})
+
+describe('a wildcard CNAME in the zone', () => {
+  const LB = 'lb.challenges.test'
+  const ways = () => [{}, { nameservers: [bind.address] }, { fallbackNameservers: [bind.address] }]
+
+  afterEach(async () => {
+    await bind.removeRecord('*.example.test', 'CNAME')
+    await bind.removeRecord(NAME, 'TXT')
+  })
+
+  it('ok: is not followed, and a TXT record at the challenge name takes its place (RFC 4592 §3.3.1)', async () => {
+    await bind.addCname('*.example.test', LB)
+    const tsig = bind.tsigKeys[0]
+    const provider = RFC2136.create(
+      { nameserver: bind.address, tsig_key: tsig?.name ?? '', tsig_secret: tsig?.secret ?? '' },
+      { http: unreachable, connect: connectWithNode, now: Date.now, allowPrivateTargets: true },
+    )
+    for (const options of ways()) {
+      const followed = await followChallengeName(context, NAME, options)
+      expect(followed).toMatchObject({ ok: true, value: { name: NAME, through: [], wildcardTarget: LB } })
+    }
+    const record = { name: NAME, value: 'of an order', ttlSeconds: 60 }
+    const signal = AbortSignal.timeout(10_000)
+    expect(provider.ok && (await provider.value.present('example.test', [record], signal))).toMatchObject({ ok: true })
+    expect(await bind.txt(NAME)).toEqual(['of an order'])
+    // While another order has its value there, the name is no CNAME either.
+    for (const options of ways()) {
+      const followed = await followChallengeName(context, NAME, options)
+      expect(followed).toMatchObject({ ok: true, value: { name: NAME, through: [], wildcardTarget: null } })
+    }
+  })
+
+  it('ok: a CNAME that stands at the challenge name is followed, also to the target of the wildcard', async () => {
+    await bind.addCname('*.example.test', LB)
+    for (const target of [LB, TARGET]) {
+      await bind.addCname(NAME, target)
+      for (const options of ways()) {
+        const followed = await followChallengeName(context, NAME, options)
+        expect(followed).toMatchObject({ ok: true, value: { name: target, through: [NAME], wildcardTarget: null } })
+      }
+      await bind.removeRecord(NAME, 'CNAME')
+    }
+  })
+
+  it('ok: at the end of a chain over two zones is not followed either', async () => {
+    await bind.addCname(NAME, 'www.hop.challenges.test')
+    await bind.addCname('www.hop.challenges.test', '_acme-challenge.www2.example.test')
+    await bind.addCname('*.example.test', LB)
+    const end = '_acme-challenge.www2.example.test'
+    for (const options of ways()) {
+      const followed = await followChallengeName(context, NAME, options)
+      expect(followed).toMatchObject({
+        ok: true,
+        value: { name: end, through: [NAME, 'www.hop.challenges.test'], wildcardTarget: LB },
+      })
+    }
+    await bind.removeRecord('www.hop.challenges.test', 'CNAME')
+  })
 })
 
 describe('a CNAME at the challenge name', () => {

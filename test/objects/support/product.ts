@@ -98,7 +98,7 @@ export async function leftovers(domain: string): Promise<number> {
   const [source] = configuredSources(lookupContext(runtime), [bindings.TEST_NAMESERVER])
   if (source === undefined) throw new Error('no name server')
   const found = await lookup(source, `_acme-challenge.${domain}`, TXT, AbortSignal.timeout(5_000))
-  if (!found.ok) throw new Error(found.error)
+  if (!found.ok) throw new Error(found.error.message)
   return found.value.records.length
 }
 

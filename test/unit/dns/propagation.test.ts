@@ -33,6 +33,8 @@ describe("asking the zone's own servers", () => {
     expect(dns.asked.filter((line) => line.includes(' TXT '))).toEqual([
       `198.41.0.1:53 TXT ${NAME}`,
       `2606:4700::53:53 TXT ${NAME}`,
+      // Whether DNSSEC is bogus, once the values are there.
+      `a.example TXT ${NAME}`,
     ])
   })
 
@@ -89,6 +91,40 @@ describe("asking the zone's own servers", () => {
     const report = await checkPropagation(dns.context, question)
     expect(report).toMatchObject({ complete: false, servers: [{ state: 'silent' }, { state: 'missing' }] })
     expect(report.log[0]).toBe('ns1.example.net does not serve the zone')
+  })
+})
+
+describe('a zone whose DNSSEC is bogus', () => {
+  const bogusFor =
+    (isBogus: (type: number) => boolean, records = PUBLIC): FakeServer =>
+    (name, type, unvalidated) =>
+      isBogus(type) && !unvalidated ? { rcode: 2 } : resolver(records)(name, type)
+  const servers = { '198.41.0.1:53': complete, '2606:4700::53:53': complete, '198.41.0.9:5353': complete }
+
+  it("fail: the provider's own server does not overrule the resolver (RFC 4035 §5.5)", async () => {
+    const dns = fakeDns({ resolvers: { 'a.example': bogusFor(() => true) }, servers })
+    const report = await checkPropagation(dns.context, { ...question, fallbackNameservers: ['198.41.0.9:5353'] })
+    expect(report).toMatchObject({
+      complete: false,
+      log: [expect.stringContaining('the DNSSEC of example.com is bogus')],
+    })
+    expect(dns.asked.filter((line) => line.includes('5353'))).toEqual([])
+  })
+
+  it("fail: the zone's servers do not overrule it where the new record alone is bogus", async () => {
+    const dns = fakeDns({ resolvers: { 'a.example': bogusFor((type) => type === 16, [...PUBLIC, ...both]) }, servers })
+    const report = await checkPropagation(dns.context, question)
+    expect(report).toMatchObject({ complete: false })
+    expect(report.servers.at(-1)).toMatchObject({ server: 'a.example', state: 'bogus' })
+    expect(report.log.at(-1)).toContain(`the DNSSEC of ${NAME} is bogus`)
+  })
+
+  it('fail: a resolver that does not validate does not overrule one that does', async () => {
+    const seeing = [...PUBLIC, ...both]
+    const resolvers = { 'a.example': bogusFor((type) => type === 16, seeing), 'b.example': resolver(seeing) }
+    const report = await checkPropagation(fakeDns({ resolvers }).context, question)
+    expect(report).toMatchObject({ complete: false })
+    expect(report.log.at(-1)).toContain('bogus')
   })
 })
 

@@ -32,7 +32,7 @@ describe('settings', () => {
       ok: true,
       value: {
         settings: values,
-        common: { ttlSeconds: 60, propagationTimeoutSeconds: 300, nameservers: null },
+        common: { ttlSeconds: 60, propagationTimeoutSeconds: 300, nameservers: null, followCname: 'auto' },
         primary: null,
       },
     })
@@ -48,9 +48,21 @@ describe('settings', () => {
           ttlSeconds: 120,
           propagationTimeoutSeconds: 600,
           nameservers: ['ns1.example.com:53', '198.41.0.4:5353'],
+          followCname: 'auto',
         },
         primary: null,
       },
+    })
+  })
+
+  it('ok: follow_cname is auto or never, and nothing else', () => {
+    for (const followCname of ['auto', 'never'] as const) {
+      const given = { ...values, follow_cname: followCname }
+      expect(parseSettings(CLOUDFLARE, given, false)).toMatchObject({ value: { common: { followCname } } })
+    }
+    expect(parseSettings(CLOUDFLARE, { ...values, follow_cname: 'always' }, false)).toEqual({
+      ok: false,
+      error: 'follow_cname: give auto or never',
     })
   })
 
