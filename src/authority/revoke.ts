@@ -41,11 +41,15 @@ export interface RevocationInput {
   readonly invalidityDateMs: number | null
 }
 
-/** The versions that are meant. Throws `not_found`, and `invalid_request` where the serial number is not enough. */
+/**
+ * The versions that are meant, of those that `sees` lets the caller see by their resource. Throws `not_found`, the same for what is not there
+ * and what is not seen, and `invalid_request` where the serial number is not enough.
+ */
 export async function findRevocable(
   { store, now }: AuthorityDependencies,
   actor: Actor,
   target: RevocationTarget,
+  sees: (resource: string) => boolean = () => true,
 ): Promise<readonly IssuedVersion[]> {
   if (target.by === 'certificate') {
     const row = await findCertificate(store, actor.tenantId, target.certificateId)
@@ -55,14 +59,17 @@ export async function findRevocable(
     return [currentVersionOf(row), ...alive]
   }
   const found = await findVersionsBySerial(store, actor.tenantId, target.serialNumber)
-  const versions = found.filter(({ issuerCaId }) => target.caId === null || issuerCaId === target.caId)
+  const versions = found.filter(
+    ({ issuerCaId, certificateId }) =>
+      (target.caId === null || issuerCaId === target.caId) && sees(`pki/certificates/${certificateId}`),
+  )
   if (versions.length === 1) return versions
   if (versions.length > 1) {
     const message = 'more than one certificate has that serial number: name its CA with ca_id, or give certificate_id'
     throw invalidField('serial_number', message)
   }
   const ofCas = await findCaCertificatesBySerial(store, actor.tenantId, target.serialNumber)
-  const [ofCa] = ofCas
+  const ofCa = ofCas.find(({ caId }) => sees(`pki/ca/${caId}`))
   if (ofCa !== undefined) {
     throw invalidField('serial_number', `that is the certificate of a CA: POST /v1/pki/ca/${ofCa.caId}/revoke`)
   }

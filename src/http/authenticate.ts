@@ -6,6 +6,8 @@ import { ADMIN_TOKEN_ID, type Principal, parseScopes, SCOPE_NAMES } from '../cor
 import { DEFAULT_TENANT_ID } from '../store/store.ts'
 import { demandToken, findTokenByHash, hashToken, type TokenRow } from '../store/tokens.ts'
 import type { Statement } from '../store/work.ts'
+import { noteExpired } from './authorize.ts'
+import type { RequestFacts, Route } from './define-route.ts'
 import type { AppDependencies } from './dependencies.ts'
 
 /** Longer than any token; keeps hashing cheap. */
@@ -21,10 +23,13 @@ export interface Caller {
 }
 
 /** Throws `unauthorized`, its message for the log. */
-export async function authenticate(deps: AppDependencies, headers: Headers): Promise<Caller> {
-  const token = bearerToken(headers.get('authorization'))
+export async function authenticate(deps: AppDependencies, route: Route, facts: RequestFacts): Promise<Caller> {
+  const token = bearerToken(facts.headers.get('authorization'))
   if (await isAdminToken(deps.settings.adminToken, token)) return adminCaller(token)
-  return callerOf(deps, await findTokenByHash(deps.store, await hashToken(token)))
+  const row = await findTokenByHash(deps.store, await hashToken(token))
+  if (row !== null && hasExpired(row, deps.now()))
+    await noteExpired({ deps, route, facts, principal: principalOf(row) })
+  return callerOf(deps, row)
 }
 
 /**
@@ -59,16 +64,19 @@ async function adminCaller(token: string): Promise<Caller> {
 
 function callerOf(deps: AppDependencies, row: TokenRow | null): Caller {
   if (row === null) throw new AppError('unauthorized', 'no such token')
-  if (row.expiresAtMs !== null && row.expiresAtMs <= deps.now()) {
-    throw new AppError('unauthorized', `the token ${row.id} has expired`)
-  }
-  const { tenantId, id: tokenId, scopes, paths, expiresAtMs } = row
-  return {
-    principal: { tenantId, tokenId, scopes: parseScopes(scopes), paths, expiresAtMs },
-    credentialId: tokenId,
-    demands: [demandToken(deps.store, row)],
-  }
+  if (hasExpired(row, deps.now())) throw new AppError('unauthorized', `the token ${row.id} has expired`)
+  return { principal: principalOf(row), credentialId: row.id, demands: [demandToken(deps.store, row)] }
 }
+
+const hasExpired = ({ expiresAtMs }: TokenRow, nowMs: number): boolean => expiresAtMs !== null && expiresAtMs <= nowMs
+
+const principalOf = ({ tenantId, id: tokenId, scopes, paths, expiresAtMs }: TokenRow): Principal => ({
+  tenantId,
+  tokenId,
+  scopes: parseScopes(scopes),
+  paths,
+  expiresAtMs,
+})
 
 /** RFC 6750 §2.1; the scheme in any case (RFC 9110 §11.1). */
 function bearerToken(header: string | null): string {

@@ -1,68 +1,102 @@
-/** May this principal call that route, for that resource? Refusals of a valid token are journaled. */
-import type { Actor } from '../core/actor.ts'
+/**
+ * May this principal call that route, for that resource? Refusals of a token that is known are journaled: the first one of a token, a route and
+ * a reason, and once an hour how often it was repeated, so that who is refused cannot write as much as they like. Refusals of unknown
+ * tokens belong to no tenant: they are in the log.
+ */
 import { AppError } from '../core/errors.ts'
 import { coversResource, hasScope, type Principal, type Scope } from '../core/principal.ts'
-import type { Access, Route } from './define-route.ts'
+import { Repeats } from '../store/repeats.ts'
+import type { Store } from '../store/store.ts'
+import type { Access, RequestFacts, Route } from './define-route.ts'
 import type { AppDependencies } from './dependencies.ts'
 import { missing } from './error-envelope.ts'
 
 export type TokenAccess = Access<unknown, unknown, unknown>
 
+/** A request of a token that is known. */
+export interface Asking {
+  readonly deps: Pick<AppDependencies, 'store' | 'now'>
+  readonly route: Pick<Route, 'method' | 'path' | 'access'>
+  readonly facts: RequestFacts
+  readonly principal: Pick<Principal, 'tenantId' | 'tokenId' | 'scopes' | 'paths'>
+}
+
 /** Has the principal one of the scopes? */
-export function mayCall({ scope }: TokenAccess, principal: Principal): boolean {
+export function mayCall({ scope }: TokenAccess, principal: Pick<Principal, 'scopes'>): boolean {
   if (scope === 'any-token') return true
   const scopes: readonly Scope[] = typeof scope === 'string' ? [scope] : scope
   return scopes.some((each) => hasScope(principal, each))
 }
 
 /** Throws `forbidden` where the principal has none of the scopes. */
-export async function checkScope(
-  deps: AppDependencies,
-  route: Route,
-  access: TokenAccess,
-  principal: Principal,
-  actor: Actor,
-): Promise<void> {
-  if (access.scope === 'any-token' || mayCall(access, principal)) return
+export async function checkScope(asking: Asking, access: TokenAccess): Promise<void> {
+  if (access.scope === 'any-token' || mayCall(access, asking.principal)) return
   const scopes: readonly Scope[] = typeof access.scope === 'string' ? [access.scope] : access.scope
-  await journalRefusal(deps, route, actor, route.path.slice(1), 'scope')
+  await journalRefusal(asking, 'authorization.failed', pathOf(asking.facts), 'scope')
   throw new AppError('forbidden', `This needs a token with the scope ${scopes.join(' or ')}`)
 }
 
 /** Throws where the token's paths do not cover the resource: `not_found` for an item, `forbidden` for an area. */
-export async function checkResource(
-  deps: AppDependencies,
-  route: Route,
-  principal: Principal,
-  actor: Actor,
-  resource: string,
-): Promise<void> {
+export async function checkResource(asking: Asking, resource: string): Promise<void> {
+  const { route, principal } = asking
   if (coversResource(principal, resource)) return
-  await journalRefusal(deps, route, actor, resource, 'path')
+  await journalRefusal(asking, 'authorization.failed', resource, 'path')
   const isArea = resource.endsWith('*') || ('resource' in route.access && route.access.resource === resource)
   if (!isArea) throw missing(resource)
   throw new AppError('forbidden', "That is outside of this token's paths")
 }
 
-/** `authorization.failed`: who was refused what. */
+/** See `RouteInput`. */
+export async function noteUnseen(asking: Asking, resource: string): Promise<void> {
+  if (asking.principal.paths !== null) await journalRefusal(asking, 'authorization.failed', resource, 'path')
+}
+
+/** A token that has expired is still its tenant's. */
+export async function noteExpired(asking: Asking): Promise<void> {
+  await journalRefusal(asking, 'authentication.failed', `tokens/${asking.principal.tokenId}`, 'expired')
+}
+
+/** The first of an isolate goes to the ledger, which counts those of all isolates; the others wait for the next minute. */
+const ISOLATE_WINDOW_MS = 60_000
+const refusals = new WeakMap<Store, Repeats>()
+
+/** Who was refused what. */
 async function journalRefusal(
-  deps: AppDependencies,
-  route: Route,
-  actor: Actor,
+  { deps, route, facts, principal }: Asking,
+  event: 'authorization.failed' | 'authentication.failed',
   resource: string,
-  reason: 'scope' | 'path',
+  reason: 'scope' | 'path' | 'expired',
 ): Promise<void> {
+  const method = route.method.toUpperCase()
+  const key = [event, principal.tokenId, method, route.path, reason].join(' ')
+  const times = repeatsOf(deps.store).admit(`${principal.tenantId} ${key}`, 1, deps.now())
+  if (times === null) return
   await deps.store.commit({
-    tenantId: actor.tenantId,
+    tenantId: principal.tenantId,
     statements: [],
     entries: [
       {
-        event: 'authorization.failed',
-        actor: actor.tokenId,
+        event,
+        actor: principal.tokenId,
         resource,
-        detail: { reason, method: route.method.toUpperCase(), route: route.path },
-        requestId: actor.requestId,
+        detail: { reason, method, route: route.path },
+        requestId: facts.id,
       },
     ],
+    repeated: { key, times },
   })
+}
+
+function repeatsOf(store: Store): Repeats {
+  const known = refusals.get(store) ?? new Repeats(ISOLATE_WINDOW_MS)
+  refusals.set(store, known)
+  return known
+}
+
+/** Longer paths are nobody's. */
+const MAX_PATH_CHARS = 512
+
+/** What was asked for, as it was asked: `v1/pki/ca/ca_…` */
+function pathOf({ url }: RequestFacts): string {
+  return url.pathname.slice(1, 1 + MAX_PATH_CHARS)
 }

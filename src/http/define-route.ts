@@ -59,6 +59,11 @@ export interface RouteInput<Params, Query, Body> extends CommonInput<Params, Que
   readonly once: Once
   /** Throws `not_found` where the token's paths do not cover the resource. */
   requireResource(resource: string): Promise<void>
+  /**
+   * For what is looked up by something else than its id, and is not there or not within the token's paths: journals that for a token with
+   * paths. The caller is then told the same in both cases, after the same work.
+   */
+  noteUnseen(resource: string): Promise<void>
 }
 
 export type PublicInput<Params, Query, Body> = CommonInput<Params, Query, Body>

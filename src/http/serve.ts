@@ -5,7 +5,7 @@ import { AppError } from '../core/errors.ts'
 import { coversResource, type Principal } from '../core/principal.ts'
 import type { Answer } from './answer.ts'
 import { authenticate, authenticateRemembered, type Caller } from './authenticate.ts'
-import { checkResource, checkScope, mayCall, type TokenAccess } from './authorize.ts'
+import { type Asking, checkResource, checkScope, mayCall, noteUnseen, type TokenAccess } from './authorize.ts'
 import type { RequestFacts, Route, RouteInput } from './define-route.ts'
 import type { AppDependencies } from './dependencies.ts'
 import { missing } from './error-envelope.ts'
@@ -44,17 +44,20 @@ export async function serve(served: Served): Promise<Answer> {
     const answer = await tryRemembered(served, route.access, parts)
     if (answer !== null) return answer
   }
-  const caller = await authenticate(deps, facts.headers)
+  const caller = await authenticate(deps, route, facts)
   const { principal } = caller
-  const actor = actorOf(principal, facts)
+  const asking: Asking = { deps, route, facts, principal }
   // Before anything is read: a token without the scope learns nothing about what the route takes.
-  await checkScope(deps, route, route.access, principal, actor)
+  await checkScope(asking, route.access)
   const { params, query, body, json } = await parts()
   for (const resource of resourcesOf(route.access, params, query, body)) {
-    await checkResource(deps, route, principal, actor, resource)
+    await checkResource(asking, resource)
   }
-  const requireResource = (resource: string) => checkResource(deps, route, principal, actor, resource)
-  const handle = (once: Once) => route.handle(inputOf(served, caller, { params, query, body }, requireResource, once))
+  const paths: PathChecks = {
+    requireResource: (resource) => checkResource(asking, resource),
+    noteUnseen: (resource) => noteUnseen(asking, resource),
+  }
+  const handle = (once: Once) => route.handle(inputOf(served, caller, { params, query, body }, paths, once))
   if (!route.idempotent) return handle(keepNothing)
   const keyed = { tenantId: principal.tenantId, credentialId: caller.credentialId, facts, body: json }
   return answerOnce(deps, { ...keyed, claimMs: route.claimMs }, handle)
@@ -72,15 +75,20 @@ async function tryRemembered(served: Served, access: TokenAccess, parts: () => P
     const { params, query, body } = await parts()
     const covers = (resource: string) => coversResource(caller.principal, resource)
     if (!resourcesOf(access, params, query, body).every(covers)) return null
-    const requireResource = async (resource: string) => {
-      if (!covers(resource)) throw missing(resource)
+    const paths: PathChecks = {
+      async requireResource(resource) {
+        if (!covers(resource)) throw missing(resource)
+      },
+      noteUnseen: async () => undefined,
     }
-    return await route.handle(inputOf(served, caller, { params, query, body }, requireResource, keepNothing))
+    return await route.handle(inputOf(served, caller, { params, query, body }, paths, keepNothing))
   } catch (error) {
     if (error instanceof AppError) return null
     throw error
   }
 }
+
+type PathChecks = Pick<RouteInput<unknown, unknown, unknown>, 'requireResource' | 'noteUnseen'>
 
 const actorOf = ({ tenantId, tokenId }: Principal, { id }: RequestFacts): Actor => ({
   tenantId,
@@ -92,11 +100,11 @@ function inputOf(
   { deps, facts }: Served,
   { principal, demands }: Caller,
   { params, query, body }: Pick<Parts, 'params' | 'query' | 'body'>,
-  requireResource: (resource: string) => Promise<void>,
+  paths: PathChecks,
   once: Once,
 ): RouteInput<unknown, unknown, unknown> {
   const actor = actorOf(principal, facts)
-  return { params, query, body, principal, actor, tokenDemands: demands, once, deps, request: facts, requireResource }
+  return { params, query, body, principal, actor, tokenDemands: demands, once, deps, request: facts, ...paths }
 }
 
 /** A body can be read once: who comes second gets what the first one got, refusals too. */

@@ -11,12 +11,15 @@
 import type { Clock } from '../core/clock.ts'
 import { logFault } from '../core/log.ts'
 import { chainEntry, GENESIS, type JournalHead, type JournalRow } from './journal.ts'
+import { Repeats } from './repeats.ts'
 import type { CommitOutcome, Statement, Work } from './work.ts'
 
 /** Works per batch: D1 takes large batches, but one that fails is taken apart and tried singly. */
 const MAX_WORKS_PER_BATCH = 50
 /** How often to read the head anew when another writer was faster. */
 const MAX_HEAD_READS = 5
+/** What is repeated is written once in this time, for each key; see `Work`. */
+const REPEATS_MS = 3_600_000
 /** Milliseconds before each further try, while the database is away; then the works fail. */
 const WAITS_MS = [50, 150, 500, 1_000, 2_000]
 
@@ -48,6 +51,7 @@ export class Ledger {
   readonly #db: D1Database
   readonly #now: Clock
   readonly #sleep: Sleep
+  readonly #repeats = new Repeats(REPEATS_MS)
   readonly #queue: Waiting[] = []
   #head: JournalHead | null = null
   #running = false
@@ -62,11 +66,22 @@ export class Ledger {
    * Resolves when the work is durable, or says why it was not done. Rejects where a statement is faulty (nothing was
    * written), and where the database stays away (whether it was written is not known).
    */
-  commit(work: Work): Promise<CommitOutcome> {
+  commit(asked: Work): Promise<CommitOutcome> {
+    const work = this.#withoutRepeats(asked)
+    if (work === null) return Promise.resolve({ kind: 'committed' })
     return new Promise((resolve, reject) => {
       this.#queue.push({ work, resolve, reject })
       if (!this.#running) void this.#run()
     })
+  }
+
+  /** Null where it was written within the hour. */
+  #withoutRepeats(work: Work): Work | null {
+    if (work.repeated === undefined) return work
+    const times = this.#repeats.admit(work.repeated.key, work.repeated.times, this.#now())
+    if (times === null) return null
+    if (times === 1) return work
+    return { ...work, entries: work.entries.map((entry) => ({ ...entry, detail: { ...entry.detail, times } })) }
   }
 
   async #run(): Promise<void> {

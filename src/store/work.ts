@@ -16,6 +16,11 @@ export interface Work {
   readonly tenantId: string
   readonly statements: readonly Statement[]
   readonly entries: readonly JournalEntry[]
+  /**
+   * For entries alone, about what somebody can repeat for nothing: of works with the same key one an hour is written, and says in `times`
+   * how often it has happened since the one before. The others count as committed.
+   */
+  readonly repeated?: { readonly key: string; readonly times: number }
 }
 
 /** What became of a work. */

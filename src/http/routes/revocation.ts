@@ -5,6 +5,7 @@ import type { Actor } from '../../core/actor.ts'
 import { toHex } from '../../core/bytes.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
+import { coversResource } from '../../core/principal.ts'
 import { type CaRevocationRequest, revokeAtCa } from '../../orders/revoke-at-ca.ts'
 import { formatSerialHex, parseSerial } from '../../pki/serial.ts'
 import { findCertificate } from '../../store/certificates.ts'
@@ -56,22 +57,33 @@ const revoke = defineRoute({
   summary: 'Revoke a certificate',
   description:
     'Revoking twice is no error and changes nothing. certificate_hold can be lifted, and replaced by another reason.',
-  access: { scope: 'pki:admin', resource: null },
+  access: {
+    scope: 'pki:admin',
+    // By its serial number it is known only once it was looked up.
+    resource: (_params, { body }) =>
+      body.certificate_id === undefined ? [] : [`pki/certificates/${body.certificate_id}`],
+  },
   body: revokeBody,
   responses: { 200: { description: 'It is revoked', schema: revokedSchema } },
-  async handler({ body, actor, deps, requireResource }) {
+  async handler({ body, principal, actor, deps, noteUnseen }) {
+    const sees = (resource: string) => coversResource(principal, resource)
     const invalidityDateMs = invalidityDateOf(body.invalidity_date, deps.now())
     const { version, count } = await untilSettled(async () => {
-      const versions = await findRevocable(deps, actor, targetOf(body))
+      const versions = await findRevocable(deps, actor, targetOf(body), sees).catch(async (thrown: unknown) => {
+        if (!isMissing(thrown)) throw thrown
+        if (body.certificate_id !== undefined) throw missing(`pki/certificates/${body.certificate_id}`)
+        await noteUnseen('pki/certificates/cert_*')
+        throw thrown
+      })
       const [first] = versions
       if (first === undefined) throw new Error('nothing to revoke was found, and nobody said so')
-      await requireResource(`pki/certificates/${first.certificateId}`)
       if (body.use_acme) await revokeEach(deps, actor, versions, { reason: body.reason, by: body.acme_key })
       const changed = revokeCertificates(deps, actor, versions, { reason: body.reason, invalidityDateMs })
       return { version: first, count: await nullOnConflict(changed) }
     })
     const target = { by: 'serial', serialNumber: version.serialNumber, caId: version.issuerCaId } as const
-    const [after] = await findRevocable(deps, actor, target)
+    // It is revoked: that it cannot be read again is no failure to tell.
+    const [after] = await findRevocable(deps, actor, target).catch(() => [])
     return json(200, {
       certificate_id: version.certificateId,
       serial_number: formatSerialHex(version.serialNumber),
@@ -82,6 +94,8 @@ const revoke = defineRoute({
     })
   },
 })
+
+const isMissing = (thrown: unknown): boolean => thrown instanceof AppError && thrown.code === 'not_found'
 
 /** Renewals and other revocations that may come between, one after another. */
 const MAX_ATTEMPTS = 5

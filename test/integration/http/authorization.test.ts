@@ -114,6 +114,71 @@ describe('who asks', () => {
   })
 })
 
+describe('refusals in the journal', () => {
+  const refusalsOf = async (token: string) => {
+    const { id } = (await app.request('GET', '/v1/tokens/self', { token })).json
+    const { results } = await bindings.DB.prepare(
+      "SELECT event, resource, detail FROM journal WHERE actor = ? AND event LIKE 'auth%.failed' ORDER BY seq",
+    )
+      .bind(id)
+      .all<{ event: string; resource: string; detail: string }>()
+    return results.map(({ event, resource, detail }) => ({ event, resource, ...JSON.parse(detail) }))
+  }
+
+  it('fail: 300 refused requests are one row, whatever they ask for and however many isolates answer', async () => {
+    const token = await newTestToken(app, ['secrets:read'])
+    const isolates = await Promise.all([1, 2, 3].map(() => testApp({ routes: [item, list, looked, ...tokenRoutes] })))
+    for (let asked = 0; asked < 100; asked += 1) {
+      const answers = await Promise.all(
+        isolates.map((isolate, at) => isolate.request('GET', `/v1/things/cert_${asked}_${at}`, { token })),
+      )
+      expect(answers.map(({ status }) => status)).toEqual([403, 403, 403])
+    }
+    const refusals = await refusalsOf(token)
+    expect(refusals).toEqual([
+      {
+        event: 'authorization.failed',
+        resource: expect.stringMatching(/^v1\/things\/cert_0_[012]$/),
+        reason: 'scope',
+        method: 'GET',
+        route: '/v1/things/{id}',
+      },
+    ])
+  })
+
+  it('fail: another route and another reason are rows of their own', async () => {
+    const token = await newTestToken(app, ['pki:read'], { paths: ['pki/certificates/cert_a'] })
+    await app.request('GET', '/v1/things/cert_b', { token })
+    await app.request('GET', '/v1/things/cert_c', { token })
+    await app.request('GET', '/v1/things', { token })
+    await app.request('GET', '/v1/looked-up/cert_a', { token })
+    expect((await refusalsOf(token)).map(({ resource, reason }) => [resource, reason])).toEqual([
+      ['pki/certificates/cert_b', 'path'],
+      ['pki/certificates/cert_*', 'path'],
+      ['v1/looked-up/cert_a', 'scope'],
+    ])
+  })
+
+  it('fail: a token that has expired is journaled for its tenant, once', async () => {
+    const own = await testApp({ routes: [list, ...tokenRoutes] })
+    const token = await newTestToken(own, ['pki:read'], { ttl: '60s' })
+    own.nowMs += 60_000
+    for (let asked = 0; asked < 20; asked += 1) {
+      expect((await own.request('GET', '/v1/things', { token })).status).toBe(401)
+    }
+    const refusals = await refusalsOf(token)
+    expect(refusals).toEqual([
+      {
+        event: 'authentication.failed',
+        resource: expect.stringMatching(/^tokens\/tok_/),
+        reason: 'expired',
+        method: 'GET',
+        route: '/v1/things',
+      },
+    ])
+  })
+})
+
 describe('what they may do', () => {
   it('fail: without the scope it is forbidden, and that is journaled', async () => {
     const token = await newTestToken(app, ['secrets:read'])
@@ -124,7 +189,7 @@ describe('what they may do', () => {
     expect({ event, actor, resource, request_id }).toEqual({
       event: 'authorization.failed',
       actor: self.json.id,
-      resource: 'v1/things/{id}',
+      resource: 'v1/things/cert_a',
       request_id: answer.headers.get('x-request-id'),
     })
     expect(JSON.parse(String(detail))).toEqual({ method: 'GET', reason: 'scope', route: '/v1/things/{id}' })

@@ -205,6 +205,22 @@ describe('a batch whose outcome is unknown', () => {
   })
 })
 
+describe('what somebody repeats', () => {
+  it('ok: is written once an hour, with how often it has happened', async () => {
+    let nowMs = 0
+    const ledger = new Ledger(bindings.DB, () => nowMs)
+    const refused = (key: string, times: number) => ledger.commit({ ...work(), repeated: { key, times } })
+    const outcomes = [await refused('a', 1), await refused('a', 5), await refused('b', 1), await refused('a', 1)]
+    nowMs = 3_600_000
+    outcomes.push(await refused('a', 2), await refused('a', 1), await refused('b', 1))
+    expect(outcomes).toEqual(outcomes.map(() => COMMITTED))
+    const { results } = await bindings.DB.prepare('SELECT detail FROM journal WHERE tenant_id = ? ORDER BY seq')
+      .bind(tenant)
+      .all<{ detail: string }>()
+    expect(results.map(({ detail }) => detail)).toEqual(['{}', '{}', '{"times":8}', '{}'])
+  })
+})
+
 describe('a verdict', () => {
   it('ok: a statement that no database takes leaves its neighbours alone', async () => {
     const ledger = newLedger()
