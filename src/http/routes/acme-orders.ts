@@ -17,6 +17,7 @@ import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { certificateKeyOf, KEY_FIELDS } from '../key-fields.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
+import { noteAfter, noteBefore } from '../note.ts'
 
 const challengeSchema = z
   .strictObject({
@@ -196,8 +197,12 @@ const complete = defineRoute({
   access: { scope: 'pki:issue', resource: ({ id }) => `pki/acme/orders/${orderOfChallenge(id) ?? id}` },
   params,
   responses: { 200: { description: 'The order, which goes on', schema: orderSchema } },
-  handler: async ({ params: { id }, principal, deps }) =>
-    json(200, showOrder(await completeChallenge(deps, principal.tenantId, id))),
+  async handler({ params: { id }, principal, actor, deps }) {
+    const row = await completeChallenge(deps, principal.tenantId, id)
+    const detail = { order_id: row.id, challenge_id: id }
+    await noteAfter(deps, actor, { event: 'challenge.completed', resource: resourceOf(row), detail })
+    return json(200, showOrder(row))
+  },
 })
 
 const tlsAlpn = defineRoute({
@@ -224,8 +229,14 @@ const tlsAlpn = defineRoute({
         .openapi('TlsAlpnAnswer'),
     },
   },
-  async handler({ params: { id }, principal, deps }) {
+  async handler({ params: { id }, principal, actor, deps }) {
     const answer = await answerTlsAlpn(deps, principal.tenantId, id)
+    const noted = {
+      event: 'challenge.private_key_read',
+      resource: resourceOf({ id: orderOfChallenge(id) ?? id }),
+      detail: { challenge_id: id, domain: answer.domain },
+    }
+    await noteBefore(deps, actor, noted, `${noted.event} ${id}`)
     return json(200, {
       domain: answer.domain,
       server_name: answer.serverName,

@@ -1,6 +1,5 @@
 /** Reading stored private keys: as PEM, and in a PKCS#12 file. No key leaves without a trace in the audit log. */
 import { z } from '@hono/zod-openapi'
-import type { Actor } from '../../core/actor.ts'
 import type { Bytes } from '../../core/bytes.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
 import { exportPrivateKeyPem, importPrivateKey } from '../../pki/keys.ts'
@@ -11,6 +10,7 @@ import { type CertificateRow, openPrivateKey } from '../../store/certificates.ts
 import { json, raw } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import type { AppDependencies } from '../dependencies.ts'
+import { type Noted, noteBefore } from '../note.ts'
 import { requireCertificate } from '../require-certificate.ts'
 
 const params = z.object({ id: z.string() })
@@ -26,10 +26,13 @@ const privateKey = defineRoute({
   params,
   responses: { 200: { description: 'The key', schema: z.strictObject({ private_key_pem: z.string() }) } },
   async handler(input) {
-    const pkcs8 = await readPrivateKey(input.deps, input.actor, await requireCertificate(input))
+    const row = await requireCertificate(input)
+    const pkcs8 = await openStoredKey(input.deps, row)
     const key = await importPrivateKey('pkcs8', pkcs8, { extractable: true })
     if (!key.ok) throw new Error(`a stored private key does not import: ${key.error.reason}`)
-    return json(200, { private_key_pem: await exportPrivateKeyPem(key.value.privateKey, 'pkcs8') })
+    const answer = json(200, { private_key_pem: await exportPrivateKeyPem(key.value.privateKey, 'pkcs8') })
+    await noteBefore(input.deps, input.actor, keyRead(row))
+    return answer
   },
 })
 
@@ -54,12 +57,13 @@ const exportRoute = defineRoute({
     const { body } = input
     const row = await requireCertificate(input)
     const file = await buildPkcs12({
-      privateKeyPkcs8Der: await readPrivateKey(input.deps, input.actor, row),
+      privateKeyPkcs8Der: await openStoredKey(input.deps, row),
       certificateDers: dersOf(row.leafPem + row.chainPem),
       passphrase: body.passphrase,
       friendlyName: body.friendly_name ?? row.displayName,
     })
     if (!file.ok) throw invalidField('passphrase', file.error)
+    await noteBefore(input.deps, input.actor, keyRead(row))
     const disposition = `attachment; filename="${row.id}.p12"`
     return raw(200, 'application/x-pkcs12', file.value, { 'content-disposition': disposition })
   },
@@ -67,27 +71,18 @@ const exportRoute = defineRoute({
 
 export const certificateKeyRoutes: readonly Route[] = [privateKey, exportRoute]
 
-/** PKCS#8 DER. Throws `not_found` with the reason where no key is kept. */
-async function readPrivateKey(deps: AppDependencies, actor: Actor, row: CertificateRow): Promise<Bytes> {
+/** PKCS#8 DER. Throws `not_found` with the reason where no key is kept. What leaves with it is journaled before. */
+async function openStoredKey(deps: AppDependencies, row: CertificateRow): Promise<Bytes> {
   if (row.sealedPrivateKey === null) throw new AppError('not_found', whyNoKey(row))
   const version = { tenantId: row.tenantId, certificateId: row.id, serialNumber: row.serialNumber }
-  const pkcs8 = await openPrivateKey(deps.store, version, row.sealedPrivateKey)
-  // Written before it is answered: no key leaves without a trace.
-  await deps.store.commit({
-    tenantId: actor.tenantId,
-    statements: [],
-    entries: [
-      {
-        event: 'certificate.private_key_read',
-        actor: actor.tokenId,
-        resource: `pki/certificates/${row.id}`,
-        detail: { certificate_id: row.id, version: row.version, serial_number: formatSerialHex(row.serialNumber) },
-        requestId: actor.requestId,
-      },
-    ],
-  })
-  return pkcs8
+  return openPrivateKey(deps.store, version, row.sealedPrivateKey)
 }
+
+const keyRead = (row: CertificateRow): Noted => ({
+  event: 'certificate.private_key_read',
+  resource: `pki/certificates/${row.id}`,
+  detail: { certificate_id: row.id, version: row.version, serial_number: formatSerialHex(row.serialNumber) },
+})
 
 function whyNoKey(row: CertificateRow): string {
   if (row.source === 'acme') return 'No key is stored: the certificate was ordered with a CSR, whose owner has the key'

@@ -17,6 +17,7 @@ import { secretResource } from '../../store/secrets.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
+import { noteAfter } from '../note.ts'
 
 /** Lists of servers, and a service account's key file as the object that it is, are taken as well as text. */
 const settingValue = z.union([
@@ -187,8 +188,13 @@ function routesAt(base: string): readonly Route[] {
         }),
       },
     },
-    handler: async ({ params: { id }, principal, deps }) =>
-      json(200, await verifyProvider(deps, principal.tenantId, id)),
+    async handler({ params: { id }, principal, actor, deps }) {
+      const found = await verifyProvider(deps, principal.tenantId, id)
+      // What the provider said may hold anything: who reads it is the caller.
+      const detail = { dns_provider_id: id, verified: found.verified, zones: found.zones.length }
+      await noteAfter(deps, actor, { event: 'dns_provider.verified', resource: resourceOf({ id }), detail })
+      return json(200, found)
+    },
   })
 
   return [list, create, read, change, remove, verify]

@@ -53,8 +53,8 @@ export interface TestAppOptions {
   readonly adminToken?: string | null
   /** Put between the app and its store, to see or to break what passes. */
   readonly wrapStore?: (store: Store) => Store
-  /** The objects behind orders and accounts, in a test that needs them. */
-  readonly objects?: Partial<Pick<AppDependencies, 'orders' | 'accounts'>>
+  /** What is behind orders and accounts, and the network, in a test that needs them. */
+  readonly objects?: Partial<Pick<AppDependencies, 'orders' | 'accounts' | 'http'>>
 }
 
 /** Builds an app; several may share the database, as isolates do. */
