@@ -1,6 +1,8 @@
 /** The way to an account's object. */
+import { err, ok } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
 import type { AccountObjects } from '../src/orders/objects.ts'
+import { acmeFailure } from '../src/orders/peer-failure.ts'
 import type { AcmePort } from '../src/orders/ports.ts'
 import type { AccountKey, AcmeAccount } from './acme-account.ts'
 
@@ -17,6 +19,10 @@ export function accountPort(env: Env, tenantId: string, accountId: string): Acme
     finalize: (url, csrDer) => object.finalize(key, url, csrDer),
     certificate: (url) => object.certificate(key, url),
     deactivateAuthorization: (url) => object.deactivateAuthorization(key, url),
+    async revoke(revocation) {
+      const done = await object.revoke(key, revocation)
+      return done.ok ? ok(undefined) : err(acmeFailure(done.error))
+    },
   }
 }
 

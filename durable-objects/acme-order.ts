@@ -22,6 +22,8 @@ import { zonePort } from './zone-port.ts'
 /** What the owner asked for while the order was running. */
 interface Wishes {
   readonly cancelled: boolean
+  /** Why, where it was not its owner who called it off. */
+  readonly reason?: string
   readonly released: readonly string[]
 }
 
@@ -97,11 +99,15 @@ export class AcmeOrder extends DurableObject<Env> {
     return this.progress()
   }
 
-  /** Calls the order off. False where it is too late: the CA may have issued already. */
-  async cancel(): Promise<boolean> {
+  /**
+   * Calls the order off. False where it is too late: the CA may have the CSR. Reading the state and writing the command
+   * are one turn, as `commitToFinalize` is: of an order that was called off, no CSR is sent.
+   */
+  async cancel(reason?: string): Promise<boolean> {
     const state = this.#load()
     if (state === undefined || !isCancellable(state)) return false
-    this.ctx.storage.kv.put('wishes', { ...this.#wishes(), cancelled: true } satisfies Wishes)
+    const command = { cancelled: true, ...(reason === undefined ? {} : { reason }) }
+    this.ctx.storage.kv.put('wishes', { ...this.#wishes(), ...command } satisfies Wishes)
     await this.#knock()
     return true
   }
@@ -162,7 +168,8 @@ export class AcmeOrder extends DurableObject<Env> {
 
   async #runPhase(context: StepContext, before: OrderState): Promise<OrderState> {
     const wishes = this.#wishes()
-    const result = await runPhase({ ...context, released: new Set(wishes.released) }, before, wishes.cancelled)
+    const cancelled = wishes.cancelled ? (wishes.reason ?? 'the order was cancelled') : null
+    const result = await runPhase({ ...context, released: new Set(wishes.released) }, before, cancelled)
     if (result.fault !== null)
       consoleLog.error('step_fault', { order: before.orderId, phase: before.job.phase, ...errorFields(result.fault) })
     const changed = statusOf(result.state) !== statusOf(before) && !isFinal(result.state.job.phase)
@@ -184,6 +191,12 @@ export class AcmeOrder extends DurableObject<Env> {
       save: async (intent) => {
         this.#save(intent)
         await this.ctx.storage.sync()
+      },
+      commitToFinalize: async (intent) => {
+        if (this.#wishes().cancelled) return false
+        this.#save(intent)
+        await this.ctx.storage.sync()
+        return true
       },
     }
   }

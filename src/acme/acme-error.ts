@@ -73,6 +73,8 @@ export type AcmeError =
 
 /** Is the same request worth sending again later? */
 export function isTransient(error: AcmeError): boolean {
+  // RFC 9110 §15.6.2: the server "does not support the functionality required to fulfill the request".
+  if ('status' in error && NEVER_STATUSES.has(error.status)) return false
   switch (error.reason) {
     case 'problem':
       return isTransientStatus(error.status) || TRANSIENT_PROBLEMS.has(problemName(error) ?? '')
@@ -134,6 +136,9 @@ export function describeAcmeError(error: AcmeError): string {
 
 /** Problems that stand for the CA's own trouble, whatever status they came with. */
 const TRANSIENT_PROBLEMS: ReadonlySet<string> = new Set(['serverInternal', 'rateLimited', 'badNonce'])
+
+/** 501 Not Implemented and 505 HTTP Version Not Supported: server errors that no waiting mends. */
+const NEVER_STATUSES: ReadonlySet<number> = new Set([501, 505])
 
 function isTransientStatus(status: number): boolean {
   return status === 408 || status === 425 || status === 429 || status >= 500

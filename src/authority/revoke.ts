@@ -10,11 +10,12 @@ import type { RevocationReason } from '../pki/revocation-reason.ts'
 import { formatSerialHex } from '../pki/serial.ts'
 import { demandSigner, findAuthority, noteRevocations } from '../store/authorities.ts'
 import { findCaCertificatesBySerial } from '../store/ca-certificates.ts'
-import { findCertificate, listEarlierVersions } from '../store/certificates.ts'
+import { type CertificateRow, findCertificate, listEarlierVersions } from '../store/certificates.ts'
 import {
   currentVersionOf,
   earlierVersionOf,
   findVersionsBySerial,
+  type HeldRenewal,
   type IssuedVersion,
   releaseVersion,
   revokeHeldVersion,
@@ -116,13 +117,18 @@ export async function revokeCertificates(
   return changed.length
 }
 
-/** Lifts the hold of a certificate, of every version that is on hold. Throws `not_found` and `conflict`. */
+/**
+ * Lifts the hold of a certificate, of every version that is on hold; `renewalOf` says what becomes of the renewal that the
+ * hold has cleared. Throws `not_found` and `conflict`.
+ */
 export async function unholdCertificate(
   dependencies: AuthorityDependencies,
   actor: Actor,
   certificateId: string,
+  renewalOf: (certificate: CertificateRow) => HeldRenewal,
 ): Promise<void> {
   const { store, now } = dependencies
+  const row = await findCertificate(store, actor.tenantId, certificateId)
   const versions = await findRevocable(dependencies, actor, { by: 'certificate', certificateId })
   const held = versions.filter(({ revocationReason }) => revocationReason === HOLD)
   if (held.length === 0)
@@ -139,7 +145,9 @@ export async function unholdCertificate(
     tenantId: actor.tenantId,
     statements: [
       ...standing,
-      ...held.map((version) => releaseVersion(store, version, now())),
+      ...held.map((version) =>
+        releaseVersion(store, version, now(), version.isCurrent && row !== null ? renewalOf(row) : null),
+      ),
       ...places.map((place) => deleteRevocation(store, place)),
       ...Array.from(caIds, (caId) => noteRevocations(store, actor.tenantId, caId, now())),
     ],

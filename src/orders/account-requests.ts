@@ -12,8 +12,8 @@ import { formatIpAddress, parseIpAddress } from '../pki/ip-address.ts'
 import { acmeFailure } from './peer-failure.ts'
 import type { AcmePort, CaAuthorization, CaChallenge, CaOrder, PeerFailure } from './ports.ts'
 
-/** The requests to the CA; the budget is asked around them. */
-export type AcmeRequests = Omit<AcmePort, 'settle'>
+/** The requests to the CA; the budget is asked around them. Revoking has its own way to the account. */
+export type AcmeRequests = Omit<AcmePort, 'settle' | 'revoke'>
 
 /** The requests of one account. */
 export function acmeRequests(client: AcmeClient): AcmeRequests {

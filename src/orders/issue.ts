@@ -12,7 +12,7 @@ import { formatIpAddress } from '../pki/ip-address.ts'
 import { parsePemOf } from '../pki/pem.ts'
 import type { AcmeAccountRow } from '../store/acme-accounts.ts'
 import { type AcmeOrderRow, insertAcmeOrder } from '../store/acme-orders.ts'
-import { type CertificateRow, findCertificate, updateCertificate } from '../store/certificates.ts'
+import { type CertificateRow, findCertificate, STANDING, updateCertificate } from '../store/certificates.ts'
 import type { Store } from '../store/store.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
 import { requireAccount } from './accounts.ts'
@@ -81,6 +81,7 @@ export async function renewAcmeCertificate(
   purpose: Exclude<OrderPurpose, 'issue'>,
   alongside: Alongside<AcmeOrderRow> = nothingElse,
 ): Promise<AcmeOrderRow> {
+  if (certificate.revokedAtMs !== null) throw revokedAlready(certificate.revocationReason)
   if (certificate.openOrderId !== null) throw alreadyOrdered(certificate.openOrderId)
   const stored = certificate.renewalRequest as OrderRequest
   const account = await activeAccount(dependencies.store, actor.tenantId, stored.accountId)
@@ -95,7 +96,7 @@ export async function renewAcmeCertificate(
     dependencies.store,
     certificate,
     { openOrderId: orderId, updatedAtMs: dependencies.now() },
-    { openOrderId: null },
+    { openOrderId: null, revocation: STANDING },
   )
   return startOrder(dependencies, actor, request, certificate.id, purpose, [claim], orderId, alongside)
 }
@@ -240,11 +241,17 @@ async function startOrder(
   })
   if (outcome.kind !== 'committed') {
     const current = await findCertificate(store, actor.tenantId, certificateId)
+    if (current !== null && current.revokedAtMs !== null) throw revokedAlready(current.revocationReason)
     throw alreadyOrdered(current?.openOrderId ?? null)
   }
   // It is ordered: an object that cannot be reached now is started by the cron, and that is no failure to tell.
   await orders.start(actor.tenantId, row.id).catch((fault: unknown) => logFault('issue', fault))
   return row
+}
+
+function revokedAlready(reason: string | null): AppError {
+  const next = reason === 'certificate_hold' ? 'lift the hold first' : 'order another certificate in its place'
+  return new AppError('conflict', `The certificate is revoked (${reason}) and is not renewed: ${next}`)
 }
 
 function alreadyOrdered(orderId: string | null): AppError {

@@ -19,8 +19,8 @@ export interface OrderObjects {
   /** Null where the object has cleared itself: D1 has the last word. */
   progress(tenantId: string, orderId: string): Promise<OrderProgress | null>
   refresh(tenantId: string, orderId: string): Promise<OrderProgress | null>
-  /** False where it is too late. */
-  cancel(tenantId: string, orderId: string): Promise<boolean>
+  /** False where it is too late. `reason`: what the order says it failed of; default: that it was cancelled. */
+  cancel(tenantId: string, orderId: string, reason?: string): Promise<boolean>
   /** False where the order does not wait for that challenge. */
   complete(tenantId: string, orderId: string, challengeId: string): Promise<boolean>
 }

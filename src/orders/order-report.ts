@@ -26,6 +26,9 @@ export interface OrderReport {
   readonly warnings: readonly string[]
 }
 
+/** Why an order for the next version of a certificate is called off that nobody cancelled. */
+export const REVOKED_MEANWHILE = 'the certificate was revoked, or put on hold, while the order was under way'
+
 /** The report of an order that has not begun. */
 export const EMPTY_REPORT: OrderReport = { challenges: [], log: [], error: null, warnings: [] }
 

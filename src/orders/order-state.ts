@@ -31,8 +31,10 @@ export interface OrderState {
   readonly sealedKey: string | null
   /** What finalize sends, DER as base64; saved with its key before it is sent. */
   readonly csrBase64: string | null
-  /** True from the moment at which finalize may have reached the CA. */
+  /** True from the moment at which finalize may have reached the CA, until the CA shows that it has not taken it. */
   readonly finalizeSent: boolean
+  /** What the CA answered to finalize with a server error while the order stayed ready, and how often in a row. */
+  readonly finalizeRefusal?: { readonly message: string; readonly count: number } | null
   readonly notAfterMs: number | null
   /** How often the present phase was polled in vain, for the growing interval. */
   readonly polls: number

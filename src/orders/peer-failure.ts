@@ -14,6 +14,7 @@ export function acmeFailure(error: AcmeError): PeerFailure {
     transient: passing || isTransient(error),
     retryAtMs: retryAfterOf(error),
     problemType: error.reason === 'problem' ? problemName(error) : null,
+    ...('status' in error ? { status: error.status } : {}),
   }
 }
 

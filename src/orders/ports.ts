@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Result } from '../core/result.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
+import type { CaRevocation } from './objects.ts'
 import type { Outcome } from './order-machine.ts'
 import type { OrderPurpose } from './order-request.ts'
 import type { OrderState, RecordState } from './order-state.ts'
@@ -23,6 +24,8 @@ export interface PeerFailure {
   readonly retryAtMs: number | null
   /** RFC 8555 §6.7: the last part of the problem's type, where the CA sent one: `orderNotReady`. */
   readonly problemType: string | null
+  /** Of the HTTP answer, where a CA gave one. */
+  readonly status?: number
 }
 
 export interface CaOrder {
@@ -104,6 +107,8 @@ export interface AcmePort {
   finalize(finalizeUrl: string, csrDer: Bytes): Promise<Result<CaOrder, PeerFailure>>
   certificate(url: string): Promise<Result<IssuedChain, PeerFailure>>
   deactivateAuthorization(url: string): Promise<Result<void, PeerFailure>>
+  /** RFC 8555 §7.6. Idempotent: what the CA has revoked before is done. */
+  revoke(revocation: CaRevocation): Promise<Result<void, PeerFailure>>
 }
 
 export type Placement = Pick<RecordState, 'providerId' | 'zone' | 'name' | 'challengeName' | 'ttlSeconds'>
@@ -138,6 +143,12 @@ export interface StepContext {
   readonly released: ReadonlySet<string>
   /** Writes the intent down before the act. */
   save(state: OrderState): Promise<void>
+  /**
+   * Writes down that finalize may reach the CA, in one turn with looking whether the order was called off: false, and
+   * nothing written, where it was. An order that is called off before is never finalized, one called off after is not
+   * called off.
+   */
+  commitToFinalize(state: OrderState): Promise<boolean>
 }
 
 export interface StepResult {

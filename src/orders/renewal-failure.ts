@@ -1,6 +1,6 @@
 /** What a failed renewal leaves behind, whether an order failed or none could be started. */
 import { formatTime } from '../core/clock.ts'
-import { type CertificateRow, updateCertificate } from '../store/certificates.ts'
+import { type CertificateRow, type Revocation, updateCertificate } from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import type { Statement } from '../store/work.ts'
@@ -8,10 +8,14 @@ import { retryRenewalMs } from './renewal-time.ts'
 
 /**
  * What a failed renewal leaves: the certificate freed, its next try, and the event. `orderId` is the order that failed,
- * or null where none was started; the statement demands that the certificate is still in that state.
+ * or null where none was started. The statement demands that the certificate is still as it was read: that order, not
+ * revoked or released meanwhile, auto_renew not changed. For a certificate that stands: see `freeRevoked`.
  */
 export function renewalFailure(
-  row: Pick<CertificateRow, 'tenantId' | 'id' | 'displayName' | 'autoRenew' | 'renewalFailures' | 'notAfterMs'>,
+  row: Pick<
+    CertificateRow,
+    'tenantId' | 'id' | 'displayName' | 'autoRenew' | 'renewalFailures' | 'notAfterMs' | keyof Revocation
+  >,
   reason: string,
   orderId: string | null,
   nowMs: number,
@@ -26,7 +30,8 @@ export function renewalFailure(
     updatedAtMs: nowMs,
   }
   return {
-    statement: (store) => updateCertificate(store, row, change, { openOrderId: orderId }),
+    statement: (store) =>
+      updateCertificate(store, row, change, { openOrderId: orderId, autoRenew: row.autoRenew, revocation: row }),
     entry: {
       event: 'certificate.renewal_failed',
       actor: 'system',
@@ -43,4 +48,18 @@ export function renewalFailure(
       requestId: null,
     },
   }
+}
+
+/**
+ * Of a certificate that was revoked or put on hold while an order was under way, the end of that order frees it and
+ * schedules nothing: a revoked certificate is not renewed. Demands that it is still revoked.
+ */
+export function freeRevoked(
+  store: Store,
+  row: Pick<CertificateRow, 'tenantId' | 'id' | keyof Revocation>,
+  orderId: string,
+  nowMs: number,
+): Statement {
+  const change = { openOrderId: null, nextRenewalAtMs: null, ariCheckAtMs: null, updatedAtMs: nowMs }
+  return updateCertificate(store, row, change, { openOrderId: orderId, revocation: row })
 }

@@ -19,6 +19,30 @@ export function nextRenewalMs(certificateId: string, notBeforeMs: number, notAft
   return Math.floor(notAfterMs - reserveMs - SPREAD * lifetimeMs * fractionOf(certificateId))
 }
 
+/** What the store keeps of when a certificate is renewed next. */
+export interface RenewalSchedule {
+  readonly nextRenewalAtMs: number | null
+  readonly renewalReason: 'lifetime'
+  readonly ariCheckAtMs: number | null
+}
+
+/**
+ * The schedule of a certificate as if its current version were new: by its lifetime, and its CA is asked at the next sweep,
+ * which may say otherwise (RFC 9773 §4). `isRenewed`: does it renew by itself, and stand?
+ */
+export function renewalSchedule(
+  certificate: { readonly id: string; readonly notBeforeMs: number; readonly notAfterMs: number },
+  isRenewed: boolean,
+  nowMs: number,
+): RenewalSchedule {
+  const { id, notBeforeMs, notAfterMs } = certificate
+  return {
+    nextRenewalAtMs: isRenewed ? nextRenewalMs(id, notBeforeMs, notAfterMs) : null,
+    renewalReason: 'lifetime',
+    ariCheckAtMs: isRenewed ? nowMs : null,
+  }
+}
+
 /** Let's Encrypt's advice for clients (integration guide): after 1 minute, 10 minutes, 100 minutes, then once a day. */
 const RETRY_AFTER_MS = [MINUTE_MS, 10 * MINUTE_MS, 100 * MINUTE_MS] as const
 

@@ -27,8 +27,8 @@ export async function renewDue(
       started += 1
     } catch (error) {
       if (!(error instanceof AppError)) throw error
-      // Somebody else's claim is no failure.
-      if (error.code === 'conflict' && (await isClaimed(dependencies, certificate))) continue
+      // Somebody else's claim is no failure, nor is a revocation.
+      if (error.code === 'conflict' && !(await isFree(dependencies, certificate))) continue
       await recordFailure(dependencies, certificate, error.message)
       failed += 1
     }
@@ -37,12 +37,15 @@ export async function renewDue(
 }
 
 function isDue(certificate: CertificateRow, nowMs: number): boolean {
-  const { autoRenew, openOrderId, nextRenewalAtMs } = certificate
-  return autoRenew && openOrderId === null && nextRenewalAtMs !== null && nextRenewalAtMs <= nowMs
+  const { autoRenew, openOrderId, nextRenewalAtMs, revokedAtMs } = certificate
+  return (
+    autoRenew && revokedAtMs === null && openOrderId === null && nextRenewalAtMs !== null && nextRenewalAtMs <= nowMs
+  )
 }
 
-async function isClaimed({ store }: IssueDependencies, { tenantId, id }: CertificateRow): Promise<boolean> {
-  return (await findCertificate(store, tenantId, id))?.openOrderId !== null
+async function isFree({ store }: IssueDependencies, { tenantId, id }: CertificateRow): Promise<boolean> {
+  const current = await findCertificate(store, tenantId, id)
+  return current !== null && current.openOrderId === null && current.revokedAtMs === null
 }
 
 /** A renewal that could not even be ordered: the account is gone, or no provider serves a name any more. */

@@ -6,7 +6,7 @@ import type { Store } from '../store/store.ts'
 import type { Statement, Work } from '../store/work.ts'
 import { progressOf } from './order-report.ts'
 import type { OrderState } from './order-state.ts'
-import { renewalFailure } from './renewal-failure.ts'
+import { freeRevoked, renewalFailure } from './renewal-failure.ts'
 
 /** What was done outside, and the order's row where its status has changed. */
 export async function reportOrder(
@@ -25,26 +25,40 @@ export async function reportOrder(
  * says the same again, and the journal has the event once more.
  */
 export async function closeOrder(store: Store, state: OrderState, nowMs: number): Promise<void> {
+  // The certificate may be revoked, released or given another auto_renew between the reading and the writing.
+  for (let left = MAX_READS; left > 0; left -= 1) {
+    const outcome = await store.commit(await verdictOf(store, state, nowMs))
+    if (outcome.kind === 'committed') return
+  }
+  throw new Error('the end of an order was not taken: its certificate keeps changing')
+}
+
+/** How often to read a certificate anew that somebody else has changed meanwhile. */
+const MAX_READS = 5
+
+async function verdictOf(store: Store, state: OrderState, nowMs: number): Promise<Work> {
   const statements: Statement[] = [reportAcmeOrder(store, orderKey(state), progressOf(state, nowMs))]
   const entries: JournalEntry[] = []
+  const { tenantId, orderId } = state
   const { failure } = state.job
-  if (failure !== null) {
-    const certificate = await findCertificate(store, state.tenantId, state.certificateId)
-    // A first order has no certificate yet; one that was closed before has freed it already.
-    if (certificate?.openOrderId === state.orderId) {
-      const failed = renewalFailure(certificate, failure.message, state.orderId, nowMs)
-      statements.push(failed.statement(store))
-      entries.push(failed.entry)
-    }
-    entries.push({
-      event: 'order.invalid',
-      actor: state.requestedBy,
-      resource: `pki/acme/orders/${state.orderId}`,
-      detail: { order_id: state.orderId, domains: state.request.domains, code: failure.code, message: failure.message },
-      requestId: null,
-    })
+  if (failure === null) return { tenantId, statements, entries }
+  const certificate = await findCertificate(store, tenantId, state.certificateId)
+  // A first order has no certificate yet; one that was closed before has freed it already.
+  if (certificate?.openOrderId === orderId && certificate.revokedAtMs !== null) {
+    statements.push(freeRevoked(store, certificate, orderId, nowMs))
+  } else if (certificate?.openOrderId === orderId) {
+    const failed = renewalFailure(certificate, failure.message, orderId, nowMs)
+    statements.push(failed.statement(store))
+    entries.push(failed.entry)
   }
-  await write(store, { tenantId: state.tenantId, statements, entries })
+  entries.push({
+    event: 'order.invalid',
+    actor: state.requestedBy,
+    resource: `pki/acme/orders/${orderId}`,
+    detail: { order_id: orderId, domains: state.request.domains, code: failure.code, message: failure.message },
+    requestId: null,
+  })
+  return { tenantId, statements, entries }
 }
 
 /** Throws where the report was not taken: the object keeps its state and reports again. */

@@ -6,6 +6,7 @@ import { isProblem } from '../acme/acme-error.ts'
 import { CERTIFICATE_AUTHORITIES, type CertificateAuthorityCode } from '../acme/certificate-authorities.ts'
 import type { RevocationReason as ReasonCode, RevocationDone } from '../acme/revocation.ts'
 import type { Actor } from '../core/actor.ts'
+import type { Bytes } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { err, ok, type Result } from '../core/result.ts'
@@ -17,6 +18,7 @@ import type { CertificateRow } from '../store/certificates.ts'
 import type { Store } from '../store/store.ts'
 import type { AccountObjects, CaRevocation } from './objects.ts'
 import { acmeAppError } from './peer-failure.ts'
+import type { AcmePort, PeerFailure } from './ports.ts'
 
 export interface RevokeAtCaDependencies {
   readonly store: Store
@@ -59,10 +61,7 @@ export async function revokeAtCa(
   if (!code.ok) return code
   const signer = signerOf(account, certificate, request.by)
   if (!signer.ok) return signer
-  const leaf = parsePemOf('CERTIFICATE', certificate.leafPem)
-  const [certificateDer] = leaf.ok ? leaf.value : []
-  if (certificateDer === undefined) throw new Error(`the certificate ${certificate.id} is stored as no PEM`)
-  const revocation = { certificateDer, reason: code.value, by: signer.value }
+  const revocation = { certificateDer: leafDerOf(certificate), reason: code.value, by: signer.value }
   const done = await accounts.revoke(actor.tenantId, account.id, revocation)
   if (done.ok) return done
   // RFC 8555 §7.6: a server that does not take the reason answers badRevocationReason.
@@ -70,6 +69,41 @@ export async function revokeAtCa(
     return err(invalidField('reason', acmeAppError(done.error, now()).message))
   }
   return err(acmeAppError(done.error, now()))
+}
+
+/**
+ * Has the CA revoke a version that it issued after its certificate was revoked, for the certificate's reason or, where the
+ * CA does not take that, for none; by the account, or by the version's own key where the account is gone. Idempotent.
+ */
+export async function revokeUnwanted(
+  store: Store,
+  acme: Pick<AcmePort, 'revoke'>,
+  certificate: RevocableCertificate & Pick<CertificateRow, 'tenantId' | 'revocationReason'>,
+): Promise<Result<void, PeerFailure>> {
+  const { tenantId, acmeAccountId, revocationReason } = certificate
+  const account = acmeAccountId === null ? null : await findAcmeAccount(store, tenantId, acmeAccountId)
+  if (account === null) return err(notSent('the account that it was ordered with is gone'))
+  const byAccount = signerOf(account, certificate, 'account')
+  const signer = byAccount.ok ? byAccount : signerOf(account, certificate, 'certificate')
+  if (!signer.ok) return err(notSent(signer.error.message))
+  const code = takenReason(account, (revocationReason ?? 'unspecified') as RevocationReason)
+  const reason = code.ok ? code.value : REVOCATION_REASONS.unspecified
+  return acme.revoke({ certificateDer: leafDerOf(certificate), reason, by: signer.value })
+}
+
+const notSent = (message: string): PeerFailure => ({
+  code: 'conflict',
+  message,
+  transient: false,
+  retryAtMs: null,
+  problemType: null,
+})
+
+function leafDerOf({ id, leafPem }: Pick<RevocableCertificate, 'id' | 'leafPem'>): Bytes {
+  const leaf = parsePemOf('CERTIFICATE', leafPem)
+  const [certificateDer] = leaf.ok ? leaf.value : []
+  if (certificateDer === undefined) throw new Error(`the certificate ${id} is stored as no PEM`)
+  return certificateDer
 }
 
 /** The code of a reason that the account's CA lets its subscribers give. */

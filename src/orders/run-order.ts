@@ -11,6 +11,7 @@ import { newOrder } from './steps/new-order.ts'
 import { present } from './steps/present.ts'
 import { propagate } from './steps/propagate.ts'
 import { respond } from './steps/respond.ts'
+import { fail } from './steps/step.ts'
 
 const STEPS: Readonly<Record<ActivePhase, Step>> = {
   'new-order': newOrder,
@@ -23,7 +24,7 @@ const STEPS: Readonly<Record<ActivePhase, Step>> = {
   'clean-up': cleanUp,
 }
 
-/** Phases in which an order can still be called off: after them the CA may have issued. */
+/** Phases in which an order can be called off whatever it does. In finalize it can, until the CSR may have reached the CA. */
 const CANCELLABLE: ReadonlySet<string> = new Set<ActivePhase>([
   'new-order',
   'present',
@@ -33,7 +34,7 @@ const CANCELLABLE: ReadonlySet<string> = new Set<ActivePhase>([
 ])
 
 export function isCancellable(state: OrderState): boolean {
-  return CANCELLABLE.has(state.job.phase)
+  return CANCELLABLE.has(state.job.phase) || (state.job.phase === 'finalize' && !state.finalizeSent)
 }
 
 /** What a phase came to. */
@@ -44,8 +45,11 @@ export interface RunResult {
   readonly fault: unknown
 }
 
-/** Runs the phase that the order is in. Never throws: a fault counts as an error of the phase. */
-export async function runPhase(context: StepContext, state: OrderState, cancelled: boolean): Promise<RunResult> {
+/**
+ * Runs the phase that the order is in. Never throws: a fault counts as an error of the phase. `cancelled`: why the order is
+ * to be called off, where it can be; null: it goes on.
+ */
+export async function runPhase(context: StepContext, state: OrderState, cancelled: string | null): Promise<RunResult> {
   const phase = state.job.phase
   if (phase === 'issued' || phase === 'failed') return { state, entries: [], fault: null }
   let latest = state
@@ -55,23 +59,23 @@ export async function runPhase(context: StepContext, state: OrderState, cancelle
       latest = intent
       await context.save(intent)
     },
+    commitToFinalize: async (intent) => {
+      const committed = await context.commitToFinalize(intent)
+      if (committed) latest = intent
+      return committed
+    },
   }
   try {
-    const result = cancelled && isCancellable(state) ? callOff(context, state) : await STEPS[phase](remembering, state)
+    const result =
+      cancelled !== null && isCancellable(state)
+        ? fail(context, state, 'cancelled', cancelled)
+        : await STEPS[phase](remembering, state)
     return { state: settle(result, context.now()), entries: result.entries, fault: null }
   } catch (fault) {
     // The platform retries a throwing alarm a few times and then stops for good: the table decides instead.
     const outcome = { kind: 'retry', reason: `an internal error in ${phase}` } as const
     const noted = logged(latest, context.now(), outcome.reason)
     return { state: settle({ state: noted, outcome, entries: [] }, context.now()), entries: [], fault }
-  }
-}
-
-function callOff(context: StepContext, state: OrderState): StepResult {
-  return {
-    state: logged(state, context.now(), 'cancelled'),
-    outcome: { kind: 'fail', failure: { code: 'cancelled', message: 'the order was cancelled' } },
-    entries: [],
   }
 }
 

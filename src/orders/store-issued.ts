@@ -10,36 +10,71 @@ import {
   findCertificate,
   insertCertificate,
   type NewVersion,
+  type Revocation,
   replaceVersion,
+  STANDING,
   sealPrivateKey,
 } from '../store/certificates.ts'
+import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
+import type { Work } from '../store/work.ts'
 import type { IssuedCertificate } from './issued-certificate.ts'
 import type { OrderState } from './order-state.ts'
 import { nextRenewalMs } from './renewal-time.ts'
 import { orderKeyPlace } from './steps/finalize.ts'
 
-/** The error says why it could not be stored: somebody else has made another version meanwhile. */
+/**
+ * How the version was stored: current; on hold with its certificate; or revoked, since its certificate was revoked for good
+ * while the order was under way.
+ */
+export type StoredAs = 'current' | 'held' | 'revoked'
+
+/**
+ * The error says why it could not be stored: somebody else has made another version meanwhile. No version of a revoked
+ * certificate is ever stored as one that is not: the batch demands that the revocation is as it was read.
+ */
 export async function storeIssued(
   store: Store,
   state: OrderState,
   issued: IssuedCertificate,
   nowMs: number,
-): Promise<Result<void, string>> {
+): Promise<Result<StoredAs, string>> {
   const serialNumber = toHex(issued.serial)
-  const existing = await findCertificate(store, state.tenantId, state.certificateId)
-  // Stored before a crash.
-  if (existing?.serialNumber === serialNumber) return ok(undefined)
-  if (existing !== null && existing.openOrderId !== state.orderId) {
-    return err('the certificate got another version while this order was under way')
-  }
   const version = await newVersion(store, state, issued, serialNumber)
+  for (let left = MAX_READS; left > 0; left -= 1) {
+    const existing = await findCertificate(store, state.tenantId, state.certificateId)
+    // Stored before a crash.
+    if (existing?.serialNumber === serialNumber) return ok(storedAs(existing))
+    if (existing !== null && existing.openOrderId !== state.orderId) break
+    const outcome = await store.commit(storing(store, state, issued, version, existing, nowMs))
+    if (outcome.kind === 'committed') return ok(existing === null ? 'current' : storedAs(existing))
+  }
+  return err('the certificate got another version while this order was under way')
+}
+
+/** How often to read the certificate anew: it may be revoked, held and released while its version is stored. */
+const MAX_READS = 5
+
+const storedAs = ({ revokedAtMs, revocationReason }: Revocation): StoredAs =>
+  revokedAtMs === null ? 'current' : revocationReason === 'certificate_hold' ? 'held' : 'revoked'
+
+function storing(
+  store: Store,
+  state: OrderState,
+  issued: IssuedCertificate,
+  version: NewVersion,
+  existing: CertificateRow | null,
+  nowMs: number,
+): Work {
+  const { tenantId, certificateId } = state
+  const revocation = existing === null ? STANDING : revocationOf(existing)
+  const stands = revocation.revokedAtMs === null
   // Whoever changed auto_renew while the order was under way is heard.
-  const autoRenew = existing?.autoRenew ?? state.request.autoRenew
+  const isRenewed = stands && (existing?.autoRenew ?? state.request.autoRenew)
   const renewal = {
     renewalRequest: state.request,
     openOrderId: null,
-    nextRenewalAtMs: autoRenew ? nextRenewalMs(state.certificateId, issued.notBeforeMs, issued.notAfterMs) : null,
+    nextRenewalAtMs: isRenewed ? nextRenewalMs(certificateId, issued.notBeforeMs, issued.notAfterMs) : null,
     renewalReason: 'lifetime',
     renewalFailures: 0,
     renewalError: null,
@@ -47,43 +82,48 @@ export async function storeIssued(
     ariStartMs: null,
     ariEndMs: null,
     ariExplanationUrl: null,
-    ariCheckAtMs: nowMs,
+    ariCheckAtMs: stands ? nowMs : null,
   }
-  const statements =
-    existing === null
-      ? [insertCertificate(store, newRow(state, version, renewal, nowMs))]
-      : replaceVersion(store, existing, { ...version, ...renewal }, nowMs)
-  const outcome = await store.commit({
-    tenantId: state.tenantId,
+  const terms = termsOf(state, existing, version, nowMs)
+  return {
+    tenantId,
     statements: [
-      ...statements,
-      ...insertTerms(
-        store,
-        { tenantId: state.tenantId, id: state.certificateId },
-        termsOf(state, existing, version, nowMs),
-      ),
+      ...(existing === null
+        ? [insertCertificate(store, newRow(state, version, renewal, nowMs))]
+        : replaceVersion(store, existing, { ...version, ...renewal, ...revocation }, nowMs, { revocation })),
+      ...insertTerms(store, { tenantId, id: certificateId }, terms),
     ],
-    entries: [
-      {
-        event: existing === null ? 'certificate.issued' : 'certificate.renewed',
-        actor: state.requestedBy,
-        resource: `pki/certificates/${state.certificateId}`,
-        detail: {
-          certificate_id: state.certificateId,
-          order_id: state.orderId,
-          version: existing === null ? 1 : existing.version + 1,
-          serial_number: formatSerial(issued.serial),
-          names: [...issued.names.dns, ...issued.names.ip],
-          not_after: formatTime(issued.notAfterMs),
-        },
-        requestId: null,
-      },
-    ],
-  })
-  if (outcome.kind === 'committed') return ok(undefined)
-  const current = await findCertificate(store, state.tenantId, state.certificateId)
-  if (current?.serialNumber === serialNumber) return ok(undefined)
-  return err('the certificate got another version while this order was under way')
+    entries: [storedEntry(state, issued, existing, revocation)],
+  }
+}
+
+const revocationOf = ({ revokedAtMs, revocationReason }: Revocation): Revocation => ({ revokedAtMs, revocationReason })
+
+/** Of a version that comes revoked or on hold, nobody is told that the certificate was renewed. */
+function storedEntry(
+  state: OrderState,
+  issued: IssuedCertificate,
+  existing: CertificateRow | null,
+  { revokedAtMs, revocationReason }: Revocation,
+): JournalEntry {
+  const revoked =
+    revokedAtMs === null ? {} : { reason: revocationReason ?? 'unspecified', revoked_at: formatTime(revokedAtMs) }
+  return {
+    event:
+      revokedAtMs !== null ? 'certificate.revoked' : existing === null ? 'certificate.issued' : 'certificate.renewed',
+    actor: state.requestedBy,
+    resource: `pki/certificates/${state.certificateId}`,
+    detail: {
+      certificate_id: state.certificateId,
+      order_id: state.orderId,
+      version: existing === null ? 1 : existing.version + 1,
+      serial_number: formatSerial(issued.serial),
+      names: [...issued.names.dns, ...issued.names.ip],
+      not_after: formatTime(issued.notAfterMs),
+      ...revoked,
+    },
+    requestId: null,
+  }
 }
 
 /** Its id is as old as the order: the index of names may have passed it already. A renewal has the names that are there. */

@@ -1,5 +1,5 @@
 /** Managed certificates and their versions: one model for internal, ACME and imported certificates. */
-import { and, desc, eq, getTableColumns, isNull, lte, sql } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, isNull, lte, type SQL, sql } from 'drizzle-orm'
 import type { Bytes } from '../core/bytes.ts'
 import type { SealPlace } from './key-ring.ts'
 import { certificates, certificateVersions } from './schema.ts'
@@ -51,7 +51,7 @@ export function listEarlierVersions(
     .all()
 }
 
-/** Certificates of every tenant whose renewal is due and not under way, the most urgent first. */
+/** Certificates of every tenant that stand, and whose renewal is due and not under way, the most urgent first. */
 export function dueRenewals(
   store: Store,
   nowMs: number,
@@ -60,7 +60,9 @@ export function dueRenewals(
   return store.db
     .select({ tenantId: certificates.tenantId, id: certificates.id })
     .from(certificates)
-    .where(and(isNull(certificates.openOrderId), lte(certificates.nextRenewalAtMs, nowMs)))
+    .where(
+      and(isNull(certificates.openOrderId), lte(certificates.nextRenewalAtMs, nowMs), isNull(certificates.revokedAtMs)),
+    )
     .orderBy(certificates.nextRenewalAtMs)
     .limit(limit)
     .all()
@@ -117,24 +119,31 @@ export function dueRenewalChecks(store: Store, nowMs: number, limit: number): Pr
     .all()
 }
 
-/** Notes when to ask again. Changes nothing where the certificate has another version by now. */
+/** Notes when to ask again. Changes nothing where the certificate has another version, or was revoked or released, by now. */
 export function noteRenewalCheck(
   store: Store,
-  certificate: Pick<CertificateRow, 'tenantId' | 'id' | 'version'>,
+  certificate: Pick<CertificateRow, 'tenantId' | 'id' | 'version' | 'revokedAtMs'>,
   change: Partial<Pick<CertificateRow, 'ariStartMs' | 'ariEndMs' | 'ariCheckAtMs' | 'ariExplanationUrl'>>,
 ): Statement {
-  const { tenantId, id, version } = certificate
+  const { tenantId, id, version, revokedAtMs } = certificate
   return statement(
     store.db
       .update(certificates)
       .set(change)
-      .where(and(eq(certificates.tenantId, tenantId), eq(certificates.id, id), eq(certificates.version, version))),
+      .where(
+        and(
+          eq(certificates.tenantId, tenantId),
+          eq(certificates.id, id),
+          eq(certificates.version, version),
+          sql`${certificates.revokedAtMs} IS ${revokedAtMs}`,
+        ),
+      ),
   )
 }
 
 /**
- * Moves the next renewal of a certificate that is still as it was read: the same version, renewed by itself, no order
- * under way, and due at the same time. Else it is a conflict.
+ * Moves the next renewal of a certificate that is still as it was read: the same version, not revoked, renewed by itself,
+ * no order under way, and due at the same time. Else it is a conflict.
  */
 export function moveRenewal(
   store: Store,
@@ -152,6 +161,7 @@ export function moveRenewal(
           eq(certificates.id, id),
           eq(certificates.version, version),
           eq(certificates.autoRenew, true),
+          isNull(certificates.revokedAtMs),
           isNull(certificates.openOrderId),
           nextRenewalAtMs === null
             ? isNull(certificates.nextRenewalAtMs)
@@ -176,6 +186,7 @@ export async function dueRenewalsOf(
     .where(
       and(
         isNull(certificates.openOrderId),
+        isNull(certificates.revokedAtMs),
         lte(certificates.nextRenewalAtMs, nowMs),
         eq(certificates.tenantId, account.tenantId),
         eq(certificates.acmeAccountId, account.accountId),
@@ -204,14 +215,15 @@ export function replaceVersion(
   current: Pick<CertificateRow, 'tenantId' | 'id' | 'version'>,
   next: NewVersion & Partial<CertificateRow>,
   nowMs: number,
-  /** `standing`: and that it has not been revoked. */
-  when: { readonly standing: boolean } = { standing: false },
+  /** `standing`: and that it has not been revoked; `revocation`: and that what is known of its revocation is still so. */
+  when: { readonly standing?: boolean; readonly revocation?: Revocation } = {},
 ): readonly Statement[] {
   const isCurrent = and(
     eq(certificates.tenantId, current.tenantId),
     eq(certificates.id, current.id),
     eq(certificates.version, current.version),
     when.standing ? isNull(certificates.revokedAtMs) : undefined,
+    when.revocation === undefined ? undefined : isRevokedAs(when.revocation),
   )
   const copy = store.db.insert(certificateVersions).select(
     store.db
@@ -238,10 +250,10 @@ export function replaceVersion(
   const update = store.db
     .update(certificates)
     .set({
-      ...next,
-      version: current.version + 1,
       revokedAtMs: null,
       revocationReason: null,
+      ...next,
+      version: current.version + 1,
       updatedAtMs: nowMs,
     })
     .where(isCurrent)
@@ -253,7 +265,12 @@ export function updateCertificate(
   store: Store,
   certificate: Pick<CertificateRow, 'tenantId' | 'id'>,
   change: Partial<Omit<CertificateRow, 'tenantId' | 'id'>>,
-  when: { readonly openOrderId?: string | null; readonly version?: number } = {},
+  when: {
+    readonly openOrderId?: string | null
+    readonly version?: number
+    readonly autoRenew?: boolean
+    readonly revocation?: Revocation
+  } = {},
 ): Statement {
   return mustChange(
     store.db
@@ -264,6 +281,8 @@ export function updateCertificate(
           eq(certificates.tenantId, certificate.tenantId),
           eq(certificates.id, certificate.id),
           when.version === undefined ? undefined : eq(certificates.version, when.version),
+          when.autoRenew === undefined ? undefined : eq(certificates.autoRenew, when.autoRenew),
+          when.revocation === undefined ? undefined : isRevokedAs(when.revocation),
           when.openOrderId === undefined
             ? undefined
             : when.openOrderId === null
@@ -273,6 +292,15 @@ export function updateCertificate(
       ),
   )
 }
+
+/** What a certificate's row says of its revocation: two nulls while it stands. */
+export type Revocation = Pick<CertificateRow, 'revokedAtMs' | 'revocationReason'>
+
+/** Not revoked, and not on hold. */
+export const STANDING: Revocation = { revokedAtMs: null, revocationReason: null }
+
+const isRevokedAs = ({ revokedAtMs, revocationReason }: Revocation): SQL =>
+  sql`(${certificates.revokedAtMs} IS ${revokedAtMs} AND ${certificates.revocationReason} IS ${revocationReason})`
 
 /**
  * Private keys are sealed for the certificate and the serial number of their version, so that they stay readable when

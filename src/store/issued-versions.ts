@@ -157,16 +157,31 @@ export function revokeHeldVersion(store: Store, version: IssuedVersion, reason: 
   return changeHeld(store, version, { revocationReason: reason }, nowMs)
 }
 
-/** Takes the hold from a version that is on hold. */
-export function releaseVersion(store: Store, version: IssuedVersion, nowMs: number): Statement {
-  return changeHeld(store, version, { revokedAtMs: null, revocationReason: null }, nowMs)
+/**
+ * Takes the hold from a version that is on hold. The hold has cleared the renewal of the current version: `renewal` brings
+ * it back, for a certificate whose auto_renew is still as it was read.
+ */
+export function releaseVersion(
+  store: Store,
+  version: IssuedVersion,
+  nowMs: number,
+  renewal: HeldRenewal | null = null,
+): Statement {
+  const change = { revokedAtMs: null, revocationReason: null, ...renewal?.schedule }
+  return changeHeld(store, version, change, nowMs, renewal?.autoRenew)
+}
+
+export interface HeldRenewal {
+  readonly autoRenew: boolean
+  readonly schedule: Partial<Pick<CertificateRow, 'nextRenewalAtMs' | 'renewalReason' | 'ariCheckAtMs'>>
 }
 
 function changeHeld(
   store: Store,
   version: IssuedVersion,
-  change: { readonly revokedAtMs?: null; readonly revocationReason: string | null },
+  change: { readonly revokedAtMs?: null; readonly revocationReason: string | null } & Partial<HeldRenewal['schedule']>,
   nowMs: number,
+  autoRenew?: boolean,
 ): Statement {
   const isHeld = (table: VersionTable) =>
     and(
@@ -179,7 +194,13 @@ function changeHeld(
       ? store.db
           .update(certificates)
           .set({ ...change, updatedAtMs: nowMs })
-          .where(and(isHeld(certificates), eq(certificates.id, version.certificateId)))
+          .where(
+            and(
+              isHeld(certificates),
+              eq(certificates.id, version.certificateId),
+              autoRenew === undefined ? undefined : eq(certificates.autoRenew, autoRenew),
+            ),
+          )
       : store.db
           .update(certificateVersions)
           .set(change)

@@ -66,6 +66,32 @@ describe('an order and its object', () => {
     expect(events).toEqual(['order.created', 'dns_record_create', 'acme_order_finalize', 'dns_record_delete'])
   })
 
+  it('ok: called off while the CSR is being made: the answer is kept, and the CA gets none', async () => {
+    const { generateKey } = SubtleCrypto.prototype
+    const answers: boolean[] = []
+    let orderId = ''
+    Object.assign(SubtleCrypto.prototype, {
+      // The finalize step makes the key of the certificate.
+      async generateKey(this: SubtleCrypto, ...args: Parameters<typeof generateKey>) {
+        while (orderId === '') await scheduler.wait(5)
+        answers.push(await objectOf(orderId).cancel())
+        return generateKey.apply(this, args)
+      },
+    })
+    try {
+      orderId = await issue('called-off.acme.example')
+      const order = await untilFinished(orderId, () => scheduler.wait(50))
+      expect(answers).toEqual([true])
+      expect(order).toMatchObject({ status: 'invalid', error: { code: 'cancelled' } })
+      const audit = await api('GET', `/v1/audit?resource=pki/acme/orders/${orderId}`)
+      const events = audit.data.map(({ event }: { event: string }) => event)
+      expect(events).not.toContain('acme_order_finalize')
+      expect(await leftovers('called-off.acme.example')).toBe(0)
+    } finally {
+      Object.assign(SubtleCrypto.prototype, { generateKey })
+    }
+  })
+
   it('ok: two renewals at once: one order, and a conflict that names it', async () => {
     const orderId = await issue('renewed.acme.example')
     const { certificate_id: id } = await untilFinished(orderId, () => scheduler.wait(50))

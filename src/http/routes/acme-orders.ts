@@ -182,7 +182,7 @@ const cancel = defineRoute({
   tag: 'ACME',
   summary: 'Call an order off',
   description:
-    'Removes what it has put into DNS and gives its pending authorizations up. Too late once the CSR was sent.',
+    'Removes what it has put into DNS and gives its pending authorizations up. `conflict` once the CSR may have reached the CA; where the CA has not taken it, the order can be called off again.',
   access: { scope: 'pki:issue', resource: resourceOf },
   params,
   responses: { 200: { description: 'The order', schema: orderSchema } },

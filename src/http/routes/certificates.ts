@@ -2,13 +2,14 @@
 import { z } from '@hono/zod-openapi'
 import type { Issued } from '../../authority/issue.ts'
 import { renewInternal } from '../../authority/renew.ts'
+import { HOLD } from '../../authority/revoke.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { parseDurationSeconds } from '../../core/duration.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { renewAcmeCertificate } from '../../orders/issue.ts'
-import { nextRenewalMs } from '../../orders/renewal-time.ts'
+import { renewalSchedule } from '../../orders/renewal-time.ts'
 import { parsePemOf } from '../../pki/pem.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
 import type { AcmeOrderRow } from '../../store/acme-orders.ts'
@@ -143,6 +144,9 @@ const certificatePatch = defineRoute({
     if (body.auto_renew === true && before.renewalRequest === null) {
       throw invalidField('auto_renew', 'only certificates that came by ACME are renewed by themselves')
     }
+    if (body.auto_renew === true && before.revokedAtMs !== null && before.revocationReason !== HOLD) {
+      throw new AppError('conflict', 'The certificate is revoked and is not renewed: order another one in its place')
+    }
     const change = {
       ...(body.tags === undefined ? {} : { tags: [...new Set(body.tags)] }),
       ...(body.description === undefined ? {} : { description: body.description }),
@@ -151,10 +155,10 @@ const certificatePatch = defineRoute({
     }
     const outcome = await deps.store.commit({
       tenantId: actor.tenantId,
-      // The next renewal is reckoned from this version: not to be written over that of a newer one.
+      // The next renewal is reckoned from this version: not to be written over that of a newer one, nor of a revoked one.
       statements: [
         ...(change.tags === undefined ? [] : replaceTagTerms(deps.store, before, change.tags)),
-        updateCertificate(deps.store, before, change, { version: before.version }),
+        updateCertificate(deps.store, before, change, { version: before.version, revocation: before }),
       ],
       entries: [
         {
@@ -166,19 +170,14 @@ const certificatePatch = defineRoute({
         },
       ],
     })
-    mustCommit(outcome, { conflict: 'The certificate was renewed meanwhile: read it again' })
+    mustCommit(outcome, { conflict: 'The certificate was renewed or revoked meanwhile: read it again' })
     return json(200, showCertificate({ ...before, ...change }, deps.now()))
   },
 })
 
 function renewalChange(row: CertificateRow, autoRenew: boolean, nowMs: number): Partial<CertificateRow> {
-  return {
-    autoRenew,
-    nextRenewalAtMs: autoRenew ? nextRenewalMs(row.id, row.notBeforeMs, row.notAfterMs) : null,
-    renewalReason: 'lifetime',
-    // The CA is asked anew, and may say otherwise (RFC 9773 §4).
-    ariCheckAtMs: autoRenew ? nowMs : null,
-  }
+  // On hold, it is only noted: the renewal comes back with the end of the hold.
+  return { autoRenew, ...renewalSchedule(row, autoRenew && row.revokedAtMs === null, nowMs) }
 }
 
 const certificatePem = defineRoute({

@@ -1,11 +1,19 @@
 /** Revoking certificates, and lifting holds: `/v1/pki/revoke`, `/v1/pki/certificates/{id}/unhold`. */
 import { z } from '@hono/zod-openapi'
-import { findRevocable, type RevocationTarget, revokeCertificates, unholdCertificate } from '../../authority/revoke.ts'
+import {
+  findRevocable,
+  HOLD,
+  type RevocationTarget,
+  revokeCertificates,
+  unholdCertificate,
+} from '../../authority/revoke.ts'
 import type { Actor } from '../../core/actor.ts'
 import { toHex } from '../../core/bytes.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
 import { coversResource } from '../../core/principal.ts'
+import { REVOKED_MEANWHILE } from '../../orders/order-report.ts'
+import { renewalSchedule } from '../../orders/renewal-time.ts'
 import { type CaRevocationRequest, revokeAtCa } from '../../orders/revoke-at-ca.ts'
 import { formatSerialHex, parseSerial } from '../../pki/serial.ts'
 import { findCertificate } from '../../store/certificates.ts'
@@ -81,6 +89,8 @@ const revoke = defineRoute({
       const changed = revokeCertificates(deps, actor, versions, { reason: body.reason, invalidityDateMs })
       return { version: first, count: await nullOnConflict(changed) }
     })
+    // It is revoked: what fails from here on is no failure to tell.
+    await cancelRenewal(deps, actor, version.certificateId).catch(() => undefined)
     const target = { by: 'serial', serialNumber: version.serialNumber, caId: version.issuerCaId } as const
     // It is revoked: that it cannot be read again is no failure to tell.
     const [after] = await findRevocable(deps, actor, target).catch(() => [])
@@ -96,6 +106,16 @@ const revoke = defineRoute({
 })
 
 const isMissing = (thrown: unknown): boolean => thrown instanceof AppError && thrown.code === 'not_found'
+
+/**
+ * A renewal of what is revoked is called off where it still can be. One that cannot be reached now finds the revocation
+ * itself: before it sends its CSR, and in the batch that would store its certificate.
+ */
+async function cancelRenewal({ store, orders }: AppDependencies, actor: Actor, certificateId: string): Promise<void> {
+  const row = await findCertificate(store, actor.tenantId, certificateId)
+  if (row === null || row.openOrderId === null || row.revokedAtMs === null) return
+  await orders.cancel(actor.tenantId, row.openOrderId, REVOKED_MEANWHILE)
+}
 
 /** Renewals and other revocations that may come between, one after another. */
 const MAX_ATTEMPTS = 5
@@ -133,14 +153,15 @@ function invalidityDateOf(text: string | undefined, nowMs: number): number | nul
   return ms
 }
 
-/** At the CA, every version that is not revoked yet. One that the CA has revoked already counts as done, so this can be repeated. */
+/** At the CA, every version that is not revoked for good yet: a hold is ours alone. One that the CA has revoked already counts as done, so this can be repeated. */
 async function revokeEach(
   deps: AppDependencies,
   actor: Actor,
   versions: readonly IssuedVersion[],
   request: CaRevocationRequest,
 ): Promise<void> {
-  for (const version of versions.filter(({ revokedAtMs }) => revokedAtMs === null)) {
+  const isOpen = ({ revokedAtMs, revocationReason }: IssuedVersion) => revokedAtMs === null || revocationReason === HOLD
+  for (const version of versions.filter(isOpen)) {
     const row = await findCertificate(deps.store, actor.tenantId, version.certificateId)
     if (row === null) throw missing(`pki/certificates/${version.certificateId}`)
     const done = await revokeAtCa(deps, actor, { ...version, id: row.id, acmeAccountId: row.acmeAccountId }, request)
@@ -163,12 +184,15 @@ const unhold = defineRoute({
   path: '/v1/pki/certificates/{id}/unhold',
   tag: 'Certificates',
   summary: 'Lift a hold',
-  description: 'Only certificate_hold can be lifted.',
+  description: 'Only certificate_hold can be lifted. An ACME certificate with auto_renew renews again from then on.',
   access: { scope: 'pki:admin', resource: ({ id }) => `pki/certificates/${id}` },
   params: z.object({ id: z.string() }),
   responses: { 200: { description: 'The certificate', schema: certificateSchema } },
   async handler({ params: { id }, actor, deps }) {
-    await unholdCertificate(deps, actor, id)
+    await unholdCertificate(deps, actor, id, (row) => ({
+      autoRenew: row.autoRenew,
+      schedule: row.autoRenew ? renewalSchedule(row, true, deps.now()) : {},
+    }))
     const row = await findCertificate(deps.store, actor.tenantId, id)
     if (row === null) throw missing(`pki/certificates/${id}`)
     return json(200, showCertificate(row, deps.now()))

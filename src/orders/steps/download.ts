@@ -1,12 +1,16 @@
 /** Fetches the certificate (RFC 8555 §7.4.2), checks that it is what was ordered, and stores it. */
 import { toHex } from '../../core/bytes.ts'
+import { formatSerialHex } from '../../pki/serial.ts'
+import { findCertificate } from '../../store/certificates.ts'
 import { chooseChain, type DownloadedChain } from '../chain-choice.ts'
 import { checkIssued, type IssuedCertificate } from '../issued-certificate.ts'
+import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { logged, type OrderState } from '../order-state.ts'
 import type { CaOrder, Step, StepContext, StepResult } from '../ports.ts'
+import { revokeUnwanted } from '../revoke-at-ca.ts'
 import { storeIssued } from '../store-issued.ts'
 import { startAgain } from './finalize.ts'
-import { advance, afterFailure, fail, poll } from './step.ts'
+import { advance, afterFailure, effect, fail, poll } from './step.ts'
 
 export const download: Step = async (context, state) => {
   if (state.ca === null) return fail(context, state, 'internal', 'the order has no address at the CA')
@@ -22,7 +26,9 @@ async function follow(context: StepContext, state: OrderState, order: CaOrder): 
       if (order.certificateUrl === null) {
         return fail(context, state, 'backend_error', 'the order is valid, but the CA names no certificate')
       }
-      return fetchChain(context, state, order.certificateUrl)
+      // Noted: whatever becomes of the order now, the CA has issued.
+      const ca = state.ca === null ? null : { ...state.ca, certificateUrl: order.certificateUrl }
+      return fetchChain(context, { ...state, ca }, order.certificateUrl)
     }
     case 'invalid':
       return fail(context, state, 'backend_error', order.error ?? 'the CA declared the order invalid')
@@ -54,6 +60,23 @@ async function keep(
   const stored = await storeIssued(context.store, state, issued, context.now())
   if (!stored.ok) return fail(context, state, 'conflict', stored.error)
   const serial = toHex(issued.serial)
-  const note = `certificate ${serial} stored${chain.note === null ? '' : ` (${chain.note})`}`
-  return advance({ ...logged(state, context.now(), note), notAfterMs: issued.notAfterMs }, 'clean-up')
+  const how = { current: '', held: ', on hold as its certificate is', revoked: ', revoked as its certificate is' }
+  const note = `certificate ${serial} stored${how[stored.value]}${chain.note === null ? '' : ` (${chain.note})`}`
+  const noted = { ...logged(state, context.now(), note), notAfterMs: issued.notAfterMs }
+  return stored.value === 'revoked' ? revokeVersion(context, noted) : advance(noted, 'clean-up')
+}
+
+/** The CA has issued what nobody may have any more. It is stored as revoked; here the CA is made to revoke it too. */
+async function revokeVersion(context: StepContext, state: OrderState): Promise<StepResult> {
+  const row = await findCertificate(context.store, state.tenantId, state.certificateId)
+  if (row === null) return fail(context, state, 'internal', 'the certificate that was stored is not there')
+  const done = await revokeUnwanted(context.store, context.acme, row)
+  if (!done.ok && done.error.transient) return afterFailure(context, state, done.error)
+  const atCa = done.ok ? 'the CA has revoked it too' : `the CA did not revoke it: ${done.error.message}`
+  const message = `${REVOKED_MEANWHILE}: the version that came of it is stored as revoked, and ${atCa}`
+  const entry = effect(state, 'acme_certificate_revoke', {
+    serial_number: formatSerialHex(row.serialNumber),
+    by_ca: done.ok,
+  })
+  return fail(context, state, 'conflict', message, [entry])
 }

@@ -1,30 +1,79 @@
 /** Sends the CSR (RFC 8555 §7.4). Key and CSR are stored before; sent once, unless the CA never saw it. */
 import { type Bytes, fromBase64, toBase64 } from '../../core/bytes.ts'
 import { newCertificateKey, requestFor } from '../certificate-key.ts'
+import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { logged, type OrderState } from '../order-state.ts'
-import type { CaOrder, Step, StepContext, StepResult } from '../ports.ts'
+import type { CaOrder, PeerFailure, Step, StepContext, StepResult } from '../ports.ts'
 import { forgetOrder } from './new-order.ts'
-import { advance, afterFailure, effect, fail, poll } from './step.ts'
+import { advance, afterFailure, effect, fail, isRevokedMeanwhile, poll } from './step.ts'
 
 export const finalize: Step = async (context, state) => {
   if (state.ca === null) return fail(context, state, 'internal', 'the order has no address at the CA')
   // Sent before a crash or an error: what the CA made of it decides, RFC 8555 §7.4.
-  if (state.finalizeSent) {
+  if (state.finalizeSent || state.polls > 0 || state.job.errors > 0) {
     const order = await context.acme.order(state.ca.orderUrl)
     if (!order.ok) return afterFailure(context, state, order.error)
     if (order.value.status !== 'ready') return follow(context, state, order.value)
   }
-  const prepared = await prepare(context, state)
+  if (await isRevokedMeanwhile(context, state)) {
+    return fail(context, notTaken(state), 'cancelled', REVOKED_MEANWHILE)
+  }
+  const prepared = await prepare(context, notTaken(state))
   const csrDer = fromBase64(prepared.csrBase64 ?? '') as Bytes
-  await context.save({ ...prepared, finalizeSent: true })
   const sent = { ...prepared, finalizeSent: true }
+  if (!(await context.commitToFinalize(sent))) return calledOff(context, prepared)
   const order = await context.acme.finalize(state.ca.finalizeUrl, csrDer)
   const entry = effect(state, 'acme_order_finalize', { order_url: state.ca.orderUrl })
   if (order.ok) return follow(context, sent, order.value, [entry])
   // RFC 8555 §7.4: orderNotReady sends the client back to the order, to poll it until it is ready.
-  if (order.error.problemType === 'orderNotReady') return poll(context, sent, order.error.retryAtMs)
-  return afterFailure(context, sent, order.error, [entry])
+  if (order.error.problemType === 'orderNotReady') return poll(context, notTaken(sent), order.error.retryAtMs)
+  return afterRefusal(context, sent, state.ca.orderUrl, order.error, [entry])
 }
+
+/** The CA has shown that it waits for a CSR still: none was taken, and the order can be called off. */
+function notTaken(state: OrderState): OrderState {
+  return { ...state, finalizeSent: false }
+}
+
+/** The phase runs again at once and ends the order, with the reason that was given. */
+function calledOff(context: StepContext, state: OrderState): StepResult {
+  return { state, outcome: { kind: 'wait', untilMs: context.now() }, entries: [] }
+}
+
+/**
+ * An error after which the CA may have taken the CSR all the same: the order says so. While it is ready, the CSR was not
+ * taken; a CA that gives the same server error again and again then means the request, not its own state.
+ */
+async function afterRefusal(
+  context: StepContext,
+  sent: OrderState,
+  orderUrl: string,
+  failure: PeerFailure,
+  entries: StepResult['entries'],
+): Promise<StepResult> {
+  if (!failure.transient) return afterFailure(context, sent, failure, entries)
+  const order = await context.acme.order(orderUrl)
+  if (!order.ok) return afterFailure(context, sent, failure, entries)
+  if (order.value.status !== 'ready') return follow(context, sent, order.value, entries)
+  if (!isServerError(failure)) return afterFailure(context, notTaken(sent), failure, entries)
+  const { message } = failure
+  const before = sent.finalizeRefusal?.message === message ? sent.finalizeRefusal.count : 0
+  const refused = { ...notTaken(sent), finalizeRefusal: { message, count: before + 1 } }
+  if (refused.finalizeRefusal.count < MAX_SAME_REFUSALS) return afterFailure(context, refused, failure, entries)
+  const reason = `the CA gave the same answer to the CSR ${MAX_SAME_REFUSALS} times and left the order as it was: ${message}`
+  return fail(context, refused, failure.code, reason, entries)
+}
+
+/** About a quarter of an hour with the machine's backoff. */
+const MAX_SAME_REFUSALS = 8
+
+/** An error of the CA itself, as opposed to one of what stands before it, or one that it says will pass. */
+function isServerError({ status, retryAtMs }: PeerFailure): boolean {
+  return status !== undefined && status >= 500 && !PASSING_STATUSES.has(status) && retryAtMs === null
+}
+
+/** RFC 9110 §15.6: 502 Bad Gateway, 503 Service Unavailable, 504 Gateway Timeout. */
+const PASSING_STATUSES: ReadonlySet<number> = new Set([502, 503, 504])
 
 /** The key and the CSR: made once, or the caller's own. */
 async function prepare(context: StepContext, state: OrderState): Promise<OrderState> {
@@ -60,6 +109,7 @@ function follow(
       return fail(context, state, 'backend_error', reason, entries)
     }
     case 'pending':
+      return { ...poll(context, notTaken(state), order.retryAtMs), entries }
     case 'ready':
       return { ...poll(context, state, order.retryAtMs), entries }
   }

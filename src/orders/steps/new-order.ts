@@ -3,11 +3,15 @@ import { dns01Value } from '../../acme/challenge.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { findCertificate } from '../../store/certificates.ts'
 import { certificateIdOf } from '../certificate-id.ts'
+import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
 import type { CaAuthorization, CaChallenge, CaOrder, PeerFailure, Step, StepContext, StepResult } from '../ports.ts'
-import { advance, afterFailure, fail, forEach } from './step.ts'
+import { advance, afterFailure, fail, forEach, isRevokedMeanwhile } from './step.ts'
 
 export const newOrder: Step = async (context, state) => {
+  if (state.ca === null && (await isRevokedMeanwhile(context, state))) {
+    return fail(context, state, 'cancelled', REVOKED_MEANWHILE)
+  }
   const opened = await openOrder(context, state)
   if (!opened.ok) return afterRefusal(context, state, opened.error)
   const { order, state: current } = opened.value
@@ -83,6 +87,7 @@ export function forgetOrder(state: OrderState): OrderState {
     authorizations: [],
     leftovers: [...state.leftovers, ...left],
     finalizeSent: false,
+    finalizeRefusal: null,
     polls: 0,
   }
 }

@@ -1,6 +1,7 @@
 /** What the steps share: results, failures, waiting, journal entries. */
 import type { Json } from '../../core/canonical-json.ts'
 import { err, ok, type Result } from '../../core/result.ts'
+import { findCertificate } from '../../store/certificates.ts'
 import type { JournalEntry } from '../../store/journal.ts'
 import type { ActivePhase, Outcome } from '../order-machine.ts'
 import { logged, type OrderState } from '../order-state.ts'
@@ -46,6 +47,16 @@ export function fail(
     outcome: { kind: 'fail', failure: { code, message } },
     entries,
   }
+}
+
+/**
+ * Was the certificate that the order renews revoked, or put on hold, meanwhile? Then it gets no further version. Only a
+ * look: the batch that stores a version demands it again.
+ */
+export async function isRevokedMeanwhile(context: StepContext, state: OrderState): Promise<boolean> {
+  if (state.purpose === 'issue') return false
+  const certificate = await findCertificate(context.store, state.tenantId, state.certificateId)
+  return certificate !== null && certificate.revokedAtMs !== null
 }
 
 /** First look after a tenth of a second, then ever more slowly. */

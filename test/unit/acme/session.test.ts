@@ -299,6 +299,14 @@ describe('answers that are none', () => {
     expect([isRateLimited(error), isTransient(error)]).toEqual([false, true])
   })
 
+  it.each([
+    ['in a problem document', () => problem(501, 'serverInternal')],
+    ['in none', () => new Response('no', { status: 501, headers: { 'content-type': 'text/plain' } })],
+  ])('fail: 501, %s, says that it is never done (RFC 9110 §15.6.2): not worth another try', async (_how, answer) => {
+    const error = await order(answer)
+    expect([retryAfterOf(error), isTransient(error)]).toEqual([null, false])
+  })
+
   it('fail: JSON that is an error but does not say so is not read as one', async () => {
     const error = await order(() => json(400, { type: 'urn:ietf:params:acme:error:rateLimited' }))
     expect(error).toMatchObject({ reason: 'bad_answer', wrong: 'status', status: 400 })

@@ -1,0 +1,253 @@
+/**
+ * Orders over the real store, at a CA that does what a test says: its orders are ready at once, and finalize issues. In the
+ * place of the orders' objects stand ones in memory that run the same phases by the same rules, when a test drives them.
+ */
+import { type Bytes, concatBytes, randomBytes } from '../../../src/core/bytes.ts'
+import { err, ok, type Result } from '../../../src/core/result.ts'
+import type { CaRevocation, OrderObjects } from '../../../src/orders/objects.ts'
+import { newJob } from '../../../src/orders/order-machine.ts'
+import { isFinal, progressOf } from '../../../src/orders/order-report.ts'
+import type { OrderPurpose, OrderRequest } from '../../../src/orders/order-request.ts'
+import type { OrderState } from '../../../src/orders/order-state.ts'
+import type { AcmePort, CaOrder, DnsPort, PeerFailure, StepContext } from '../../../src/orders/ports.ts'
+import { closeOrder } from '../../../src/orders/report-order.ts'
+import { isCancellable, runPhase } from '../../../src/orders/run-order.ts'
+import type { AltName } from '../../../src/pki/alt-name.ts'
+import { buildLeaf } from '../../../src/pki/build-certificate.ts'
+import { parseCsr } from '../../../src/pki/csr.ts'
+import { EKU } from '../../../src/pki/oids.ts'
+import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
+import { findAcmeOrder } from '../../../src/store/acme-orders.ts'
+import { DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
+import { nameDer, type TestAuthority, testRoot } from '../../support/pki-hierarchy.ts'
+import { type TestApp, testApp } from '../support/worker-app.ts'
+
+export const ACTOR = { tenantId: TENANT, tokenId: 'tok_test', requestId: null }
+const DAY_MS = 86_400_000
+
+export const failure = (message: string, more: Partial<PeerFailure> = {}): PeerFailure => ({
+  code: 'backend_error',
+  message,
+  transient: true,
+  retryAtMs: null,
+  problemType: null,
+  ...more,
+})
+
+/** A CA of one account. A test puts its own functions in the place of those that are to go wrong. */
+export class ScriptedCa {
+  readonly port: { -readonly [Name in keyof AcmePort]: AcmePort[Name] }
+  /** What it was asked to revoke. */
+  readonly revoked: CaRevocation[] = []
+  /** Certificates that it has issued. */
+  readonly issued: Bytes[] = []
+  readonly #orders = new Map<string, { status: CaOrder['status']; csr: Bytes | null }>()
+  readonly #root: TestAuthority
+  readonly #now: () => number
+
+  constructor(root: TestAuthority, now: () => number) {
+    this.#root = root
+    this.#now = now
+    this.port = {
+      newOrder: async () => {
+        const orderUrl = `https://ca.example/order/${this.#orders.size + 1}`
+        this.#orders.set(orderUrl, { status: 'ready', csr: null })
+        return ok({ orderUrl, order: this.orderAt(orderUrl), isReplacement: false })
+      },
+      settle: async () => undefined,
+      order: async (url) => ok(this.orderAt(url)),
+      authorization: async () => err(failure('no authorization is asked for here', { transient: false })),
+      respond: async () => ok(undefined),
+      finalize: async (url, csr) => this.accept(url, csr),
+      certificate: async (url) => {
+        const csr = this.#orders.get(url.replace('/certificate', ''))?.csr
+        if (!csr) return err(failure('no such certificate', { transient: false }))
+        const known = this.#chains.get(url) ?? [await this.#leaf(csr)]
+        this.#chains.set(url, known)
+        return ok({ chain: known, alternates: [] })
+      },
+      deactivateAuthorization: async () => ok(undefined),
+      revoke: async (revocation) => {
+        this.revoked.push(revocation)
+        return ok(undefined)
+      },
+    }
+  }
+
+  readonly #chains = new Map<string, readonly Bytes[]>()
+
+  orderAt(orderUrl: string): CaOrder {
+    const { status = 'invalid' } = this.#orders.get(orderUrl) ?? {}
+    return {
+      status,
+      authorizationUrls: [],
+      finalizeUrl: `${orderUrl}/finalize`,
+      certificateUrl: status === 'valid' ? `${orderUrl}/certificate` : null,
+      error: null,
+      retryAtMs: null,
+    }
+  }
+
+  /** What finalize does where nothing goes wrong. */
+  accept(finalizeUrl: string, csr: Bytes): Result<CaOrder, PeerFailure> {
+    const orderUrl = finalizeUrl.replace('/finalize', '')
+    this.#orders.set(orderUrl, { status: 'valid', csr })
+    return ok(this.orderAt(orderUrl))
+  }
+
+  async #leaf(csrDer: Bytes): Promise<Bytes> {
+    const csr = parseCsr(csrDer)
+    if (!csr.ok) throw new Error(csr.error.message)
+    const startMs = Math.floor(this.#now() / 1_000) * 1_000
+    const { der } = await buildLeaf(
+      {
+        subjectDer: nameDer({}),
+        spkiDer: csr.value.subjectPublicKeyInfo.der,
+        notBeforeMs: startMs,
+        notAfterMs: startMs + 90 * DAY_MS,
+        altNames: (csr.value.subjectAltNames ?? []).filter((name): name is AltName => name.type === 'dns'),
+        extKeyUsage: [EKU.serverAuth],
+        serialNumber: concatBytes(new Uint8Array([1]), randomBytes(15)),
+      },
+      this.#root.issuer,
+    )
+    this.issued.push(der)
+    return der
+  }
+}
+
+const NO_DNS: DnsPort = {
+  place: async () => err(failure('no DNS here', { transient: false })),
+  standing: async () => [],
+  present: async () => ok(undefined),
+  look: async () => ({ complete: true, lines: [], timeoutMs: 0, intervalMs: 0 }),
+  cleanUp: async () => ok(undefined),
+}
+
+export class OrderWorld {
+  readonly app: TestApp
+  readonly ca: ScriptedCa
+  /** The orders' objects that have not cleared themselves. */
+  readonly states = new Map<string, OrderState>()
+  readonly #cancelled = new Map<string, string>()
+  dns: DnsPort = NO_DNS
+
+  private constructor(app: TestApp, ca: ScriptedCa) {
+    this.app = app
+    this.ca = ca
+  }
+
+  static async begin(): Promise<OrderWorld> {
+    const app = await testApp()
+    const world = new OrderWorld(app, new ScriptedCa(await testRoot({ type: 'ec', size: 256 }), () => app.nowMs))
+    Object.assign(app.deps, {
+      orders: world.orders,
+      accounts: { reserve: async () => ({ allowed: true }) },
+    })
+    return world
+  }
+
+  /** An account for those tests that have none yet. */
+  async addAccount(id: string): Promise<void> {
+    const row = {
+      tenantId: TENANT,
+      id,
+      name: id,
+      provider: 'custom',
+      environment: 'production',
+      email: null,
+      directoryUrl: 'https://ca.example/dir',
+      accountUrl: 'https://ca.example/account',
+      status: 'active',
+      keyType: 'ec',
+      keySize: 256,
+      sealedKey: 'none',
+      thumbprint: 'none',
+      preferredChain: null,
+      profile: null,
+      createdAtMs: 0,
+      updatedAtMs: 0,
+    }
+    const { store } = this.app
+    await store.commit({ tenantId: TENANT, statements: [insertAcmeAccount(store, row)], entries: [] })
+  }
+
+  readonly orders: OrderObjects = {
+    start: async (tenantId, orderId) => {
+      const row = await findAcmeOrder(this.app.store, tenantId, orderId)
+      if (row === null || this.states.has(orderId)) return
+      this.states.set(orderId, {
+        version: 1,
+        tenantId,
+        orderId,
+        certificateId: row.certificateId,
+        purpose: row.purpose as OrderPurpose,
+        requestedBy: row.requestedBy,
+        request: row.request as OrderRequest,
+        createdAtMs: row.createdAtMs,
+        job: newJob(this.app.nowMs),
+        ca: null,
+        authorizations: [],
+        leftovers: [],
+        sealedKey: null,
+        csrBase64: null,
+        finalizeSent: false,
+        notAfterMs: null,
+        polls: 0,
+        log: [],
+      })
+    },
+    progress: async (_tenant, orderId) => {
+      const state = this.states.get(orderId)
+      return state === undefined ? null : progressOf(state, this.app.nowMs)
+    },
+    refresh: async (tenantId, orderId) => this.orders.progress(tenantId, orderId),
+    cancel: async (_tenant, orderId, reason) => {
+      const state = this.states.get(orderId)
+      if (state === undefined || !isCancellable(state)) return false
+      this.#cancelled.set(orderId, reason ?? 'the order was cancelled')
+      return true
+    },
+    complete: async () => false,
+  }
+
+  /** Runs one phase. */
+  async step(orderId: string): Promise<OrderState> {
+    const state = this.states.get(orderId)
+    if (state === undefined) throw new Error(`${orderId} has cleared itself`)
+    const { now } = this.app.deps
+    const context: StepContext = {
+      now,
+      store: this.app.store,
+      acme: this.ca.port,
+      dns: this.dns,
+      released: new Set(),
+      save: async (intent) => void this.states.set(orderId, intent),
+      commitToFinalize: async (intent) => {
+        if (this.#cancelled.has(orderId)) return false
+        this.states.set(orderId, intent)
+        return true
+      },
+    }
+    const result = await runPhase(context, state, this.#cancelled.get(orderId) ?? null)
+    this.states.set(orderId, result.state)
+    return result.state
+  }
+
+  /** Runs phase after phase, the clock at each wake, until `phase` or the end, where the object clears itself. */
+  async drive(orderId: string, phase: string | null = null): Promise<OrderState> {
+    for (let steps = 0; steps < 500; steps += 1) {
+      const before = this.states.get(orderId)
+      if (before === undefined) throw new Error(`${orderId} has cleared itself`)
+      if (before.job.phase === phase) return before
+      this.app.nowMs = Math.max(this.app.nowMs, before.job.wakeAtMs ?? 0)
+      const after = await this.step(orderId)
+      if (isFinal(after.job.phase)) {
+        await closeOrder(this.app.store, after, this.app.nowMs)
+        this.states.delete(orderId)
+        return after
+      }
+    }
+    throw new Error(`${orderId} does not end`)
+  }
+}
