@@ -67,16 +67,27 @@ export function createApp<Bindings>(options: AppOptions<Bindings>): App<Bindings
     return respond(answer, requestId, context.req.raw)
   })
 
-  app.notFound((context) => {
-    const { raw, path } = context.req
-    const others = METHODS.filter((method) =>
+  /** Where a path is declared as it is, `/v1/pki/csr/import`, what `/v1/pki/csr/{id}` takes is not there. */
+  const methodsAt = (path: string): readonly string[] => {
+    const literal = path.replace(/\/$/, '')
+    const exact = routes.filter(({ pattern }) => pattern === literal).map(({ method }) => method.toUpperCase())
+    if (exact.length > 0) return METHODS.filter((method) => exact.includes(method))
+    return METHODS.filter((method) =>
       app.router.match(method, path)[0].some(([[handler]]) => declared.has(handler as object)),
     )
+  }
+
+  app.notFound((context) => {
+    const { raw, path } = context.req
+    const others = methodsAt(path)
     const requestId = context.get('requestId')
     if (others.length === 0) {
       return respond(errorAnswer(new AppError('not_found', 'There is no such path here'), requestId), requestId, raw)
     }
-    const answer = errorAnswer(new AppError('method_not_allowed', `Here there is ${others.join(', ')}`), requestId)
+    const answer = errorAnswer(
+      new AppError('method_not_allowed', `This path takes ${others.join(', ')} alone`),
+      requestId,
+    )
     // RFC 9110 §15.5.6: a 405 MUST say which methods there are.
     return respond({ ...answer, headers: { ...answer.headers, allow: allowOf(others) } }, requestId, raw)
   })

@@ -1,11 +1,13 @@
 /**
  * Reads a request's body: size, then media type, then shape. Does not know schemas: see `validation.ts`.
- * What gets through is JSON that everything behind can work with: of bounded depth, well-formed text, no `__proto__`.
+ * What gets through is JSON that everything behind can work with: of bounded depth, well-formed text, no `__proto__`, no name twice, and no
+ * number that is another one once it is read.
  */
 import { fromUtf8 } from '../core/bytes.ts'
 import type { Json } from '../core/canonical-json.ts'
-import { AppError } from '../core/errors.ts'
+import { AppError, invalidField } from '../core/errors.ts'
 import { mediaTypeOf, readBody } from '../core/http-client.ts'
+import { findJsonFlaw } from './exact-json.ts'
 
 /** Certificates with chains are tens of kilobytes; a mebibyte is generous. */
 export const MAX_BODY_BYTES = 1_048_576
@@ -29,6 +31,7 @@ export async function readJsonBody(request: Request): Promise<Json> {
   }
   const value = parse(text)
   checkTexts(value)
+  checkExactness(text)
   return value
 }
 
@@ -39,6 +42,15 @@ function parse(text: string): Json {
     // What the parser says quotes the body, which may hold a secret.
     throw new AppError('invalid_request', 'The body is not JSON')
   }
+}
+
+/** Refused by name: what is taken silently is found out when a key is missing. */
+function checkExactness(text: string): void {
+  const flaw = findJsonFlaw(text)
+  if (flaw === null) return
+  const path = flaw.path === '' ? 'the body' : flaw.path
+  if (flaw.kind === 'twice') throw invalidField(path, 'stands there twice: give it once')
+  throw invalidField(path, 'is a number with more digits than can be kept: give it as text, in quotes')
 }
 
 /** Counts brackets outside of strings, before anything recurses over them. */

@@ -1,7 +1,7 @@
 /** One request through one route: who asks, what they ask, may they, and what is answered. Makes no Response. */
 import type { Actor } from '../core/actor.ts'
 import type { Json } from '../core/canonical-json.ts'
-import { AppError } from '../core/errors.ts'
+import { AppError, invalidField } from '../core/errors.ts'
 import { coversResource, type Principal } from '../core/principal.ts'
 import type { Answer } from './answer.ts'
 import { authenticate, authenticateRemembered, type Caller } from './authenticate.ts'
@@ -119,22 +119,19 @@ function readOnce(served: Served): () => Promise<Parts> {
 async function readParts({ route, request, facts, params }: Served): Promise<Parts> {
   const json = route.body === null ? {} : await readJsonBody(request)
   return {
-    params: parseWith(route.params, params),
-    query: parseWith(route.query, queryOf(facts.url)),
+    params: parseWith(route.params, params, 'the path'),
+    query: parseWith(route.query, queryOf(route, facts.url), 'the query'),
     body: route.body === null ? null : parseWith(route.body, json),
     json,
   }
 }
 
-/** One value as text; a name that stands there more than once as a list, which schemas of single values refuse. */
-function queryOf(url: URL): Record<string, string | string[]> {
-  const names = new Set(url.searchParams.keys())
-  return Object.fromEntries(
-    [...names].map((name) => {
-      const values = url.searchParams.getAll(name)
-      return [name, values.length === 1 ? (values[0] as string) : values]
-    }),
-  )
+/** Every parameter is one text. Of two values nobody knows which one is meant: refused where the route takes it, ignored where not. */
+function queryOf({ query }: Route, url: URL): Record<string, string> {
+  for (const name of Object.keys(query.shape)) {
+    if (url.searchParams.getAll(name).length > 1) throw invalidField(name, 'is given more than once: give it once')
+  }
+  return Object.fromEntries(url.searchParams)
 }
 
 function resourcesOf(access: TokenAccess, params: unknown, query: unknown, body: unknown): readonly string[] {

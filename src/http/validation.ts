@@ -10,16 +10,20 @@ type RawIssue = z.core.$ZodRawIssue
 /** A caller gets the first problems, not a report as long as the body. */
 const MAX_DETAILS = 20
 
-/** The value as the schema reads it. Throws `invalid_request` with one detail per problem. */
-export function parseWith<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+/** The value as the schema reads it; `whole` is what the sentence calls it. Throws `invalid_request` with one detail per problem. */
+export function parseWith<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  whole = 'the body',
+): z.output<Schema> {
   const parsed = schema.safeParse(value, { error: sentence })
   if (parsed.success) return parsed.data
   const details = parsed.error.issues.flatMap((issue) => detailsOf(issue, [])).slice(0, MAX_DETAILS)
-  throw new AppError('invalid_request', summary(details), { details })
+  throw new AppError('invalid_request', summary(details, whole), { details })
 }
 
-function summary(details: readonly ErrorDetail[]): string {
-  const [first, ...others] = details.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
+function summary(details: readonly ErrorDetail[], whole: string): string {
+  const [first, ...others] = details.map(({ path, message }) => `${path === '' ? whole : path}: ${message}`)
   if (first === undefined) return 'The request is not valid'
   return others.length === 0 ? first : `${first} (and ${others.length} more)`
 }
@@ -38,6 +42,11 @@ function detailsOf(issue: Issue, prefix: readonly PropertyKey[]): readonly Error
   const path = [...prefix, ...issue.path]
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ path: pathOf([...path, key.slice(0, 100)]), message: 'there is no such field' }))
+  }
+  if (issue.code === 'invalid_key') {
+    // The name itself is left out of the path: it may be empty, or as long as a body.
+    const [inner] = issue.issues
+    return [{ path: pathOf(path.slice(0, -1)), message: `has a field whose name ${inner?.message ?? 'is not valid'}` }]
   }
   if (issue.code === 'invalid_union') {
     const nearest = nearestOption(issue.errors)
@@ -78,10 +87,16 @@ function sentence(issue: RawIssue): string {
       const wanted = TYPE_NAMES[issue.expected] ?? `a ${issue.expected}`
       return issue.input === undefined ? `is required and must be ${wanted}` : `must be ${wanted}`
     }
-    case 'too_small':
-      return `must be at least ${quantity(issue.origin, issue.minimum)}${issue.inclusive === false ? ' and more' : ''}`
-    case 'too_big':
-      return `must be at most ${quantity(issue.origin, issue.maximum)}${issue.inclusive === false ? ' and less' : ''}`
+    case 'too_small': {
+      if (isNoLimit(issue.minimum)) return 'is too small'
+      const least = quantity(issue.origin, issue.minimum)
+      return issue.inclusive === false ? `must be more than ${least}` : `must be at least ${least}`
+    }
+    case 'too_big': {
+      if (isNoLimit(issue.maximum)) return 'is too large'
+      const most = quantity(issue.origin, issue.maximum)
+      return issue.inclusive === false ? `must be less than ${most}` : `must be at most ${most}`
+    }
     case 'invalid_format':
       return FORMATS[issue.format] === undefined ? 'has another form' : `must be ${FORMATS[issue.format]}`
     case 'invalid_value':
@@ -96,6 +111,9 @@ function sentence(issue: RawIssue): string {
       return 'is not valid'
   }
 }
+
+/** Where whole numbers end to be exact: no limit of ours, so no limit to tell. */
+const isNoLimit = (limit: number | bigint): boolean => Math.abs(Number(limit)) >= Number.MAX_SAFE_INTEGER
 
 function quantity(origin: string, count: number | bigint): string {
   const one = Number(count) === 1

@@ -59,6 +59,8 @@ describe('the application', () => {
       'get /v1/pki/ca/{id}/certificate',
       'get /v1/pki/ca/{id}/crl',
       'get /v1/pki/ca/{id}/crl/{partition}',
+      'get /agent/certwright.mjs',
+      'get /agent/checksums.txt',
     ]
     expect(open).toEqual(expect.arrayContaining(service))
     expect(open.filter((route) => ![...service, ...published].includes(route))).toEqual([])
@@ -131,6 +133,28 @@ describe('the application', () => {
     const options = await app.request('OPTIONS', '/v1/tokens', { headers: { origin: 'https://elsewhere.example' } })
     expect([options.status, options.headers.get('access-control-allow-origin')]).toEqual([405, null])
     expect((await app.request('OPTIONS', '/v1/nothing')).status).toBe(404)
+  })
+
+  it('fail: Allow names the methods that a path was declared with, not those of an id that would be called so', async () => {
+    const app = await testApp()
+    const paths = [...new Set(ROUTES.map(({ path }) => path))]
+    const answers = await Promise.all(
+      paths.map(async (path) => {
+        const answer = await app.request('OPTIONS', path.replaceAll(/\{\w+\}/g, 'some-id'))
+        return [path, answer.headers.get('allow'), answer.json.error.message]
+      }),
+    )
+    const declaredAt = (path: string) =>
+      ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) =>
+        ROUTES.some((route) => route.path === path && route.method.toUpperCase() === method),
+      )
+    expect(answers).toEqual(
+      paths.map((path) => [
+        path,
+        declaredAt(path).join(', ').replace('GET', 'GET, HEAD'),
+        `This path takes ${declaredAt(path).join(', ')} alone`,
+      ]),
+    )
   })
 
   it('ok: a trailing slash is the same path', async () => {
@@ -216,6 +240,23 @@ describe('bodies', () => {
     expect(answer.text).not.toContain('MARKED-VALUE')
   })
 
+  it.each([
+    ['"text"', 'the body: must be an object', ''],
+    ['[]', 'the body: must be an object', ''],
+    ['{"names": ["ab"], "names": ["cd"]}', 'names: stands there twice: give it once', 'names'],
+    ['{"nested": {"flag": true, "flag": false}}', 'nested.flag: stands there twice: give it once', 'nested.flag'],
+    [
+      '{"either": {"b": 9007199254740993}}',
+      'either.b: is a number with more digits than can be kept: give it as text, in quotes',
+      'either.b',
+    ],
+  ])('fail: %s is refused by name', async (rawBody, message, path) => {
+    const app = await testApp({ routes: [echo] })
+    const headers = { 'content-type': 'application/json' }
+    const { status, json } = await app.request('POST', '/v1/echo', { headers, rawBody })
+    expect([status, json.error.message, json.error.details[0].path]).toEqual([400, message, path])
+  })
+
   it('ok: an empty body is an empty object, whatever its media type', async () => {
     const app = await testApp({ routes: [echo] })
     const bare = await app.request('POST', '/v1/echo')
@@ -276,7 +317,9 @@ describe('lists', () => {
 
   it('fail: a parameter that stands there twice is refused', async () => {
     const app = await testApp()
-    expect((await app.request('GET', '/v1/tokens?limit=1&limit=2')).status).toBe(400)
+    const answer = await app.request('GET', '/v1/tokens?limit=1&limit=2')
+    expect([answer.status, answer.json.error.message]).toEqual([400, 'limit: is given more than once: give it once'])
+    expect((await app.request('GET', '/v1/tokens?unknown=1&unknown=2')).status).toBe(200)
   })
 
   it('ok: pages are newest first, and stable while rows come and go', async () => {

@@ -13,6 +13,25 @@ const put = (path: string, data: unknown, more: Record<string, unknown> = {}) =>
   app.request('PUT', `/v1/secrets/${path}`, { body: { data, ...more } })
 
 describe('secrets', () => {
+  it.each([
+    ['{"data": {"account": 9007199254740993}}', 'data.account: is a number with more digits than can be kept'],
+    ['{"data": {"rate": [0.12345678901234567890]}}', 'data.rate[0]: is a number with more digits than can be kept'],
+    ['{"data": {"user": "a", "user": "b"}}', 'data.user: stands there twice'],
+    ['{"data": {"": "a"}}', 'data: has a field whose name must be at least 1 character long'],
+  ])('fail: %s is refused by name', async (rawBody, message) => {
+    const app = await testApp()
+    const headers = { 'content-type': 'application/json' }
+    const answer = await app.request('PUT', '/v1/secrets/exact', { headers, rawBody })
+    expect([answer.status, answer.json.error.message]).toEqual([400, expect.stringContaining(message)])
+  })
+
+  it('ok: numbers that are exact come back as they were', async () => {
+    const app = await testApp()
+    const data = { whole: 9007199254740991, rate: 0.1, small: 5e-324, large: 1e22 }
+    expect((await app.request('PUT', '/v1/secrets/numbers', { body: { data } })).status).toBe(201)
+    expect((await app.request('GET', '/v1/secrets/numbers')).json.data).toEqual(data)
+  })
+
   it('ok: one is written, read, written again and deleted', async () => {
     const data = { access_key_id: 'AKIA', nested: { list: [1, null, 'MARKED'] } }
     const first = await put('infra/aws/route53', data, { secret_type: 'json' })
