@@ -4,7 +4,15 @@ import { existsSync, statSync } from 'node:fs'
 import { delimiter, dirname } from 'node:path'
 import { newestOf } from './newest.ts'
 
-const SOURCES = ['src', 'durable-objects', 'wrangler.toml', 'package.json', 'package-lock.json', 'tools/build-agent.ts']
+const SOURCES = [
+  'src',
+  'durable-objects',
+  'migrations',
+  'wrangler.toml',
+  'package.json',
+  'package-lock.json',
+  'tools/build-agent.ts',
+]
 export const BUNDLE = 'dist/worker/index.js'
 
 /** Builds where a source is newer than the bundle. */

@@ -21,11 +21,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   authority: BASE,
   orders: BASE,
   events: BASE,
-  store: CORE,
+  // The list of migrations, to say which of them a database lacks.
+  store: ['migrations', ...CORE],
   acme: CORE,
   pki: CORE,
   dns: CORE,
   core: [],
+  migrations: [],
   // Programs of their own: what runs on a host and what runs in a browser.
   agent: ['pki', ...CORE],
   dashboard: [],
@@ -33,6 +35,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** What is made of the bindings, for whatever the platform starts. */
 const ENVIRONMENT_FILES = new Set(['src/env.ts', 'src/runtime.ts'])
+
+const MIGRATIONS_LIST = 'migrations/meta/_journal.json'
 
 /** Package → the rooms that may import it. Packages that are not listed are free. */
 const PACKAGE_ROOMS: readonly { readonly name: RegExp; readonly rooms: readonly string[] }[] = [
@@ -72,6 +76,7 @@ function complainAboutPackage(room: string, name: string): string | null {
 function roomOf(path: string): string | null {
   if (path.startsWith('durable-objects/')) return 'durable-objects'
   if (ENVIRONMENT_FILES.has(path)) return 'environment'
+  if (path === MIGRATIONS_LIST) return 'migrations'
   const [top, second, ...rest] = path.split('/')
   if (top !== 'src' || second === undefined) return null
   const room = rest.length === 0 ? 'root' : second

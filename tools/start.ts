@@ -18,6 +18,10 @@ if (adminToken !== undefined && adminToken.length < MIN_ADMIN_TOKEN_CHARS) {
   process.exit(2)
 }
 
+/** How long until it is said why it is not ready; it is waited for all the same. */
+const PATIENCE_MS = 20_000
+const ASK_EVERY_MS = 100
+
 const address = `http://127.0.0.1:${port}`
 /** Settings that the environment may give instead of .dev.vars. */
 const FROM_ENVIRONMENT = ['ADMIN_TOKEN', 'PUBLIC_URL', 'ALLOW_PRIVATE_TARGETS', 'DNS_RESOLVERS', 'KEY_RING'] as const
@@ -46,10 +50,26 @@ console.info(`API reference: ${address}/v1/docs`)
 console.info(
   adminToken === undefined ? `Admin token: ADMIN_TOKEN in ${resolve(DEV_VARS)}` : 'Admin token: from the environment',
 )
+await untilReady()
 console.info(`Certwright is ready on ${address}`)
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     void service.stop().finally(() => process.exit(0))
   })
+}
+
+/** Answering is not being ready: `/readyz` is 200 when the database has its migrations and the key ring opens what is stored. */
+async function untilReady(): Promise<void> {
+  let isTold = false
+  for (const sinceMs = Date.now(); ; ) {
+    const answer = await fetch(`${address}/readyz`).catch(() => null)
+    if (answer?.status === 200) return
+    const found = (await answer?.text()) ?? 'no answer'
+    if (!isTold && Date.now() - sinceMs > PATIENCE_MS) {
+      console.error(`Not ready yet: ${found}`)
+      isTold = true
+    }
+    await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS))
+  }
 }

@@ -1,7 +1,7 @@
 /** The one table in which a code meets an HTTP status. Nothing else in the code base pairs the two. */
 
 interface ErrorRow {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 410 | 413 | 415 | 422 | 429 | 500 | 502 | 504
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 410 | 413 | 415 | 422 | 429 | 500 | 502 | 503 | 504
   /** What the caller reads when the message may not leave. */
   readonly title: string
   /** False: the message never leaves the Worker, only the log gets it. */
@@ -26,6 +26,7 @@ export const ERRORS = {
   backend_rate_limited: { status: 429, title: "The ACME server's rate limit is reached", expose: true },
   internal: { status: 500, title: 'Internal error; the request id finds it in the log', expose: false },
   backend_error: { status: 502, title: 'The ACME server or DNS provider failed', expose: true },
+  unavailable: { status: 503, title: 'The service is not ready yet: try again soon', expose: true },
   backend_timeout: { status: 504, title: 'The ACME server or DNS provider did not answer in time', expose: true },
 } as const satisfies Record<string, ErrorRow>
 

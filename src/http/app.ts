@@ -8,6 +8,7 @@ import type { Clock } from '../core/clock.ts'
 import { AppError, ERRORS } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { errorFields, type Log } from '../core/log.ts'
+import { isUnmigrated } from '../store/migrations.ts'
 import { type Answer, toResponse } from './answer.ts'
 import type { Route } from './define-route.ts'
 import type { AppDependencies } from './dependencies.ts'
@@ -53,7 +54,9 @@ export function createApp<Bindings>(options: AppOptions<Bindings>): App<Bindings
       const facts = { id: context.get('requestId'), method: raw.method, url: new URL(raw.url), headers: raw.headers }
       const deps = await dependenciesOf(context.env as Bindings)
       const params = context.req.param() as Record<string, string>
-      const answer = await serve({ route, deps, request: raw, facts, params })
+      const answer = await serve({ route, deps, request: raw, facts, params }).catch(async (thrown: unknown) => {
+        throw (await isUnmigrated(deps.store, thrown)) ? migrationsMissing(thrown) : thrown
+      })
       return respond(answer, facts.id, raw)
     }
     declared.add(handler)
@@ -93,6 +96,16 @@ export function createApp<Bindings>(options: AppOptions<Bindings>): App<Bindings
   })
 
   return app
+}
+
+/** Seconds until the migrations of a deployment, or of a local start, are likely to be there. */
+const MIGRATION_WAIT_SECONDS = 5
+
+function migrationsMissing(cause: unknown): AppError {
+  return new AppError('unavailable', "The database's migrations are missing or under way: apply them, then try again", {
+    retryAfterSeconds: MIGRATION_WAIT_SECONDS,
+    cause,
+  })
 }
 
 function respond(answer: Answer, requestId: string, request: Request): Response {

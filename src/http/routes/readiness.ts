@@ -1,7 +1,8 @@
-/** Is the service able to work? Looks at the database, the key ring and the cron. */
+/** Is the service able to work? Looks at the database, its migrations, the key ring and the cron. */
 import { z } from '@hono/zod-openapi'
 import { logFault } from '../../core/log.ts'
 import { lastCronRun } from '../../store/cron-runs.ts'
+import { missingMigrations } from '../../store/migrations.ts'
 import { findUnopenable } from '../../store/reseal.ts'
 import type { Store } from '../../store/store.ts'
 import { json } from '../answer.ts'
@@ -13,11 +14,20 @@ const CRON_JOB = 'resume-orders'
 const CRON_FRESH_MS = 10 * 60_000
 /** Nobody needs a token for this: at most one look per isolate in this time. */
 const LOOK_EVERY_MS = 5_000
+/** Whoever starts a service waits for it to become ready. */
+const LOOK_AGAIN_MS = 500
 
 const check = z.enum(['ok', 'starting', 'failed'])
 const readinessView = z.strictObject({
   status: z.enum(['ready', 'not_ready']),
-  checks: z.strictObject({ database: check, key_ring: check, cron: check }),
+  checks: z.strictObject({
+    database: check,
+    migrations: z
+      .enum(['ok', 'missing', 'failed'])
+      .openapi({ description: 'missing: apply them; until then requests are answered with `unavailable`' }),
+    key_ring: check,
+    cron: check,
+  }),
 })
 
 type Readiness = z.infer<typeof readinessView>
@@ -38,7 +48,7 @@ export const readiness = definePublicRoute({
   tag: 'Service',
   summary: 'Is the service able to work?',
   description:
-    'The database answers, the key ring opens what is stored, and the cron has run within ten minutes. A deployment ' +
+    'The database answers and has had its migrations, the key ring opens what is stored, and the cron has run within ten minutes. A deployment ' +
     'on which the cron has never run counts as starting, and ready, for ten minutes after it was first asked.',
   access: { public: 'a load balancer has none' },
   responses: {
@@ -54,7 +64,8 @@ export const readiness = definePublicRoute({
 async function look(deps: AppDependencies): Promise<Readiness> {
   const nowMs = deps.now()
   const last = looks.get(deps.store)
-  if (last !== undefined && nowMs - last.atMs < LOOK_EVERY_MS) return last.found
+  const patienceMs = last?.found.status === 'ready' ? LOOK_EVERY_MS : LOOK_AGAIN_MS
+  if (last !== undefined && nowMs - last.atMs < patienceMs) return last.found
   const sinceMs = last?.sinceMs ?? nowMs
   const found = await lookAnew(deps, nowMs, sinceMs)
   // What was found, not the promise of it: a promise belongs to the request that began it.
@@ -63,11 +74,24 @@ async function look(deps: AppDependencies): Promise<Readiness> {
 }
 
 async function lookAnew(deps: AppDependencies, nowMs: number, sinceMs: number): Promise<Readiness> {
-  // The cron's row is the look at the database: without one, the others have nothing to look at.
+  // The look at the migrations is the look at the database: without it, and without them, the others have nothing to look at.
+  const missing = await attempt(() => missingMigrations(deps.store))
+  if (missing === null) {
+    return {
+      status: 'not_ready',
+      checks: { database: 'failed', migrations: 'failed', key_ring: 'failed', cron: 'failed' },
+    }
+  }
+  if (missing.length > 0) {
+    logFault('readiness', new Error(`migrations missing: ${missing.join(', ')}`))
+    const rest = { key_ring: 'starting', cron: 'starting' } as const
+    return { status: 'not_ready', checks: { database: 'ok', migrations: 'missing', ...rest } }
+  }
   const cron = await attempt(async () => cronCheck(await lastCronRun(deps.store, CRON_JOB), nowMs, sinceMs))
   const keyRing = cron === null ? null : await attempt(async () => ringCheck(deps))
   const checks = {
     database: cron === null ? ('failed' as const) : ('ok' as const),
+    migrations: 'ok' as const,
     key_ring: keyRing ?? ('failed' as const),
     cron: cron ?? ('failed' as const),
   }
@@ -84,7 +108,7 @@ function cronCheck(lastMs: number | null, nowMs: number, sinceMs: number): Check
 }
 
 /** Null where the database failed. */
-async function attempt(run: () => Promise<Check>): Promise<Check | null> {
+async function attempt<Found>(run: () => Promise<Found>): Promise<Found | null> {
   try {
     return await run()
   } catch (fault) {

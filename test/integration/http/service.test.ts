@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ROUTES } from '../../../src/http/routes.ts'
 import { recordCronRun } from '../../../src/store/cron-runs.ts'
+import { bindings } from '../support/bindings.ts'
 import { newTestToken, ringEntry, testApp } from '../support/worker-app.ts'
 
 const ask = async (app: Awaited<ReturnType<typeof testApp>>) => {
@@ -12,18 +13,18 @@ const ask = async (app: Awaited<ReturnType<typeof testApp>>) => {
 describe('readiness', () => {
   it('ok: before the cron has ever run it is starting, for ten minutes', async () => {
     const app = await testApp()
-    expect(await ask(app)).toEqual([200, { database: 'ok', key_ring: 'ok', cron: 'starting' }])
+    expect(await ask(app)).toEqual([200, { database: 'ok', migrations: 'ok', key_ring: 'ok', cron: 'starting' }])
     app.nowMs += 10 * 60_000
-    expect(await ask(app)).toEqual([503, { database: 'ok', key_ring: 'ok', cron: 'failed' }])
+    expect(await ask(app)).toEqual([503, { database: 'ok', migrations: 'ok', key_ring: 'ok', cron: 'failed' }])
   })
 
   it('ok: it is ready within ten minutes of the cron, and not after', async () => {
     const app = await testApp()
     await recordCronRun(app.store, 'resume-orders', app.nowMs)
     app.nowMs += 9 * 60_000
-    expect(await ask(app)).toEqual([200, { database: 'ok', key_ring: 'ok', cron: 'ok' }])
+    expect(await ask(app)).toEqual([200, { database: 'ok', migrations: 'ok', key_ring: 'ok', cron: 'ok' }])
     app.nowMs += 60_000
-    expect(await ask(app)).toEqual([503, { database: 'ok', key_ring: 'ok', cron: 'failed' }])
+    expect(await ask(app)).toEqual([503, { database: 'ok', migrations: 'ok', key_ring: 'ok', cron: 'failed' }])
     await recordCronRun(app.store, 'prune', app.nowMs)
     expect((await ask(app))[0]).toBe(503)
   })
@@ -34,7 +35,7 @@ describe('readiness', () => {
     await app.request('PUT', '/v1/secrets/probe', { body: { data: { value: 'x' } } })
     expect((await ask(app))[0]).toBe(200)
     const other = await testApp({ ring: ringEntry('k2') })
-    expect(await ask(other)).toEqual([503, { database: 'ok', key_ring: 'failed', cron: 'ok' }])
+    expect(await ask(other)).toEqual([503, { database: 'ok', migrations: 'ok', key_ring: 'failed', cron: 'ok' }])
   })
 
   it('fail: a database that does not answer is not ready, and the answer says no more than that', async () => {
@@ -49,8 +50,46 @@ describe('readiness', () => {
     const answer = await app.request('GET', '/readyz', { token: null })
     expect([answer.status, answer.json]).toEqual([
       503,
-      { status: 'not_ready', checks: { database: 'failed', key_ring: 'failed', cron: 'failed' } },
+      { status: 'not_ready', checks: { database: 'failed', migrations: 'failed', key_ring: 'failed', cron: 'failed' } },
     ])
+  })
+
+  it('fail: without its migrations it is not ready, says so, and answers requests with unavailable', async () => {
+    const app = await testApp()
+    await recordCronRun(app.store, 'resume-orders', app.nowMs)
+    const { DB } = bindings
+    const last = await DB.prepare('SELECT name FROM d1_migrations ORDER BY name DESC LIMIT 1').first<string>('name')
+    await DB.batch([
+      DB.prepare('DELETE FROM d1_migrations WHERE name = ?').bind(last),
+      DB.prepare('ALTER TABLE secrets RENAME TO secrets_of_later'),
+    ])
+    const ready = await app.request('GET', '/readyz', { token: null })
+    const read = await app.request('GET', '/v1/secrets/unmigrated')
+    const written = await app.request('PUT', '/v1/secrets/unmigrated', { body: { data: { value: 'x' } } })
+    await DB.prepare('ALTER TABLE secrets_of_later RENAME TO secrets').run()
+    await DB.prepare('INSERT INTO d1_migrations (name) VALUES (?)').bind(last).run()
+    expect([ready.status, ready.json]).toEqual([
+      503,
+      {
+        status: 'not_ready',
+        checks: { database: 'ok', migrations: 'missing', key_ring: 'starting', cron: 'starting' },
+      },
+    ])
+    const { code, message, retry_after } = read.json.error
+    expect([read.status, code, retry_after]).toEqual([503, 'unavailable', 5])
+    expect(message).toContain('migrations are missing')
+    expect([written.status, written.json.error.message]).toEqual([503, message])
+    app.nowMs += 500
+    expect((await app.request('GET', '/readyz', { token: null })).status).toBe(200)
+    expect((await app.request('GET', '/v1/secrets/unmigrated')).status).toBe(404)
+  })
+
+  it('fail: a table that is missing for another reason is a fault of ours', async () => {
+    const app = await testApp()
+    await bindings.DB.prepare('ALTER TABLE secrets RENAME TO secrets_of_later').run()
+    const read = await app.request('GET', '/v1/secrets/unmigrated')
+    await bindings.DB.prepare('ALTER TABLE secrets_of_later RENAME TO secrets').run()
+    expect([read.status, read.json.error.code]).toEqual([500, 'internal'])
   })
 
   it('ok: many questions are one look', async () => {

@@ -17,6 +17,7 @@ describe('the direction of imports', () => {
       ['src/orders/steps/finalize.ts', '../../pki/csr.ts'],
       ['src/dns/rfc2136/client.ts', '../wire/tsig.ts'],
       ['src/agent/main.ts', '../core/result.ts'],
+      ['src/store/migrations.ts', '../../migrations/meta/_journal.json'],
     ]
     expect(allowed.flatMap(([path, target]) => messages(path, `import { a } from '${target}'`))).toEqual([])
   })
@@ -78,5 +79,7 @@ describe('the direction of imports', () => {
     expect(messages('src/core/ids.ts', "import { a } from '../../tools/start.ts'")).toEqual([
       "1 imports tools/start.ts, which is not the Worker's",
     ])
+    expect(messages('src/core/ids.ts', "import a from '../../migrations/meta/_journal.json'")).toHaveLength(1)
+    expect(messages('src/store/store.ts', "import a from '../../migrations/meta/0000_snapshot.json'")).toHaveLength(1)
   })
 })
