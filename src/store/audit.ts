@@ -147,12 +147,28 @@ export interface Verification {
   readonly next: number | null
 }
 
+/** An entry that an earlier call has checked; its hash as it was then, where that is known. */
+export interface KnownEntry {
+  readonly seq: number
+  readonly hash: string | null
+}
+
 /**
- * Checks the chain from after an entry on, `MAX_ROWS_VERIFIED` entries at a time. Notices what was changed, removed or
- * put in between; entries cut off at the end leave a shorter chain that holds, so compare the head with a known one.
+ * Checks the chain from after an entry on, `MAX_ROWS_VERIFIED` entries at a time; an entry that is not there (any more) breaks it. Notices
+ * entries that were changed, removed or put in by whoever did not also compute every later hash anew: the hashes have no key, so whoever
+ * can write to the database can do that. Compare the head with one that was kept elsewhere.
  */
-export async function verifyJournal(store: Store, tenantId: string, afterSeq = 0): Promise<Verification> {
-  let head = await entryAt(store, tenantId, afterSeq)
+export async function verifyJournal(
+  store: Store,
+  tenantId: string,
+  after: KnownEntry = { seq: 0, hash: null },
+): Promise<Verification> {
+  const start = await entryAt(store, tenantId, after.seq)
+  if (start === null || (after.hash !== null && after.hash !== start.hash)) {
+    const end = await headOf(store, tenantId)
+    return { holds: false, checked: 0, brokenSeq: Math.min(after.seq, end.seq + 1), head: end, next: null }
+  }
+  let head = start
   let checked = 0
   while (checked < MAX_ROWS_VERIFIED) {
     const rows = await store.db
@@ -180,13 +196,13 @@ export async function verifyJournal(store: Store, tenantId: string, afterSeq = 0
   return { holds: true, checked, brokenSeq: null, head, next: head.seq }
 }
 
-/** An entry that an earlier call has checked. One that is not there breaks the chain at the next one. */
-async function entryAt(store: Store, tenantId: string, seq: number): Promise<JournalHead> {
+/** Null where it is not there. */
+async function entryAt(store: Store, tenantId: string, seq: number): Promise<JournalHead | null> {
   if (seq === 0) return GENESIS
   const row = await store.db
     .select({ seq: journal.seq, hash: journal.hash })
     .from(journal)
     .where(and(eq(journal.tenantId, tenantId), eq(journal.seq, seq)))
     .get()
-  return row ?? { seq, hash: '' }
+  return row ?? null
 }

@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { decodeCursor, encodeCursor } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
-import { type JournalRecord, listJournal, verifyJournal } from '../../store/audit.ts'
+import { type JournalRecord, type KnownEntry, listJournal, verifyJournal } from '../../store/audit.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { listOf, listQuery } from '../list.ts'
@@ -74,8 +74,9 @@ const verifyAudit = defineRoute({
   tag: 'Audit',
   summary: 'Does the chain of hashes hold?',
   description:
-    'Checks from the beginning, or from behind `cursor`, and a bounded number of entries per call. A journal that was ' +
-    'cut off at its end still holds: keep `head` elsewhere and compare.',
+    'Checks from the beginning, or from behind `cursor`, and a bounded number of entries per call. The hashes have no key: whoever can write to ' +
+    'the database can cut the journal off, or change an entry and compute every hash behind it anew, and it holds. Keep `head` ' +
+    'elsewhere, where they cannot write, and compare. A `cursor` whose entry is no longer there, or has another hash, does not hold.',
   access: { scope: 'audit:read', resource: 'audit' },
   query: z.object({ cursor: listQuery.cursor }),
   responses: {
@@ -92,13 +93,13 @@ const verifyAudit = defineRoute({
     },
   },
   async handler({ query, principal, deps }) {
-    const found = await verifyJournal(deps.store, principal.tenantId, seqOf(query.cursor) ?? 0)
+    const found = await verifyJournal(deps.store, principal.tenantId, knownEntryOf(query.cursor))
     return json(200, {
       holds: found.holds,
       checked: found.checked,
       broken_at: found.brokenSeq,
       head: { seq: found.head.seq, hash: found.head.hash },
-      cursor: found.next === null ? null : encodeCursor(String(found.next)),
+      cursor: found.next === null ? null : encodeCursor(`${found.next}:${found.head.hash}`),
       has_more: found.next !== null,
     })
   },
@@ -113,6 +114,14 @@ function seqOf(cursor: string | undefined): number | null {
     throw invalidField('cursor', 'use the cursor of the page before as it is')
   }
   return Number(key)
+}
+
+/** `<seq>:<hash>`, or the number alone: what was checked must still be what it was. */
+function knownEntryOf(cursor: string | undefined): KnownEntry {
+  if (cursor === undefined) return { seq: 0, hash: null }
+  const match = /^([1-9]\d{0,14})(?::([0-9a-f]{64}))?$/.exec(decodeCursor(cursor) ?? '')
+  if (match === null) throw invalidField('cursor', 'use the cursor of the page before as it is')
+  return { seq: Number(match[1]), hash: match[2] ?? null }
 }
 
 function viewOf(row: JournalRecord): z.input<typeof entryView> {

@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest'
+import { encodeCursor } from '../../../src/core/cursor.ts'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
 import { testApp } from '../support/worker-app.ts'
 
 const put = (app: Awaited<ReturnType<typeof testApp>>, path: string) =>
   app.request('PUT', `/v1/secrets/${path}`, { body: { data: { value: 'MARKED-SECRET' }, secret_type: 'json' } })
+
+const hashAt = async (seq: number): Promise<unknown> =>
+  bindings.DB.prepare('SELECT hash FROM journal WHERE tenant_id = ? AND seq = ?')
+    .bind(DEFAULT_TENANT_ID, seq)
+    .first('hash')
 
 describe('/v1/audit', () => {
   it('ok: newest first, filtered by event, resource, actor and time, page by page', async () => {
@@ -34,6 +40,23 @@ describe('/v1/audit', () => {
     expect(second.json.data).toHaveLength(1)
     expect(second.json).toMatchObject({ has_more: false, cursor: null })
     expect(first.text).not.toContain('MARKED-SECRET')
+  })
+
+  it('fail: behind an entry that is not there, or has another hash, nothing holds', async () => {
+    const app = await testApp()
+    for (const name of ['v', 'w', 'x']) await put(app, `audit/${name}`)
+    const { head } = (await app.request('GET', '/v1/audit/verify')).json
+    const verify = async (key: string) => {
+      const { json } = await app.request('GET', `/v1/audit/verify?cursor=${encodeCursor(key)}`)
+      return [json.holds, json.broken_at, json.checked, json.head]
+    }
+    expect(await verify(`${head.seq - 1}:${await hashAt(head.seq - 1)}`)).toEqual([true, null, 1, head])
+    expect(await verify(String(head.seq))).toEqual([true, null, 0, head])
+    // What was cut off at the end since the call before.
+    expect(await verify(`${head.seq + 1}:${head.hash}`)).toEqual([false, head.seq + 1, 0, head])
+    expect(await verify('999999')).toEqual([false, head.seq + 1, 0, head])
+    // What was written anew since the call before, with every hash behind it.
+    expect(await verify(`${head.seq - 1}:${'0'.repeat(64)}`)).toEqual([false, head.seq - 1, 0, head])
   })
 
   it('fail: a row that was changed afterwards breaks the chain, and the answer says which', async () => {
