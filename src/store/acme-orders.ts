@@ -72,8 +72,8 @@ export function staleOpenOrders(
   limit: number,
 ): Promise<Pick<AcmeOrderRow, 'tenantId' | 'id'>[]> {
   return store.db
-    .select({ tenantId: acmeOrders.tenantId, id: acmeOrders.id })
-    .from(acmeOrders)
+    .select({ tenantId: sql<string>`${acmeOrders.tenantId}`, id: sql<string>`${acmeOrders.id}` })
+    .from(indexedBy(acmeOrders, 'acme_orders_by_status'))
     .where(
       and(
         // By way of the tenants, so that the index on (tenant, status) serves instead of a scan.

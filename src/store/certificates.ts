@@ -1,6 +1,7 @@
 /** Managed certificates and their versions: one model for internal, ACME and imported certificates. */
 import { and, desc, eq, getTableColumns, isNull, lte, type SQL, sql } from 'drizzle-orm'
 import type { Bytes } from '../core/bytes.ts'
+import { indexedBy } from './index-hint.ts'
 import type { SealPlace } from './key-ring.ts'
 import { certificates, certificateVersions } from './schema.ts'
 import { allOpen, StatementTemplate } from './statement-template.ts'
@@ -181,8 +182,8 @@ export async function dueRenewalsOf(
   nowMs: number,
 ): Promise<readonly (readonly string[])[]> {
   const rows = await store.db
-    .select({ names: certificates.names })
-    .from(certificates)
+    .select({ names: sql<CertificateRow['names']>`${certificates.names}`.mapWith(certificates.names) })
+    .from(indexedBy(certificates, 'certificates_by_renewal'))
     .where(
       and(
         isNull(certificates.openOrderId),

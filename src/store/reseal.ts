@@ -5,6 +5,7 @@
  */
 import { and, asc, inArray, type SQL, sql } from 'drizzle-orm'
 import { OPEN_STATUSES } from './acme-orders.ts'
+import { indexedBy } from './index-hint.ts'
 import { SealBroken, type SealPlace, sealKeyId } from './key-ring.ts'
 import { acmeOrders, tenants } from './schema.ts'
 import type { Database, Store } from './store.ts'
@@ -193,8 +194,8 @@ export async function findUnopenable(store: Store): Promise<string | null> {
  */
 export async function oldestOpenOrder(store: Store): Promise<number | null> {
   const row = await store.db
-    .select({ createdAtMs: acmeOrders.createdAtMs })
-    .from(acmeOrders)
+    .select({ createdAtMs: sql<number>`${acmeOrders.createdAtMs}` })
+    .from(indexedBy(acmeOrders, 'acme_orders_by_status'))
     .where(
       and(
         // By way of the tenants, so that the index on (tenant, status) serves instead of a scan.

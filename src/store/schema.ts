@@ -339,6 +339,8 @@ export const caCertificates = sqliteTable(
     primaryKey({ columns: [table.tenantId, table.caId, table.serialNumber] }),
     index('ca_certificates_by_subject').on(table.tenantId, table.subjectHash),
     index('ca_certificates_by_serial').on(table.tenantId, table.serialNumber),
+    // The issuer first: SQLite would prefer the primary key to an index that begins with the tenant.
+    index('ca_certificates_by_issuer').on(table.issuerCaId, table.tenantId),
   ],
 )
 

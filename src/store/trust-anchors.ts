@@ -1,5 +1,6 @@
 /** CA certificates from elsewhere that a tenant trusts. */
 import { and, desc, eq, lt } from 'drizzle-orm'
+import { columnsOf, indexedBy } from './index-hint.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { trustAnchors } from './schema.ts'
 import type { Store } from './store.ts'
@@ -29,12 +30,12 @@ export function findTrustAnchorsBySubject(
   subjectHash: string,
   limit: number,
 ): Promise<TrustAnchorRow[]> {
-  return store.db
-    .select()
-    .from(trustAnchors)
+  const query = store.db
+    .select(columnsOf(trustAnchors))
+    .from(indexedBy(trustAnchors, 'trust_anchors_by_subject'))
     .where(and(eq(trustAnchors.tenantId, tenantId), eq(trustAnchors.subjectHash, subjectHash)))
     .limit(limit)
-    .all()
+  return query.all() as unknown as Promise<TrustAnchorRow[]>
 }
 
 export function insertTrustAnchor(store: Store, row: TrustAnchorRow): Statement {

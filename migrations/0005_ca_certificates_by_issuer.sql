@@ -1,0 +1,1 @@
+CREATE INDEX `ca_certificates_by_issuer` ON `ca_certificates` (`issuer_ca_id`,`tenant_id`);

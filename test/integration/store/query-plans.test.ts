@@ -1,0 +1,225 @@
+/**
+ * How SQLite goes about every statement of the store: none reads a table that grows from end to end, nor all that a tenant has in it
+ * where an index could serve. What does so all the same has its reason here.
+ */
+import { beforeAll, describe, expect, it } from 'vitest'
+import { Ledger } from '../../../src/store/ledger.ts'
+import { openDatabase } from '../../../src/store/store.ts'
+import { bindings } from '../support/bindings.ts'
+import { recordedDatabase, type SentStatement } from '../support/pki-rows.ts'
+import { bodyOf, issued, newCa, newRole } from '../support/pki-world.ts'
+import { fillTables, ROW, type StoreFunction, sqlOf } from '../support/store-calls.ts'
+import { testApp } from '../support/worker-app.ts'
+
+declare global {
+  interface ImportMeta {
+    readonly glob: <T>(pattern: string, options: { readonly eager: true }) => Readonly<Record<string, T>>
+  }
+}
+
+const modules = import.meta.glob<Readonly<Record<string, unknown>>>('../../../src/store/*.ts', { eager: true })
+
+/** What does not ask the database: it makes bytes, names and parts of queries. */
+const NO_STATEMENT =
+  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|secretResource|currentVersionOf|earlierVersionOf|privateKeyPlace|chainEntry|findBrokenLink|statement|mustChange|demand|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate)$/
+
+const page = { before: null, limit: 10 }
+const nothing = {
+  issuerCaId: null,
+  source: null,
+  commonName: null,
+  san: null,
+  tag: null,
+  revoked: 'with',
+  ends: { afterMs: null, byMs: null },
+}
+const journalFilter = { event: null, actor: null, resource: null, sinceMs: null, untilMs: null }
+
+/** Calls beside the one that follows from the names of the parameters, or in its place, each with what follows the store. */
+const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
+  listAcmeOrders: [
+    ['x', { status: null, accountId: null }, page],
+    ['x', { status: 'pending', accountId: null }, page],
+    ['x', { status: null, accountId: 'x' }, page],
+    ['x', { status: 'pending', accountId: 'x' }, page],
+  ],
+  listCertificates: [
+    ['x', nothing, page],
+    ['x', { ...nothing, commonName: 'x' }, page],
+    ['x', { ...nothing, san: 'x', tag: 'x' }, page],
+    ['x', { ...nothing, issuerCaId: 'x', revoked: 'without' }, page],
+    ['x', { ...nothing, source: 'acme' }, page],
+    ['x', { ...nothing, revoked: 'only' }, page],
+    ['x', { ...nothing, ends: { afterMs: 1, byMs: 2 } }, page],
+  ],
+  listCsrs: [
+    ['x', null, page],
+    ['x', 'pending', page],
+  ],
+  listJournal: [
+    ['x', journalFilter, { limit: 10, beforeSeq: null }],
+    ['x', { ...journalFilter, resource: 'x', untilMs: 5, event: 'x' }, { limit: 10, beforeSeq: null }],
+    ['x', journalFilter, { limit: 10, beforeSeq: 5 }],
+  ],
+  listSecrets: [
+    ['x', 'x', { after: null, limit: 10 }],
+    ['x', '', { after: 'x', limit: 10 }],
+  ],
+  demandToken: [[ROW]],
+  findRevocation: [[ROW]],
+  deleteRevocation: [[ROW]],
+  replaceRevocation: [[ROW, ROW]],
+  revocationPages: [
+    ['x', 'x', null],
+    ['x', 'x', 1],
+  ],
+  readSecret: [
+    [ROW, 'x', null],
+    [ROW, 'x', 1],
+  ],
+  reseal: [[null], [{ column: 'certificates.sealed_private_key', after: ['x', 'x'] }]],
+  updateAuthority: [
+    [ROW, { status: 'active' }, { status: 'active', serialNumber: 'x', crlNumber: 1, cascadeAfter: null }],
+  ],
+  writeSecret: [
+    [ROW, { path: 'x', secretType: 'x', data: {} }, null, 1],
+    [ROW, { path: 'x', secretType: 'x', data: {} }, ROW, 1],
+  ],
+}
+
+/** What may walk: which functions, by which step of their plans, and why. */
+const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: RegExp; readonly reason: string }[] = [
+  {
+    names: ['tenantsToIndex'],
+    step: /^SCAN tenants$/,
+    reason: 'Reads a row of each tenant, and of each the first certificate behind its mark.',
+  },
+  {
+    names: ['headOf', 'listJournal', 'Ledger'],
+    step: /^SEARCH journal USING PRIMARY KEY \(tenant_id=\?\)$/,
+    reason: 'From the newest entry back, with a limit: the key is the order.',
+  },
+  {
+    names: ['listCertificates'],
+    step: /^SEARCH certificates USING INDEX certificates_by_revocation \(tenant_id=\?\)$/,
+    reason: 'A partial index, of revoked certificates alone, and counted with a limit before it is read.',
+  },
+  {
+    names: ['allDnsProviders'],
+    step: /^SEARCH dns_providers USING PRIMARY KEY \(tenant_id=\?\)$/,
+    reason: 'All of them are what is asked for.',
+  },
+  {
+    names: ['deleteExpiredHttpChallenges'],
+    step: /^SCAN http_challenges$/,
+    reason: 'Once a day, over what running orders serve: an index would cost a row written for each challenge.',
+  },
+  {
+    names: ['reseal', 'findUnopenable'],
+    step: /^SCAN \w+$/,
+    reason: 'A page of each table in the order of its key, with a limit.',
+  },
+]
+
+interface Found {
+  readonly name: string
+  readonly sql: string
+  readonly step: string
+}
+
+const found: Found[] = []
+const silent: string[] = []
+let statements = 0
+
+/** A step that reads all rows, or all that a tenant has. */
+const WALK = /^SCAN |^SEARCH .*\(tenant_id=\?\)$/
+/** Lists that come with the statement, and what it has made itself. */
+const OWN =
+  /^SCAN ((\d+ )?CONSTANT ROWS?|(json_each|each|kind|term|above|below|stretch|\(subquery.*)( VIRTUAL TABLE.*)?)$/
+
+async function explain(name: string, sql: string): Promise<void> {
+  statements += 1
+  const holes = sql.replaceAll(/'[^']*'/g, '').split('?').length - 1
+  const { results } = await bindings.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
+    .bind(...Array.from({ length: holes }, () => null))
+    .all<{ detail: string }>()
+  for (const { detail } of results) if (WALK.test(detail) && !OWN.test(detail)) found.push({ name, sql, step: detail })
+}
+
+beforeAll(async () => {
+  await fillTables()
+  for (const [path, exports] of Object.entries(modules)) {
+    if (/\/(schema|store|key-ring|work|ledger)\.ts$/.test(path)) continue
+    for (const [name, call] of Object.entries(exports)) {
+      if (typeof call !== 'function' || NO_STATEMENT.test(name)) continue
+      const before = statements
+      for (const given of CALLS[name] ?? [null]) {
+        try {
+          for (const sql of await sqlOf(call as StoreFunction, given)) await explain(name, sql)
+        } catch (error) {
+          silent.push(`${name}: ${String(error)}`)
+        }
+      }
+      if (statements === before) silent.push(name)
+    }
+  }
+  const prepared: string[] = []
+  const db = {
+    prepare: (sql: string) => {
+      prepared.push(sql)
+      return { bind: () => ({ first: async () => null, all: async () => ({ results: [] }) }) }
+    },
+    batch: async () => [],
+  }
+  await new Ledger(db as unknown as D1Database, () => 0).commit({
+    tenantId: 'x',
+    statements: [],
+    entries: [{ event: 'x', actor: 'x', resource: 'x', detail: {}, requestId: null }],
+  })
+  for (const sql of prepared) await explain('Ledger', sql)
+}, 120_000)
+
+const isExcepted = ({ name, step }: Found): boolean =>
+  EXCEPTIONS.some((each) => each.names.includes(name) && each.step.test(step))
+
+describe('query plans of the store', () => {
+  it('ok: every function of the store is asked', () => {
+    expect(silent).toEqual([])
+    expect(statements).toBeGreaterThan(120)
+  })
+
+  it('ok: no statement walks through a table, or through all that a tenant has in it', () => {
+    const unexpected = found.filter((each) => !isExcepted(each))
+    expect(unexpected.map(({ name, step, sql }) => `${name}: ${step}\n    ${sql}`)).toEqual([])
+  })
+
+  it('ok: no exception is stale', () => {
+    const uses = EXCEPTIONS.flatMap(({ names, step }) => names.map((name) => ({ name, step })))
+    const stale = uses.filter(({ name, step }) => !found.some((each) => each.name === name && step.test(each.step)))
+    expect(stale).toEqual([])
+  })
+})
+
+describe('a list of CAs', () => {
+  it('ok: counts what each has issued, in one statement for all', async () => {
+    const sent: SentStatement[] = []
+    const app = await testApp({ wrapStore: (store) => ({ ...store, db: openDatabase(recordedDatabase(sent)) }) })
+    const issuedBy = [3, 0, 1]
+    const ids: string[] = []
+    for (const count of issuedBy) {
+      const id = await newCa(app)
+      const role = await newRole(app, id)
+      for (let index = 0; index < count; index += 1) await issued(app, role)
+      ids.push(id)
+    }
+    sent.length = 0
+    const list = bodyOf(await app.request('GET', '/v1/pki/ca?limit=500')).data as {
+      id: string
+      certificates_issued: number
+    }[]
+    expect(sent.filter(({ sql }) => /count\(\*\)/i.test(sql))).toHaveLength(1)
+    expect(ids.map((id) => list.find((each) => each.id === id)?.certificates_issued)).toEqual(issuedBy)
+    const read = await Promise.all(ids.map((id) => app.request('GET', `/v1/pki/ca/${id}`)))
+    expect(read.map((answer) => bodyOf(answer).certificates_issued)).toEqual(issuedBy)
+  })
+})
