@@ -7,15 +7,16 @@ import { systemClock } from '../src/core/clock.ts'
 import { consoleLog, errorFields } from '../src/core/log.ts'
 import type { Env } from '../src/env.ts'
 import { challengeDns } from '../src/orders/challenge-dns.ts'
-import { newJob } from '../src/orders/order-machine.ts'
-import { isFinal, type OrderProgress, progressOf, statusOf } from '../src/orders/order-report.ts'
+import { mayWakeEarly, newJob } from '../src/orders/order-machine.ts'
+import { isFinal, isOpenStatus, type OrderProgress, progressOf, shownOf, statusOf } from '../src/orders/order-report.ts'
 import type { OrderPurpose, OrderRequest } from '../src/orders/order-request.ts'
 import type { OrderState } from '../src/orders/order-state.ts'
 import type { StepContext } from '../src/orders/ports.ts'
-import { closeOrder, reportOrder } from '../src/orders/report-order.ts'
-import { isCancellable, runPhase } from '../src/orders/run-order.ts'
+import { closeOrder, reportOrder, reportVerdict } from '../src/orders/report-order.ts'
+import { isCancellable, type RunResult, runPhase } from '../src/orders/run-order.ts'
 import { runtimeOf } from '../src/runtime.ts'
 import { findAcmeOrder } from '../src/store/acme-orders.ts'
+import type { Store } from '../src/store/store.ts'
 import { accountPort } from './account-port.ts'
 import { zonePort } from './zone-port.ts'
 
@@ -25,6 +26,8 @@ interface Wishes {
   /** Why, where it was not its owner who called it off. */
   readonly reason?: string
   readonly released: readonly string[]
+  /** Somebody wants the order looked at before its time. Earlier releases did not say it. */
+  readonly wanted?: boolean
 }
 
 const NO_WISHES: Wishes = { cancelled: false, released: [] }
@@ -32,8 +35,9 @@ const NO_WISHES: Wishes = { cancelled: false, released: [] }
 /** Waits of up to this are slept through; longer ones are alarms, which cost a row. */
 const LONGEST_NAP_MS = 500
 
-/** Waits from here on are told to D1. */
-const REPORTED_WAIT_MS = 600_000
+/** Waits from here on are told to D1, from the shorter one on where there is something new to tell. */
+const REPORTED_WAIT_MS = 60_000
+const REPORTED_NEWS_MS = 2_000
 
 /** How long `start` waits for the CA to open the order, so that its answer can show the challenges. */
 const START_PATIENCE_MS = 2_000
@@ -44,8 +48,6 @@ const REPORT_RETRY_MS = 30_000
 export class AcmeOrder extends DurableObject<Env> {
   /** Those who wait in `start` for the first phase. */
   #starting: (() => void)[] = []
-  /** How often somebody wanted the order looked at: who comes while a phase runs must not be slept through. */
-  #knocks = 0
 
   /** Begins the order that D1 has under this id, or goes on with it. A second start is the same start. */
   async start(tenantId: string, orderId: string): Promise<void> {
@@ -95,7 +97,7 @@ export class AcmeOrder extends DurableObject<Env> {
 
   /** Looks again now instead of at the next alarm. */
   async refresh(): Promise<OrderProgress | null> {
-    if (this.#load() !== undefined) await this.#knock()
+    if (this.#load() !== undefined) await this.#wake({})
     return this.progress()
   }
 
@@ -106,9 +108,7 @@ export class AcmeOrder extends DurableObject<Env> {
   async cancel(reason?: string): Promise<boolean> {
     const state = this.#load()
     if (state === undefined || !isCancellable(state)) return false
-    const command = { cancelled: true, ...(reason === undefined ? {} : { reason }) }
-    this.ctx.storage.kv.put('wishes', { ...this.#wishes(), ...command } satisfies Wishes)
-    await this.#knock()
+    await this.#wake({ cancelled: true, ...(reason === undefined ? {} : { reason }) })
     return true
   }
 
@@ -116,17 +116,21 @@ export class AcmeOrder extends DurableObject<Env> {
   async complete(challengeId: string): Promise<boolean> {
     const challenge = this.#load()?.authorizations.find((each) => each.challenge?.id === challengeId)?.challenge
     if (!challenge || challenge.answered) return false
-    const wishes = this.#wishes()
-    const released = [...new Set([...wishes.released, challengeId])]
-    this.ctx.storage.kv.put('wishes', { ...wishes, released } satisfies Wishes)
-    await this.#knock()
+    await this.#wake({ released: [...new Set([...this.#wishes().released, challengeId])] })
     return true
   }
 
-  /** Has the order looked at now: by an alarm, and where one is running already, by its next turn. */
-  #knock(): Promise<void> {
-    this.#knocks += 1
+  /** Notes the command and has the order run now: by an alarm, and where one is running already, by its next turn. */
+  #wake(command: Partial<Wishes>): Promise<void> {
+    this.ctx.storage.kv.put('wishes', { ...this.#wishes(), ...command, wanted: true } satisfies Wishes)
     return this.ctx.storage.setAlarm(systemClock())
+  }
+
+  /** Has the phase's time come, or is there a command that does not have to wait for it? */
+  #isDue(state: OrderState): boolean {
+    const { cancelled, released, wanted = released.length > 0 } = this.#wishes()
+    if ((state.job.wakeAtMs ?? 0) <= systemClock()) return true
+    return (cancelled && isCancellable(state)) || (wanted && mayWakeEarly(state.job, systemClock()))
   }
 
   override async alarm(): Promise<void> {
@@ -145,22 +149,16 @@ export class AcmeOrder extends DurableObject<Env> {
     let state = this.#load()
     if (state === undefined) return
     const context = await this.#context(state)
-    // The alarm is set for when the job wants to wake, or for now by somebody who wants it looked at: either way, look.
-    let heard = this.#knocks
-    state = await this.#runPhase(context, state)
     while (!isFinal(state.job.phase)) {
-      this.#wakeStarters()
       const napMs = (state.job.wakeAtMs ?? 0) - systemClock()
-      const isWanted = heard !== this.#knocks
-      if (napMs > LONGEST_NAP_MS && !isWanted) {
+      const isDue = this.#isDue(state)
+      if (!isDue && napMs > LONGEST_NAP_MS) {
         await this.ctx.storage.setAlarm(systemClock() + napMs)
-        // Told to D1, so that the cron does not ask after this order again and again meanwhile.
-        if (napMs > REPORTED_WAIT_MS) await reportOrder(context.store, state, [], true, systemClock())
         return
       }
-      if (napMs > 0 && !isWanted) await scheduler.wait(napMs)
-      heard = this.#knocks
+      if (!isDue && napMs > 0) await scheduler.wait(napMs + 1)
       state = await this.#runPhase(context, state)
+      this.#wakeStarters()
     }
     await closeOrder(context.store, state, systemClock())
     await this.ctx.storage.deleteAll()
@@ -168,16 +166,34 @@ export class AcmeOrder extends DurableObject<Env> {
 
   async #runPhase(context: StepContext, before: OrderState): Promise<OrderState> {
     const wishes = this.#wishes()
+    if (wishes.wanted !== false && wishes !== NO_WISHES)
+      this.ctx.storage.kv.put('wishes', { ...wishes, wanted: false } satisfies Wishes)
     const cancelled = wishes.cancelled ? (wishes.reason ?? 'the order was cancelled') : null
     const result = await runPhase({ ...context, released: new Set(wishes.released) }, before, cancelled)
     if (result.fault !== null)
       consoleLog.error('step_fault', { order: before.orderId, phase: before.job.phase, ...errorFields(result.fault) })
-    const changed = statusOf(result.state) !== statusOf(before) && !isFinal(result.state.job.phase)
-    if (result.entries.length > 0 || changed) {
-      await reportOrder(context.store, result.state, result.entries, changed, systemClock())
+    const after = await this.#report(context.store, before, result)
+    this.#save(after)
+    return after
+  }
+
+  /** Tells D1 what is new. The verdict is told when it is known, and does not wait for a zone that cannot be cleaned. */
+  async #report(store: Store, before: OrderState, { state, entries }: RunResult): Promise<OrderState> {
+    const nowMs = systemClock()
+    if (isFinal(state.job.phase)) {
+      if (entries.length > 0) await reportOrder(store, state, entries, false, nowMs)
+      return state
     }
-    this.#save(result.state)
-    return result.state
+    const hasNewStatus = statusOf(state) !== statusOf(before)
+    if (hasNewStatus && !isOpenStatus(statusOf(state))) {
+      await reportVerdict(store, state, entries, nowMs)
+      return { ...state, verdictReported: true }
+    }
+    const napMs = (state.job.wakeAtMs ?? 0) - nowMs
+    const isNews = napMs > REPORTED_NEWS_MS && shownOf(state) !== state.reported
+    const isTold = hasNewStatus || isNews || napMs > REPORTED_WAIT_MS
+    if (isTold || entries.length > 0) await reportOrder(store, state, entries, isTold, nowMs)
+    return isTold ? { ...state, reported: shownOf(state) } : state
   }
 
   async #context(state: OrderState): Promise<StepContext> {

@@ -20,10 +20,10 @@ export type ActivePhase =
 /** What one step reports. A step never decides when to run again; the table does. */
 export type Outcome =
   | { readonly kind: 'advance'; readonly to: ActivePhase | 'settled' }
-  /** Nothing is wrong, it takes its time: look again at `untilMs` (epoch). */
-  | { readonly kind: 'wait'; readonly untilMs: number }
+  /** Nothing is wrong, it takes its time: look again at `untilMs` (epoch), and never before `notBeforeMs`, the peer's word. */
+  | { readonly kind: 'wait'; readonly untilMs: number; readonly notBeforeMs?: number; readonly waitingFor?: string }
   /** It broke and may work next time; not before `notBeforeMs` (epoch) where the peer said so. */
-  | { readonly kind: 'retry'; readonly reason: string; readonly notBeforeMs?: number }
+  | { readonly kind: 'retry'; readonly reason: string; readonly code?: string; readonly notBeforeMs?: number }
   /** From the beginning: the order at the CA turned out to be for another key, or the account's key was replaced. */
   | { readonly kind: 'restart'; readonly reason: string }
   /** It broke and will not work. */
@@ -76,6 +76,12 @@ export interface Job {
   readonly restarts: number
   /** The next alarm, epoch milliseconds; null once the job is final. */
   readonly wakeAtMs: number | null
+  /** Before this no peer is asked, whoever wants it: the peer has said so (Retry-After). */
+  readonly notBeforeMs?: number | null
+  /** What the phase waits for, as one sentence. */
+  readonly waitingFor?: string | null
+  /** What the last try of the phase broke of, while it is tried again. */
+  readonly lastError?: OrderFailure | null
   /** The first failure. A later one, in clean-up, is a warning and never replaces it. */
   readonly failure: OrderFailure | null
   readonly warnings: readonly string[]
@@ -83,6 +89,11 @@ export interface Job {
 
 const BACKOFF_MS = [1_000, 5_000, 15_000, MINUTE_MS, 5 * MINUTE_MS] as const
 const MAX_BACKOFF_MS = 5 * MINUTE_MS
+
+/** May the phase be run now because somebody wants it, although its time has not come? */
+export function mayWakeEarly(job: Job, nowMs: number): boolean {
+  return nowMs >= (job.notBeforeMs ?? 0)
+}
 
 /** A job at its beginning. */
 export function newJob(nowMs: number): Job {
@@ -109,16 +120,26 @@ export function transition(job: Job, outcome: Outcome, nowMs: number): Job {
       if (nowMs - job.enteredAtMs >= rules.timeoutMs) {
         return fail(job, rules, { code: 'timeout', message: `nothing came of ${job.phase} in time` }, nowMs)
       }
-      // Not past the phase's end, so that a peer which says "in a week" is still looked at before giving up.
-      return { ...job, wakeAtMs: Math.min(Math.max(outcome.untilMs, nowMs), job.enteredAtMs + rules.timeoutMs) }
+      return {
+        ...job,
+        ...asleep(job, rules, Math.max(outcome.untilMs, nowMs), outcome.notBeforeMs),
+        waitingFor: outcome.waitingFor ?? null,
+        lastError: null,
+      }
     case 'retry': {
+      const { reason, code = 'backend_error', notBeforeMs } = outcome
+      const known = { waitingFor: `another try of ${job.phase}: ${reason}`, lastError: { code, message: reason } }
+      // Whoever has the order looked at before its time does not spend its errors.
+      if (job.wakeAtMs !== null && nowMs < job.wakeAtMs) {
+        return { ...job, ...asleep(job, rules, job.wakeAtMs, notBeforeMs), ...known }
+      }
       const errors = job.errors + 1
       const late = nowMs - job.enteredAtMs >= rules.timeoutMs
       if (errors >= rules.maxErrors || late) {
-        return fail(job, rules, { code: 'too_many_errors', message: outcome.reason }, nowMs)
+        return fail(job, rules, { code: 'too_many_errors', message: reason }, nowMs)
       }
       const backoffMs = BACKOFF_MS[errors - 1] ?? MAX_BACKOFF_MS
-      return { ...job, errors, wakeAtMs: Math.max(nowMs + backoffMs, outcome.notBeforeMs ?? 0) }
+      return { ...job, errors, ...asleep(job, rules, nowMs + backoffMs, notBeforeMs), ...known }
     }
     case 'restart':
       if (job.restarts >= MAX_RESTARTS || job.phase === 'clean-up') {
@@ -127,6 +148,20 @@ export function transition(job: Job, outcome: Outcome, nowMs: number): Job {
       return { ...enter(job, 'new-order', nowMs), restarts: job.restarts + 1 }
     case 'fail':
       return fail(job, rules, outcome.failure, nowMs)
+  }
+}
+
+/** Not past the phase's end, so that a peer which says "in a week" is still looked at before giving up. */
+function asleep(
+  job: Job,
+  { timeoutMs }: Row,
+  untilMs: number,
+  notBeforeMs: number | undefined,
+): Pick<Job, 'wakeAtMs' | 'notBeforeMs'> {
+  const endMs = job.enteredAtMs + timeoutMs
+  return {
+    wakeAtMs: Math.min(Math.max(untilMs, notBeforeMs ?? 0), endMs),
+    notBeforeMs: notBeforeMs === undefined ? null : Math.min(notBeforeMs, endMs),
   }
 }
 
@@ -140,9 +175,10 @@ function fail(job: Job, rules: Row, failure: OrderFailure, nowMs: number): Job {
 }
 
 function enter(job: Job, to: ActivePhase | 'settled', nowMs: number): Job {
+  const fresh = { enteredAtMs: nowMs, errors: 0, notBeforeMs: null, waitingFor: null, lastError: null }
   if (to === 'settled') {
     const phase = job.failure === null ? 'issued' : 'failed'
-    return { ...job, phase, enteredAtMs: nowMs, errors: 0, wakeAtMs: null }
+    return { ...job, ...fresh, phase, wakeAtMs: null }
   }
-  return { ...job, phase: to, enteredAtMs: nowMs, errors: 0, wakeAtMs: nowMs }
+  return { ...job, ...fresh, phase: to, wakeAtMs: nowMs }
 }

@@ -1,6 +1,6 @@
 /** What an order shows of itself: made from its state while it runs, kept in D1 when its object has cleared itself. */
 import { formatTime } from '../core/clock.ts'
-import type { AcmeOrderRow } from '../store/acme-orders.ts'
+import { type AcmeOrderRow, OPEN_STATUSES } from '../store/acme-orders.ts'
 import type { OrderFailure, Phase } from './order-machine.ts'
 import { type OrderState, orderedName, recordNameOf } from './order-state.ts'
 
@@ -24,6 +24,10 @@ export interface OrderReport {
   readonly log: readonly { readonly at: string; readonly message: string }[]
   readonly error: OrderFailure | null
   readonly warnings: readonly string[]
+  /** What the order waits for, as one sentence. Not in reports of earlier releases. */
+  readonly waiting_for?: string | null
+  /** What the last try broke of, while it is tried again. */
+  readonly last_error?: OrderFailure | null
 }
 
 /** Why an order for the next version of a certificate is called off that nobody cancelled. */
@@ -49,6 +53,13 @@ export function progressOf(state: OrderState, nowMs: number): OrderProgress {
   }
 }
 
+/** What the order does and waits for: D1 is told when that changes and the order sleeps. */
+export function shownOf({ job }: Pick<OrderState, 'job'>): string {
+  return [job.phase, job.waitingFor ?? '', job.lastError?.message ?? ''].join('|').slice(0, MAX_SHOWN_CHARS)
+}
+
+const MAX_SHOWN_CHARS = 500
+
 /** The API's states: pending until the CA is asked to validate, processing until all is done, then the verdict. */
 export function statusOf({ job }: Pick<OrderState, 'job'>): string {
   switch (job.phase) {
@@ -71,6 +82,9 @@ export function statusOf({ job }: Pick<OrderState, 'job'>): string {
       return 'processing'
   }
 }
+
+/** Is there no verdict yet? */
+export const isOpenStatus = (status: string): boolean => OPEN_STATUSES.some((open) => open === status)
 
 /** Is the order at its end, apart from what may be left in DNS? */
 export function isFinal(phase: Phase): boolean {
@@ -101,5 +115,9 @@ function reportOf(state: OrderState): OrderReport {
     log: state.log.map(({ atMs, message }) => ({ at: formatTime(atMs), message })),
     error: state.job.failure,
     warnings: state.job.warnings,
+    waiting_for: state.job.waitingFor?.slice(0, MAX_SENTENCE_CHARS) ?? null,
+    last_error: state.job.lastError ?? null,
   }
 }
+
+const MAX_SENTENCE_CHARS = 1_000

@@ -39,6 +39,12 @@ export interface OrderState {
   /** How often the present phase was polled in vain, for the growing interval. */
   readonly polls: number
   readonly log: readonly LogLine[]
+  /** What the name servers said at the last look, so that the log has the changes alone. */
+  readonly lastLook?: readonly string[]
+  /** What D1 was last told that the order does and waits for; see `shownOf`. */
+  readonly reported?: string
+  /** True once the verdict is written where the order is not at its end: the certificate is freed, the event told. */
+  readonly verdictReported?: boolean
 }
 
 export interface LogLine {

@@ -1,10 +1,11 @@
 /** Orders as their owner sees and steers them. */
 import type { Actor } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
-import { type AcmeOrderRow, findAcmeOrder, OPEN_STATUSES } from '../store/acme-orders.ts'
+import { type AcmeOrderRow, findAcmeOrder, listAcmeOrders, type OrderFilter } from '../store/acme-orders.ts'
+import type { Page } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
 import type { OrderObjects } from './objects.ts'
-import type { OrderProgress } from './order-report.ts'
+import { isOpenStatus, type OrderProgress } from './order-report.ts'
 
 export interface OrderDependencies {
   readonly store: Store
@@ -18,7 +19,32 @@ export async function readOrder(dependencies: OrderDependencies, tenantId: strin
   return latest(dependencies, row, await dependencies.orders.progress(tenantId, id))
 }
 
-/** Looks at the CA again now. */
+/** One page of orders; those that are open with their objects' word for what they are doing. */
+export async function listOrders(
+  dependencies: OrderDependencies,
+  tenantId: string,
+  filter: OrderFilter,
+  page: Page,
+): Promise<readonly AcmeOrderRow[]> {
+  const rows = await listAcmeOrders(dependencies.store, tenantId, filter, page)
+  const asked = new Set(rows.filter(isOpen).slice(0, MAX_ASKED))
+  return Promise.all(rows.map((row) => (asked.has(row) ? current(dependencies, row, filter) : row)))
+}
+
+/** Objects that one list asks; of what is open beyond, it has what D1 was last told. */
+const MAX_ASKED = 100
+
+/** One that cannot be asked, or is just leaving what was filtered for, is shown as D1 has it. */
+async function current(dependencies: OrderDependencies, row: AcmeOrderRow, filter: OrderFilter): Promise<AcmeOrderRow> {
+  try {
+    const known = await latest(dependencies, row, await dependencies.orders.progress(row.tenantId, row.id))
+    return filter.status === null || known.status === filter.status ? known : row
+  } catch {
+    return row
+  }
+}
+
+/** Looks at the CA again now: unless it, or a limit, has said when. What fails then is not counted. */
 export async function refreshOrder(
   dependencies: OrderDependencies,
   tenantId: string,
@@ -84,7 +110,7 @@ async function requireOrder(store: Store, tenantId: string, id: string): Promise
 
 /** Not at its end yet. */
 export function isOpen({ status }: Pick<AcmeOrderRow, 'status'>): boolean {
-  return OPEN_STATUSES.some((open) => open === status)
+  return isOpenStatus(status)
 }
 
 /** An object that has cleared itself between two looks has left its last word in D1. */

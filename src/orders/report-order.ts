@@ -25,9 +25,21 @@ export async function reportOrder(
  * says the same again, and the journal has the event once more.
  */
 export async function closeOrder(store: Store, state: OrderState, nowMs: number): Promise<void> {
+  if (state.verdictReported) return reportOrder(store, state, [], true, nowMs)
+  return reportVerdict(store, state, [], nowMs)
+}
+
+/** The verdict, with what was done outside: of an order that is at its end, or that has nothing left to do but to clean up. */
+export async function reportVerdict(
+  store: Store,
+  state: OrderState,
+  done: readonly JournalEntry[],
+  nowMs: number,
+): Promise<void> {
   // The certificate may be revoked, released or given another auto_renew between the reading and the writing.
   for (let left = MAX_READS; left > 0; left -= 1) {
-    const outcome = await store.commit(await verdictOf(store, state, nowMs))
+    const { tenantId, statements, entries } = await verdictOf(store, state, nowMs)
+    const outcome = await store.commit({ tenantId, statements, entries: [...done, ...entries] })
     if (outcome.kind === 'committed') return
   }
   throw new Error('the end of an order was not taken: its certificate keeps changing')

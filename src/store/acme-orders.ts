@@ -20,10 +20,15 @@ export async function findAcmeOrder(store: Store, tenantId: string, id: string):
   return row ?? null
 }
 
+export interface OrderFilter {
+  readonly status: string | null
+  readonly accountId: string | null
+}
+
 export function listAcmeOrders(
   store: Store,
   tenantId: string,
-  filter: { readonly status: string | null; readonly accountId: string | null },
+  filter: OrderFilter,
   page: Page,
 ): Promise<AcmeOrderRow[]> {
   const index =

@@ -1,5 +1,6 @@
 /** Key authorizations that are served over HTTP (RFC 8555 §8.3) while their orders run. */
-import { and, eq, inArray, lte, sql } from 'drizzle-orm'
+import { and, eq, lte, sql } from 'drizzle-orm'
+import { inListOf } from './in-list.ts'
 import { httpChallenges } from './schema.ts'
 import type { Store } from './store.ts'
 import { type Statement, statement } from './work.ts'
@@ -43,7 +44,7 @@ export function removeHttpChallenges(
       .delete(httpChallenges)
       .where(
         and(
-          inArray(httpChallenges.token, [...tokens]),
+          inListOf(httpChallenges.token, tokens),
           eq(httpChallenges.tenantId, order.tenantId),
           eq(httpChallenges.orderId, order.orderId),
         ),

@@ -8,9 +8,16 @@ import { coversResource, type Principal } from '../../core/principal.ts'
 import { type IssueInput, issueCertificate } from '../../orders/issue.ts'
 import type { OrderReport } from '../../orders/order-report.ts'
 import { CHALLENGE_TYPES } from '../../orders/order-request.ts'
-import { cancelOrder, completeChallenge, orderOfChallenge, readOrder, refreshOrder } from '../../orders/orders.ts'
+import {
+  cancelOrder,
+  completeChallenge,
+  listOrders,
+  orderOfChallenge,
+  readOrder,
+  refreshOrder,
+} from '../../orders/orders.ts'
 import { answerTlsAlpn } from '../../orders/tls-alpn.ts'
-import { type AcmeOrderRow, listAcmeOrders } from '../../store/acme-orders.ts'
+import type { AcmeOrderRow } from '../../store/acme-orders.ts'
 import { allDnsProviders } from '../../store/dns-providers.ts'
 import type { Store } from '../../store/store.ts'
 import { json } from '../answer.ts'
@@ -45,6 +52,11 @@ export const orderSchema = z
     certificate_id: z.string().nullable(),
     not_after: z.iso.datetime().nullable(),
     next_attempt_at: z.iso.datetime().nullable(),
+    waiting_for: z.string().nullable().openapi({ description: 'What the order waits for until `next_attempt_at`' }),
+    last_error: z
+      .strictObject({ code: z.string(), message: z.string() })
+      .nullable()
+      .openapi({ description: 'What the last try broke of, while it is tried again; `error` is the verdict' }),
     error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
     warnings: z.array(z.string()),
     log: z.array(z.strictObject({ at: z.string(), message: z.string() })),
@@ -144,7 +156,7 @@ const list = defineRoute({
   async handler({ query, principal, deps }) {
     const page = pageOf(query, (key) => isId('acmeOrder', key))
     const filter = { status: query.status ?? null, accountId: query.account_id ?? null }
-    const rows = await listAcmeOrders(deps.store, principal.tenantId, filter, page)
+    const rows = await listOrders(deps, principal.tenantId, filter, page)
     return json(
       200,
       toListPage(rows, query.limit, ({ id }) => id, showOrder),
@@ -169,6 +181,8 @@ const refresh = defineRoute({
   path: '/v1/pki/acme/orders/{id}/refresh',
   tag: 'ACME',
   summary: 'Look at the CA again now',
+  description:
+    'Instead of at `next_attempt_at`, unless the CA has said when to come again (Retry-After). What fails then does not count against the order.',
   access: { scope: 'pki:issue', resource: resourceOf },
   params,
   responses: { 200: { description: 'The order', schema: orderSchema } },
@@ -262,6 +276,8 @@ export function showOrder(row: AcmeOrderRow): z.input<typeof orderSchema> {
     certificate_id: row.status === 'valid' || row.purpose !== 'issue' ? row.certificateId : null,
     not_after: row.notAfterMs === null ? null : formatTime(row.notAfterMs),
     next_attempt_at: row.nextAttemptAtMs === null ? null : formatTime(row.nextAttemptAtMs),
+    waiting_for: report.waiting_for ?? null,
+    last_error: report.last_error ?? null,
     error: report.error,
     warnings: [...report.warnings],
     log: report.log.map((line) => ({ ...line })),

@@ -2,7 +2,7 @@
 import { ok } from '../../core/result.ts'
 import { type AuthorizationState, logged, orderedName } from '../order-state.ts'
 import type { CaAuthorization, Step } from '../ports.ts'
-import { advance, afterFailure, fail, forEach, poll } from './step.ts'
+import { advance, afterFailure, fail, forEach, poll, someOf } from './step.ts'
 
 export const authorize: Step = async (context, state) => {
   let retryAtMs: number | null = null
@@ -23,7 +23,8 @@ export const authorize: Step = async (context, state) => {
   if (current.authorizations.every(({ status }) => status === 'valid')) {
     return advance(logged(current, context.now(), 'the CA has validated every name'), 'finalize')
   }
-  return poll(context, current, retryAtMs)
+  const open = current.authorizations.filter(({ status }) => status !== 'valid').map(orderedName)
+  return poll(context, current, retryAtMs, `the CA's verdict on ${someOf(open)}`)
 }
 
 /** RFC 8555 §7.5.1: the authorization's state is the verdict; the challenge says why. */

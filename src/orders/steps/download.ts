@@ -35,7 +35,7 @@ async function follow(context: StepContext, state: OrderState, order: CaOrder): 
     case 'pending':
     case 'ready':
     case 'processing':
-      return poll(context, state, order.retryAtMs)
+      return poll(context, state, order.retryAtMs, 'the CA to issue the certificate')
   }
 }
 

@@ -26,9 +26,13 @@ export const finalize: Step = async (context, state) => {
   const entry = effect(state, 'acme_order_finalize', { order_url: state.ca.orderUrl })
   if (order.ok) return follow(context, sent, order.value, [entry])
   // RFC 8555 §7.4: orderNotReady sends the client back to the order, to poll it until it is ready.
-  if (order.error.problemType === 'orderNotReady') return poll(context, notTaken(sent), order.error.retryAtMs)
+  if (order.error.problemType === 'orderNotReady') {
+    return poll(context, notTaken(sent), order.error.retryAtMs, NOT_READY)
+  }
   return afterRefusal(context, sent, state.ca.orderUrl, order.error, [entry])
 }
+
+const NOT_READY = 'the CA to declare the order ready'
 
 /** The CA has shown that it waits for a CSR still: none was taken, and the order can be called off. */
 function notTaken(state: OrderState): OrderState {
@@ -109,9 +113,9 @@ function follow(
       return fail(context, state, 'backend_error', reason, entries)
     }
     case 'pending':
-      return { ...poll(context, notTaken(state), order.retryAtMs), entries }
+      return { ...poll(context, notTaken(state), order.retryAtMs, NOT_READY), entries }
     case 'ready':
-      return { ...poll(context, state, order.retryAtMs), entries }
+      return { ...poll(context, state, order.retryAtMs, 'the CA to take the CSR'), entries }
   }
 }
 

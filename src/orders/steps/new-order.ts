@@ -3,6 +3,7 @@ import { dns01Value } from '../../acme/challenge.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { findCertificate } from '../../store/certificates.ts'
 import { certificateIdOf } from '../certificate-id.ts'
+import type { Outcome } from '../order-machine.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
 import type { CaAuthorization, CaChallenge, CaOrder, PeerFailure, Step, StepContext, StepResult } from '../ports.ts'
@@ -43,7 +44,9 @@ function afterRefusal(context: StepContext, state: OrderState, failure: PeerFail
   if (failure.code !== 'backend_rate_limited' || failure.retryAtMs === null)
     return afterFailure(context, state, failure)
   const noted = logged(state, context.now(), failure.message)
-  return { state: noted, outcome: { kind: 'wait', untilMs: failure.retryAtMs }, entries: [] }
+  const { retryAtMs, message: waitingFor } = failure
+  const outcome: Outcome = { kind: 'wait', untilMs: retryAtMs, notBeforeMs: retryAtMs, waitingFor }
+  return { state: noted, outcome, entries: [] }
 }
 
 /** Opens the order, or finds the one opened before a crash. */

@@ -1,5 +1,5 @@
 /** Waits until the name servers show the values: asked, not slept for. */
-import { logged } from '../order-state.ts'
+import { logged, type OrderState } from '../order-state.ts'
 import type { Step } from '../ports.ts'
 import { awaitedRecords } from './present.ts'
 import { advance, fail } from './step.ts'
@@ -10,16 +10,31 @@ const FIRST_LOOK_MS = 150
 export const propagate: Step = async (context, state) => {
   const look = await context.dns.look(awaitedRecords(state))
   const now = context.now()
-  const noted = look.lines.reduce((current, line) => logged(current, now, line), state)
+  const noted = withChanges(state, look.lines, now)
   if (look.complete) return advance(noted, 'respond')
   if (now - state.job.enteredAtMs >= look.timeoutMs) {
     const message = `the name servers did not show the TXT records within ${look.timeoutMs / 1000} s: ${look.lines.join('; ')}`
     return fail(context, noted, 'backend_timeout', message)
   }
   const waitMs = Math.min(FIRST_LOOK_MS * 2 ** state.polls, look.intervalMs)
+  const waitingFor = `the name servers to show the TXT values: ${look.lines.slice(0, MAX_SHOWN_LINES).join('; ')}`
   return {
     state: { ...noted, polls: state.polls + 1 },
-    outcome: { kind: 'wait', untilMs: now + waitMs },
+    outcome: { kind: 'wait', untilMs: now + waitMs, waitingFor },
     entries: [],
   }
 }
+
+/** What differs from the look before, so that an order of many names does not say them all at every look. */
+function withChanges(state: OrderState, lines: readonly string[], nowMs: number): OrderState {
+  const before = new Set(state.lastLook ?? [])
+  const news = lines.filter((line) => !before.has(line))
+  const shown = news.slice(0, MAX_LINES_PER_LOOK)
+  const rest = news.length - shown.length
+  const all = rest === 0 ? shown : [...shown, `and ${rest} more`]
+  return all.reduce((current, line) => logged(current, nowMs, line), { ...state, lastLook: lines } as OrderState)
+}
+
+/** Of a log that keeps two hundred. */
+const MAX_LINES_PER_LOOK = 20
+const MAX_SHOWN_LINES = 3

@@ -1,9 +1,9 @@
 /** Tells the CA that the challenges can be validated (RFC 8555 §7.5.1): one per authorization, once. */
 import { ok, type Result } from '../../core/result.ts'
-import { type AuthorizationState, logged, type OrderState } from '../order-state.ts'
+import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
 import type { PeerFailure, Step, StepContext, StepResult } from '../ports.ts'
 import { forgetOrder } from './new-order.ts'
-import { advance, afterFailure, forEach } from './step.ts'
+import { advance, afterFailure, forEach, someOf } from './step.ts'
 
 /** How long an order that is solved by hand sleeps between looks; `complete` wakes it. */
 const MANUAL_WAIT_MS = 6 * 3_600_000
@@ -19,7 +19,13 @@ export const respond: Step = async (context, state) => {
   if (!told.ok && told.error.code === 'account_key_changed') return presentAnew(intent, told.error.message)
   if (!told.ok) return afterFailure(context, intent, told.error)
   if (waiting.length > 0) {
-    return { state: intent, outcome: { kind: 'wait', untilMs: context.now() + MANUAL_WAIT_MS }, entries: [] }
+    const names = someOf(waiting.map(orderedName))
+    const waitingFor = `somebody to prepare the challenges of ${names} and to call complete`
+    return {
+      state: intent,
+      outcome: { kind: 'wait', untilMs: context.now() + MANUAL_WAIT_MS, waitingFor },
+      entries: [],
+    }
   }
   return advance(logged(intent, context.now(), 'the CA was told to validate'), 'authorize')
 }

@@ -28,6 +28,7 @@ export function afterFailure(
     ? {
         kind: 'retry',
         reason: failure.message,
+        code: failure.code,
         ...(failure.retryAtMs === null ? {} : { notBeforeMs: failure.retryAtMs }),
       }
     : { kind: 'fail', failure: { code: failure.code, message: failure.message } }
@@ -68,11 +69,25 @@ const POLL_GROWTH = 1.5
  * Nothing yet: look again when the peer says (RFC 8555 §7.5.1 and §7.4, Retry-After), else at growing intervals. The
  * first looks come early whatever it says: most CAs are done long before the interval that they ask others to keep.
  */
-export function poll(context: StepContext, state: OrderState, retryAtMs: number | null): StepResult {
+export function poll(
+  context: StepContext,
+  state: OrderState,
+  retryAtMs: number | null,
+  waitingFor: string,
+): StepResult {
   const ownMs = Math.min(FIRST_POLL_MS * POLL_GROWTH ** state.polls, SLOWEST_POLL_MS)
-  const untilMs = state.polls < EARLY_POLLS ? context.now() + ownMs : Math.max(context.now() + ownMs, retryAtMs ?? 0)
-  return { state: { ...state, polls: state.polls + 1 }, outcome: { kind: 'wait', untilMs }, entries: [] }
+  const said = state.polls < EARLY_POLLS || retryAtMs === null ? {} : { notBeforeMs: retryAtMs }
+  const outcome: Outcome = { kind: 'wait', untilMs: context.now() + ownMs, waitingFor, ...said }
+  return { state: { ...state, polls: state.polls + 1 }, outcome, entries: [] }
 }
+
+/** Some of many names, for a sentence. */
+export function someOf(names: readonly string[]): string {
+  const shown = names.slice(0, MAX_SHOWN).join(', ')
+  return names.length <= MAX_SHOWN ? shown : `${shown} and ${names.length - MAX_SHOWN} more`
+}
+
+const MAX_SHOWN = 5
 
 /** Looks within the first half second, before Retry-After counts. */
 const EARLY_POLLS = 3

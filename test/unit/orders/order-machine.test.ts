@@ -3,6 +3,7 @@ import {
   type ActivePhase,
   type Job,
   MAX_RESTARTS,
+  mayWakeEarly,
   newJob,
   ORDER_MACHINE,
   type Outcome,
@@ -94,6 +95,44 @@ describe('order machine', () => {
     expect(job.wakeAtMs).toBe(NOW + 3_600_000)
     const soon = transition(at('finalize'), { kind: 'retry', reason: '500', notBeforeMs: NOW - 5 }, NOW)
     expect(soon.wakeAtMs).toBe(NOW + 1_000)
+  })
+
+  it('ok: a failure of a look before the time is not counted, and changes no time', () => {
+    let job = transition(at('present'), { kind: 'retry', reason: 'down' }, NOW)
+    const { wakeAtMs } = job
+    for (let refresh = 0; refresh < 50; refresh += 1) {
+      job = transition(job, { kind: 'retry', reason: 'still down' }, NOW + 1)
+    }
+    expect(job).toMatchObject({ phase: 'present', errors: 1, wakeAtMs, lastError: { message: 'still down' } })
+    const later = transition(job, { kind: 'retry', reason: 'down', notBeforeMs: NOW + 60_000 }, NOW + 1)
+    expect(later).toMatchObject({ errors: 1, wakeAtMs: NOW + 60_000 })
+    expect(transition(later, { kind: 'retry', reason: 'down' }, NOW + 60_000)).toMatchObject({ errors: 2 })
+  })
+
+  it.each(PHASES)('ok: a Retry-After of seven days does not outlive %s', (phase) => {
+    const endMs = NOW + ORDER_MACHINE[phase].timeoutMs
+    const inAMonth = NOW + 30 * 86_400_000
+    const job = transition(at(phase), { kind: 'retry', reason: '503', notBeforeMs: inAMonth }, NOW)
+    expect(job).toMatchObject({ phase, wakeAtMs: endMs, notBeforeMs: endMs })
+    expect(transition(job, { kind: 'retry', reason: '503', notBeforeMs: inAMonth }, endMs).phase).not.toBe(phase)
+  })
+
+  it('ok: whoever wants a look before the time gets it, but not before the peer wants it', () => {
+    const own = transition(at('authorize'), { kind: 'wait', untilMs: NOW + 15_000 }, NOW)
+    expect([mayWakeEarly(own, NOW + 1), own.wakeAtMs]).toEqual([true, NOW + 15_000])
+    const theirs = transition(at('authorize'), { kind: 'wait', untilMs: NOW, notBeforeMs: NOW + 15_000 }, NOW)
+    expect([NOW + 14_999, NOW + 15_000].map((atMs) => mayWakeEarly(theirs, atMs))).toEqual([false, true])
+    expect(theirs.wakeAtMs).toBe(NOW + 15_000)
+  })
+
+  it('ok: what it waits for, and what it broke of, is known until something else is', () => {
+    const broken = transition(at('present'), { kind: 'retry', reason: 'zone not found', code: 'backend_error' }, NOW)
+    expect(broken.lastError).toEqual({ code: 'backend_error', message: 'zone not found' })
+    expect(broken.waitingFor).toContain('zone not found')
+    const waiting = transition(broken, { kind: 'wait', untilMs: NOW + 1, waitingFor: 'the name servers' }, NOW + 1_000)
+    expect(waiting).toMatchObject({ waitingFor: 'the name servers', lastError: null })
+    const next = transition(waiting, { kind: 'advance', to: 'propagate' }, NOW + 2_000)
+    expect(next).toMatchObject({ waitingFor: null, lastError: null })
   })
 
   it('ok: a job at its end stays there', () => {
