@@ -75,6 +75,7 @@ export async function importCertificate(
         issuerCaId,
         roleName: null,
         keyOrigin: null,
+        issueTerms: null,
         commonName,
         displayName: commonName ?? firstOf(names) ?? serialNumber,
         names,

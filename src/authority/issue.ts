@@ -89,6 +89,7 @@ export function issueUnderRole(
       signer,
       names,
       times,
+      ttlSeconds: input.ttlSeconds ?? policy.defaultTtlSeconds,
       key: { spkiDer: pair.spkiDer, kind: pair.kind, pair: policy.storePrivateKeys ? pair : null },
       privateKeyPem: await showPrivateKey(pair, input.keyFormat),
       keyOrigin: 'generated',
@@ -124,6 +125,7 @@ export async function signUnderRole(
       signer,
       names: { ...names, warnings: [...names.warnings, ...review.warnings] },
       times,
+      ttlSeconds: input.ttlSeconds ?? policy.defaultTtlSeconds,
       key: { spkiDer: csr.subjectPublicKeyInfo.der, kind: key, pair: null },
       privateKeyPem: null,
       keyOrigin: 'csr',
@@ -202,11 +204,12 @@ function violation(refusals: readonly string[], path: string): AppError {
 /** Throws `policy_violation` for a lifetime that is too long. */
 export function requireTimes(
   { now }: AuthorityDependencies,
-  policy: RolePolicy,
+  policy: Pick<RolePolicy, 'maxTtlSeconds' | 'defaultTtlSeconds' | 'notBeforeBackdateSeconds'>,
   signer: Signer,
   ttlSeconds: number | null,
 ): { readonly notBeforeMs: number; readonly notAfterMs: number } {
-  const times = checkTtl(policy, ttlSeconds, { caNotAfterMs: signer.notAfterMs, nowMs: now() })
+  const period = { caNotBeforeMs: signer.notBeforeMs, caNotAfterMs: signer.notAfterMs }
+  const times = checkTtl(policy, ttlSeconds, { ...period, nowMs: now() })
   if (!times.ok) throw violation([times.error], 'ttl')
   return times.value
 }
@@ -223,6 +226,8 @@ export function showPrivateKey(pair: KeyPair, format: IssueInput['keyFormat']): 
 interface Leaf extends RoleContext {
   readonly names: ResolvedNames
   readonly times: { readonly notBeforeMs: number; readonly notAfterMs: number }
+  /** As asked for, or by default. */
+  readonly ttlSeconds: number
   readonly key: {
     readonly spkiDer: Uint8Array<ArrayBuffer>
     readonly kind: PublicKeyKind
@@ -264,6 +269,7 @@ async function signAndStore(dependencies: AuthorityDependencies, actor: Actor, l
       issuerCaId: signer.authority.id,
       roleName: role.name,
       keyOrigin: leaf.keyOrigin,
+      issueTerms: { ttlSeconds: leaf.ttlSeconds, hasCommonName: names.hasCommonName, approved: null },
     },
     now(),
   )

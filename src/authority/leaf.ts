@@ -83,7 +83,8 @@ export function firstOf(names: CertificateNames): string | undefined {
 
 /** Version 1 of a certificate that did not come by ACME. */
 export function newCertificateRow(
-  row: Pick<CertificateRow, 'tenantId' | 'id' | 'source' | 'issuerCaId' | 'roleName' | 'keyOrigin'> & NewVersion,
+  row: Pick<CertificateRow, 'tenantId' | 'id' | 'source' | 'issuerCaId' | 'roleName' | 'keyOrigin' | 'issueTerms'> &
+    NewVersion,
   nowMs: number,
 ): CertificateRow {
   return {

@@ -1,15 +1,18 @@
 /**
  * Renewing internal certificates: a new version with the same subject and names, by the CA of the role as it is today. What was
- * issued with a key from here gets a new one; what was signed from a CSR keeps its key, since nobody here has it.
+ * issued with a key from here gets a new one; what was signed from a CSR keeps its key, since nobody here has it. Where a request
+ * was approved, the renewal stays within what was approved.
  */
 import type { Actor } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
 import { checkCertifiedKey } from '../pki/certified-key.ts'
+import type { KeyUsage } from '../pki/extensions.ts'
 import { exportPkcs8, generateKeyPair, type KeyPair, type KeySpec } from '../pki/keys.ts'
 import { describePublicKey } from '../pki/public-key.ts'
 import { demandSigner } from '../store/authorities.ts'
 import { type CertificateRow, replaceVersion, sealPrivateKey } from '../store/certificates.ts'
 import { demandRole } from '../store/roles.ts'
+import type { IssueTerms } from '../store/schema.ts'
 import { type Alongside, nothingElse } from '../store/work.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import {
@@ -24,6 +27,7 @@ import {
   roleContext,
   showPrivateKey,
 } from './issue.ts'
+import { APPROVED_BACKDATE_SECONDS, issueTermsOf } from './issue-terms.ts'
 import { signLeaf } from './leaf.ts'
 import { extKeyUsagesOf } from './purposes.ts'
 import { type NamePaths, requireNames } from './requested-names.ts'
@@ -48,37 +52,41 @@ export async function renewInternal(
   if (before.revokedAtMs !== null) {
     throw new AppError('conflict', 'The certificate is revoked: issue a new one instead')
   }
-  const context = await contextOf(dependencies, actor, before)
-  const { signer, policy } = context
+  const terms = await issueTermsOf(store, before)
+  const grant = await grantOf(dependencies, actor, before, terms)
+  const { signer, role } = grant
   const names = requireNames({ ...before.names, commonName: before.commonName }, STORED_PATHS)
-  // A common name that was too long for the subject was asked for all the same.
-  if (context.role !== null) requireAllowed(context.policy, { ...names, hasCommonName: true }, 'certificate')
+  if (role !== null) requireAllowed(role.policy, { ...names, hasCommonName: terms.hasCommonName }, 'certificate')
   const old = parseStored(before.leafPem)
   const oldKey = describePublicKey(old.subjectPublicKeyInfo)
   if (!oldKey.ok) throw new Error(oldKey.error.message)
-  const pair = before.keyOrigin === 'generated' ? await generateKeyPair(context.key) : null
+  const pair = before.keyOrigin === 'generated' ? await generateKeyPair(grant.key) : null
   // A key that was taken when less was asked is not certified again.
   const kept = pair === null ? checkCertifiedKey(old.subjectPublicKeyInfo) : oldKey
   if (!kept.ok)
     throw new AppError('policy_violation', `The certificate keeps its key, which is refused: ${kept.error.message}`)
-  const refusal = pair === null && context.role !== null ? checkKey(policy, oldKey.value) : null
+  const refusal = pair === null && role !== null ? checkKey(role.policy, oldKey.value) : null
   if (refusal !== null) throw new AppError('policy_violation', refusal)
-  const lifetimeSeconds = Math.round((before.notAfterMs - before.notBeforeMs) / 1000) - policy.notBeforeBackdateSeconds
+  if (role === null) requireApproved(grant.limits, input.ttlSeconds)
+  // As long as before; the role may allow less than it did.
+  const ttlSeconds = input.ttlSeconds ?? Math.min(terms.ttlSeconds, grant.limits.maxTtlSeconds)
+  const limits = { ...grant.limits, defaultTtlSeconds: ttlSeconds }
   const signed = await signLeaf(dependencies, signer, {
-    subjectDer: context.role === null ? old.subject.der : requireSubject(before.commonName, policy),
+    subjectDer: role === null ? old.subject.der : requireSubject(before.commonName, role.policy),
     commonName: before.commonName,
     altNames: names.altNames,
     spkiDer: pair?.spkiDer ?? old.subjectPublicKeyInfo.der,
     key: pair?.kind ?? oldKey.value,
-    ...requireTimes(dependencies, policy, signer, input.ttlSeconds ?? lifetimeWithin(policy, lifetimeSeconds)),
-    extKeyUsage: extKeyUsagesOf(policy),
-    keyUsages: policy.keyUsages,
-    noRevocation: policy.noRevAvail ?? false,
+    ...requireTimes(dependencies, limits, signer, input.ttlSeconds),
+    extKeyUsage: grant.extKeyUsage,
+    keyUsages: grant.keyUsages,
+    noRevocation: role?.policy.noRevAvail ?? false,
   })
   const next = {
     ...signed,
-    sealedPrivateKey: await keptKey(dependencies, before, signed.serialNumber, pair, policy),
+    sealedPrivateKey: grant.keepsKey ? await keptKey(dependencies, before, signed.serialNumber, pair) : null,
     issuerCaId: signer.authority.id,
+    issueTerms: { ...terms, ttlSeconds },
   }
   const certificate = { ...before, ...next, version: before.version + 1, updatedAtMs: now() }
   const privateKeyPem = pair === null ? null : await showPrivateKey(pair, input.keyFormat)
@@ -86,7 +94,7 @@ export async function renewInternal(
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
-      ...(context.role === null ? [] : [demandRole(store, context.role)]),
+      ...(role === null ? [] : [demandRole(store, role.role)]),
       demandSigner(store, signer.authority),
       ...replaceVersion(store, before, next, now(), { standing: true }),
       ...(await alongside(issued)),
@@ -99,6 +107,13 @@ export async function renewInternal(
   return issued
 }
 
+/** Throws `policy_violation` for a lifetime that nobody has approved. */
+function requireApproved({ maxTtlSeconds }: Pick<RolePolicy, 'maxTtlSeconds'>, ttlSeconds: number | null): void {
+  if (ttlSeconds === null || ttlSeconds <= maxTtlSeconds) return
+  const message = `Its request was approved for ${maxTtlSeconds}s at most: have a new request approved for more`
+  throw new AppError('policy_violation', message, { details: [{ path: 'ttl', message }] })
+}
+
 const STORED_PATHS: NamePaths = {
   commonName: 'certificate',
   dns: 'certificate',
@@ -107,64 +122,58 @@ const STORED_PATHS: NamePaths = {
   uri: 'certificate',
 }
 
-interface RenewalContext {
-  /** Null: an approved CSR was signed. */
-  readonly role: RoleContext['role'] | null
-  readonly policy: RolePolicy
+/** What a renewal may grant. */
+interface Grant {
+  /** Null: an approved request was signed. */
+  readonly role: RoleContext | null
   readonly signer: Signer
   readonly key: KeySpec
+  readonly limits: Pick<RolePolicy, 'maxTtlSeconds' | 'notBeforeBackdateSeconds'>
+  readonly extKeyUsage: readonly string[]
+  readonly keyUsages: readonly KeyUsage[] | null
+  /** Is a key that is made here stored? */
+  readonly keepsKey: boolean
 }
 
-async function contextOf(
+/** By the role as it is today, or by what was approved, which is signed by the same CA again. */
+async function grantOf(
   { store }: AuthorityDependencies,
   actor: Actor,
   before: CertificateRow,
-): Promise<RenewalContext> {
+  { approved }: IssueTerms,
+): Promise<Grant> {
   if (before.roleName !== null) {
-    const context = await roleContext(store, actor.tenantId, before.roleName, true)
-    return { ...context, key: keySpecOf(context.policy) }
+    const role = await roleContext(store, actor.tenantId, before.roleName, true)
+    const { policy, signer } = role
+    return {
+      role,
+      signer,
+      key: keySpecOf(policy),
+      limits: policy,
+      extKeyUsage: extKeyUsagesOf(policy),
+      keyUsages: policy.keyUsages,
+      keepsKey: policy.storePrivateKeys,
+    }
   }
-  if (before.issuerCaId === null) throw new Error('an internal certificate without a CA')
-  const signer = await requireSigner(store, actor.tenantId, before.issuerCaId, true)
-  const keyType = before.keyType as RolePolicy['keyType']
-  const policy = { ...APPROVED, keyType, keyBits: before.keySize }
-  return { role: null, policy, signer, key: keySpecOf(policy) }
+  if (approved === null || before.issuerCaId === null) throw new Error('neither a role nor an approval')
+  return {
+    role: null,
+    signer: await requireSigner(store, actor.tenantId, before.issuerCaId, true),
+    key: keySpecOf({ keyType: before.keyType as RolePolicy['keyType'], keyBits: before.keySize }),
+    limits: { maxTtlSeconds: approved.maxTtlSeconds, notBeforeBackdateSeconds: APPROVED_BACKDATE_SECONDS },
+    extKeyUsage: approved.extKeyUsage,
+    keyUsages: approved.keyUsages as readonly KeyUsage[] | null,
+    keepsKey: true,
+  }
 }
-
-/** What signing an approved CSR grants; its names were decided about. */
-const APPROVED: Omit<RolePolicy, 'keyType' | 'keyBits'> = {
-  allowedDomains: [],
-  allowSubdomains: false,
-  allowBareDomains: false,
-  allowWildcardCertificates: false,
-  allowAnyName: false,
-  allowLocalhost: false,
-  allowIpSans: false,
-  allowedIpRanges: [],
-  allowedUriSans: [],
-  allowedEmailDomains: [],
-  maxTtlSeconds: 36_500 * 86_400,
-  defaultTtlSeconds: 90 * 86_400,
-  requireCn: false,
-  storePrivateKeys: true,
-  serverAuth: true,
-  clientAuth: true,
-  keyUsages: null,
-  notBeforeBackdateSeconds: 30,
-}
-
-/** The role may allow less than it did: then as long as it allows. */
-const lifetimeWithin = (policy: RolePolicy, seconds: number): number =>
-  Math.min(Math.max(seconds, 1), policy.maxTtlSeconds)
 
 async function keptKey(
   { store }: AuthorityDependencies,
   before: CertificateRow,
   serialNumber: string,
   pair: KeyPair | null,
-  policy: RolePolicy,
 ): Promise<string | null> {
-  if (pair === null || !policy.storePrivateKeys) return null
+  if (pair === null) return null
   const place = { tenantId: before.tenantId, certificateId: before.id, serialNumber }
   return sealPrivateKey(store, place, await exportPkcs8(pair.privateKey))
 }

@@ -215,16 +215,28 @@ function emailRefusal(policy: RolePolicy, address: string): string | null {
   return isAllowed ? null : 'allowed_email_domains does not allow it'
 }
 
+/** From the last beginning to the first end in the chain of a CA. */
+export interface CaPeriod {
+  readonly caNotBeforeMs: number
+  readonly caNotAfterMs: number
+}
+
 export interface Lifetime {
   readonly notBeforeMs: number
   readonly notAfterMs: number
 }
 
-/** From a little before now, for late clocks, until `ttl` from now. The error is a sentence with the longest possible. */
+/** Beyond a day, it is no late clock that a certificate begins early for. */
+export const MAX_BACKDATE_SECONDS = 86_400
+
+/**
+ * From a little before now, for late clocks, until `ttl` from now; neither begins before the CA nor ends after it. The error is a
+ * sentence with the longest possible.
+ */
 export function checkTtl(
   policy: Pick<RolePolicy, 'maxTtlSeconds' | 'defaultTtlSeconds' | 'notBeforeBackdateSeconds'>,
   ttlSeconds: number | null,
-  { caNotAfterMs, nowMs }: { readonly caNotAfterMs: number; readonly nowMs: number },
+  { caNotBeforeMs, caNotAfterMs, nowMs }: CaPeriod & { readonly nowMs: number },
 ): Result<Lifetime, string> {
   const startMs = Math.floor(nowMs / 1000) * 1000
   const untilCaEnds = Math.floor((caNotAfterMs - startMs) / 1000)
@@ -239,7 +251,10 @@ export function checkTtl(
     )
   }
   const seconds = Math.min(ttlSeconds ?? policy.defaultTtlSeconds, untilCaEnds)
-  return ok({ notBeforeMs: startMs - policy.notBeforeBackdateSeconds * 1000, notAfterMs: startMs + seconds * 1000 })
+  const notAfterMs = startMs + seconds * 1000
+  if (notAfterMs <= caNotBeforeMs) return err(`The CA is not valid yet: it begins at ${formatTime(caNotBeforeMs)}`)
+  const backdateSeconds = Math.min(policy.notBeforeBackdateSeconds, MAX_BACKDATE_SECONDS)
+  return ok({ notBeforeMs: Math.max(startMs - backdateSeconds * 1000, caNotBeforeMs), notAfterMs })
 }
 
 /** Why the role does not allow a CSR's key, or null. RSA keys may be larger. */

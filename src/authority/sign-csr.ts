@@ -13,6 +13,7 @@ import { reviewCsr } from './csr-review.ts'
 import { changed, csrEntry, requireCsr, requireState } from './csr-workflow.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { type Issued, issuedEntry } from './issue.ts'
+import { APPROVED_BACKDATE_SECONDS } from './issue-terms.ts'
 import { newCertificateRow, signLeaf } from './leaf.ts'
 import { extKeyUsagesOf } from './purposes.ts'
 import { CSR_PATHS, namesOfCsr, type RequestedNames, requireNames, SAN_PATHS } from './requested-names.ts'
@@ -28,7 +29,7 @@ export interface CsrSigning {
 const DEFAULT_DAYS = 90
 const DAY_MS = 86_400_000
 /** Clocks of those who check it may be late. */
-const BACKDATE_MS = 30_000
+const BACKDATE_MS = APPROVED_BACKDATE_SECONDS * 1000
 
 /** Throws AppError: `conflict` for a request that is not approved, `policy_violation` for what no leaf may be. */
 export async function signApprovedCsr(
@@ -54,7 +55,8 @@ export async function signApprovedCsr(
       : requireNames({ ...input.names, commonName: commonNameOf(csr.subject) }, SAN_PATHS)
   const signer = await requireSigner(store, actor.tenantId, input.caId, true)
   const nowMs = Math.floor(now() / 1000) * 1000
-  const wantedMs = nowMs + (input.validityDays ?? DEFAULT_DAYS) * DAY_MS
+  const ttlSeconds = ((input.validityDays ?? DEFAULT_DAYS) * DAY_MS) / 1000
+  const wantedMs = nowMs + ttlSeconds * 1000
   if (input.validityDays !== null && wantedMs > signer.notAfterMs) {
     const days = Math.floor((signer.notAfterMs - nowMs) / DAY_MS)
     const message = `A certificate never outlives its CA, which ends at ${formatTime(signer.notAfterMs)}: the longest possible is ${days} days`
@@ -67,7 +69,8 @@ export async function signApprovedCsr(
     altNames: names.altNames,
     spkiDer: csr.subjectPublicKeyInfo.der,
     key,
-    notBeforeMs: nowMs - BACKDATE_MS,
+    // Never before its CA.
+    notBeforeMs: Math.max(nowMs - BACKDATE_MS, signer.notBeforeMs),
     notAfterMs: Math.min(wantedMs, signer.notAfterMs),
     extKeyUsage,
     keyUsages: null,
@@ -86,6 +89,12 @@ export async function signApprovedCsr(
       issuerCaId: signer.authority.id,
       roleName: null,
       keyOrigin: row.origin === 'generated' ? 'generated' : 'csr',
+      // What a renewal stays within.
+      issueTerms: {
+        ttlSeconds,
+        hasCommonName: names.hasCommonName,
+        approved: { maxTtlSeconds: ttlSeconds, extKeyUsage, keyUsages: null },
+      },
     },
     now(),
   )

@@ -22,7 +22,9 @@ export interface Signer {
   readonly chain: readonly Certificate[]
   /** PEM, one certificate each, in the same order. */
   readonly chainPems: readonly string[]
-  /** The first end of a certificate above: nothing signed now may end later. */
+  /** The last beginning of a certificate of the chain: nothing signed now may begin earlier. */
+  readonly notBeforeMs: number
+  /** The first end of a certificate of the chain: nothing signed now may end later. */
   readonly notAfterMs: number
 }
 
@@ -53,8 +55,9 @@ async function loadSigner(store: Store, tenantId: string, caId: string): Promise
   const key = await importPrivateKey('pkcs8', await openAuthorityKey(store, authority), { extractable: false })
   if (!key.ok) throw new Error(`the key of ${caId} does not import: ${key.error.reason}`)
   const issuer = await issuerOf(chain[0] as Certificate, key.value.privateKey)
+  const notBeforeMs = Math.max(...chain.map((each) => each.notBeforeMs))
   const notAfterMs = Math.min(...chain.map((each) => each.notAfterMs))
-  return { authority, issuer, chain, chainPems, notAfterMs }
+  return { authority, issuer, chain, chainPems, notBeforeMs, notAfterMs }
 }
 
 /** One PEM text for each certificate of a text. */

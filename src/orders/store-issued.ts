@@ -189,6 +189,7 @@ function newRow(
     issuerCaId: null,
     roleName: null,
     keyOrigin: null,
+    issueTerms: null,
     acmeAccountId: state.request.accountId,
     tags: [],
     description: null,

@@ -52,6 +52,26 @@ export function listEarlierVersions(
     .all()
 }
 
+/** One earlier version. */
+export async function findEarlierVersion(
+  store: Store,
+  certificate: Pick<CertificateRow, 'tenantId' | 'id'>,
+  version: number,
+): Promise<CertificateVersionRow | null> {
+  const row = await store.db
+    .select()
+    .from(certificateVersions)
+    .where(
+      and(
+        eq(certificateVersions.tenantId, certificate.tenantId),
+        eq(certificateVersions.certificateId, certificate.id),
+        eq(certificateVersions.version, version),
+      ),
+    )
+    .get()
+  return row ?? null
+}
+
 /** Certificates of every tenant that stand, and whose renewal is due and not under way, the most urgent first. */
 export function dueRenewals(
   store: Store,

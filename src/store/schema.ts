@@ -169,6 +169,8 @@ export const certificates = sqliteTable(
     sealedPrivateKey: text('sealed_private_key'),
     /** generated or csr: whose key it is, for internal certificates. */
     keyOrigin: text('key_origin'),
+    /** How it was asked for; null for certificates from elsewhere, and where it was not kept yet. */
+    issueTerms: text('issue_terms', { mode: 'json' }).$type<IssueTerms>(),
     tags: text({ mode: 'json' }).$type<readonly string[]>().notNull(),
     description: text(),
     autoRenew: integer('auto_renew', { mode: 'boolean' }).notNull(),
@@ -506,6 +508,24 @@ export const cronRuns = sqliteTable('cron_runs', {
   job: text().primaryKey().notNull(),
   finishedAtMs: integer('finished_at_ms').notNull(),
 })
+
+/** How an internal certificate was asked for: what its renewals go by. */
+export interface IssueTerms {
+  /** From the moment of issuing to the end that was asked for: where the CA ends earlier, so does the certificate. */
+  readonly ttlSeconds: number
+  /** Was a common name asked for? One that is too long for the subject stands among the alternative names alone. */
+  readonly hasCommonName: boolean
+  /** What whoever signed an approved request has granted. Null under a role, which is asked anew. */
+  readonly approved: ApprovedTerms | null
+}
+
+export interface ApprovedTerms {
+  readonly maxTtlSeconds: number
+  /** Object identifiers. */
+  readonly extKeyUsage: readonly string[]
+  /** As pki/extensions.ts names them; null: what the kind of key is used for. */
+  readonly keyUsages: readonly string[] | null
+}
 
 /** The subject alternative names by type, each in its canonical text form. */
 export interface CertificateNames {

@@ -70,6 +70,7 @@ beforeAll(async () => {
         issuerCaId: null,
         roleName: null,
         keyOrigin: null,
+        issueTerms: null,
         ariStartMs: null,
         ariEndMs: null,
         ariCheckAtMs: null,

@@ -21,6 +21,7 @@ const sparse: CertificateRow = newCertificateRow(
     issuerCaId: null,
     roleName: null,
     keyOrigin: null,
+    issueTerms: null,
     commonName: null,
     displayName: '00',
     names: { dns: [], ip: [], email: [], uri: [] },
@@ -43,6 +44,7 @@ const full: CertificateRow = {
   tags: ['a', "b'c"],
   autoRenew: true,
   renewalRequest: { domains: ['www.example.com'] },
+  issueTerms: { ttlSeconds: 60, hasCommonName: true, approved: null },
   revokedAtMs: 5_000,
 }
 

@@ -164,8 +164,12 @@ describe('a role by itself', () => {
 
 describe('lifetimes under a role', () => {
   const START_MS = Date.UTC(2026, 10, 21, 12)
-  const at = (ttlSeconds: number | null, caLeftSeconds = 1_000_000, nowMs = START_MS + 999) =>
-    checkTtl(POLICY, ttlSeconds, { caNotAfterMs: START_MS + caLeftSeconds * 1000, nowMs })
+  const at = (ttlSeconds: number | null, caLeftSeconds = 1_000_000, nowMs = START_MS + 999, caAgeSeconds = 3_600) =>
+    checkTtl(POLICY, ttlSeconds, {
+      caNotBeforeMs: START_MS - caAgeSeconds * 1000,
+      caNotAfterMs: START_MS + caLeftSeconds * 1000,
+      nowMs,
+    })
 
   it('ok: from a little before the second that runs, for as long as was asked', () => {
     expect(at(60)).toEqual({ ok: true, value: { notBeforeMs: START_MS - 30_000, notAfterMs: START_MS + 60_000 } })
@@ -191,6 +195,23 @@ describe('lifetimes under a role', () => {
       ok: false,
       error: expect.stringMatching(/ends at 2026-11-21T12:01:40Z: the longest possible is 100s$/),
     })
+  })
+  it('ok: never before the CA, however early the role has certificates begin', () => {
+    expect(at(60, 1_000, START_MS, 10)).toMatchObject({ value: { notBeforeMs: START_MS - 10_000 } })
+    expect(at(60, 1_000, START_MS, 0)).toMatchObject({ value: { notBeforeMs: START_MS } })
+    // The clock of whoever made the CA was ahead.
+    expect(at(60, 1_000, START_MS, -5)).toMatchObject({ value: { notBeforeMs: START_MS + 5_000 } })
+  })
+  it('fail: over before the CA begins', () => {
+    expect(at(60, 1_000, START_MS, -60)).toEqual({
+      ok: false,
+      error: 'The CA is not valid yet: it begins at 2026-11-21T12:01:00Z',
+    })
+  })
+  it('ok: a role that was stored with more than a day begins a day early', () => {
+    const policy = { ...POLICY, notBeforeBackdateSeconds: 100 * 365 * 86_400 }
+    const period = { caNotBeforeMs: 0, caNotAfterMs: START_MS + 86_400_000, nowMs: START_MS }
+    expect(checkTtl(policy, 60, period)).toMatchObject({ value: { notBeforeMs: START_MS - 86_400_000 } })
   })
   it.each([null, 1])('fail: the CA has ended (ttl %s)', (ttl) => {
     expect(at(ttl, 0)).toEqual({ ok: false, error: 'The CA has ended, at 2026-11-21T12:00:00Z' })

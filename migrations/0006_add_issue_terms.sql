@@ -1,0 +1,1 @@
+ALTER TABLE `certificates` ADD `issue_terms` text;
