@@ -94,6 +94,28 @@ export function findCaCertificatesBySerial(
   return query.all() as unknown as Promise<CaCertificateRow[]>
 }
 
+/** Marks one certificate that is not revoked yet. */
+export function revokeCaCertificate(
+  store: Store,
+  { tenantId, caId, serialNumber }: Pick<CaCertificateRow, 'tenantId' | 'caId' | 'serialNumber'>,
+  revokedAtMs: number,
+  reason: string,
+): Statement {
+  return mustChange(
+    store.db
+      .update(caCertificates)
+      .set({ revokedAtMs, revocationReason: reason })
+      .where(
+        and(
+          eq(caCertificates.tenantId, tenantId),
+          eq(caCertificates.caId, caId),
+          eq(caCertificates.serialNumber, serialNumber),
+          isNull(caCertificates.revokedAtMs),
+        ),
+      ),
+  )
+}
+
 /** Undoes the batch where a CA with that certificate is here already. Its serial number alone says nothing: many CAs begin at 1. */
 export function demandUnknownCa(
   store: Store,

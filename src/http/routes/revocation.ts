@@ -3,10 +3,12 @@ import { z } from '@hono/zod-openapi'
 import {
   findRevocable,
   HOLD,
+  type RevocationInput,
   type RevocationTarget,
   revokeCertificates,
   unholdCertificate,
 } from '../../authority/revoke.ts'
+import { findCrossCertificate, revokeCrossCertificate } from '../../authority/revoke-cross-certificate.ts'
 import type { Actor } from '../../core/actor.ts'
 import { toHex } from '../../core/bytes.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
@@ -49,7 +51,8 @@ const revokeBody = z
 
 const revokedSchema = z
   .strictObject({
-    certificate_id: z.string(),
+    certificate_id: z.string().nullable().openapi({ description: 'null for the certificate of a CA' }),
+    ca_id: z.string().optional().openapi({ description: 'The CA whose cross-certificate it is' }),
     serial_number: z.string(),
     is_revoked: z.literal(true),
     revoked_at: z.iso.datetime(),
@@ -64,7 +67,9 @@ const revoke = defineRoute({
   tag: 'Certificates',
   summary: 'Revoke a certificate',
   description:
-    'Revoking twice is no error and changes nothing. certificate_hold can be lifted, and replaced by another reason.',
+    'Revoking twice is no error and changes nothing. certificate_hold can be lifted, and replaced by another reason. ' +
+    'A certificate that one CA gave another (cross-sign) is revoked by its serial number, with ca_id for the CA that gave it: ' +
+    'the CA that it is for stays.',
   access: {
     scope: 'pki:admin',
     // By its serial number it is known only once it was looked up.
@@ -76,8 +81,14 @@ const revoke = defineRoute({
   async handler({ body, principal, actor, deps, noteUnseen }) {
     const sees = (resource: string) => coversResource(principal, resource)
     const invalidityDateMs = invalidityDateOf(body.invalidity_date, deps.now())
+    const target = targetOf(body)
+    const cross = await findCrossCertificate(deps, actor, target, sees)
+    if (cross !== null) {
+      if (body.use_acme) throw invalidField('use_acme', 'the certificate of a CA did not come by ACME')
+      return json(200, await revokedCross(deps, actor, { target, sees }, { reason: body.reason, invalidityDateMs }))
+    }
     const { version, count } = await untilSettled(async () => {
-      const versions = await findRevocable(deps, actor, targetOf(body), sees).catch(async (thrown: unknown) => {
+      const versions = await findRevocable(deps, actor, target, sees).catch(async (thrown: unknown) => {
         if (!isMissing(thrown)) throw thrown
         if (body.certificate_id !== undefined) throw missing(`pki/certificates/${body.certificate_id}`)
         await noteUnseen('pki/certificates/cert_*')
@@ -91,9 +102,9 @@ const revoke = defineRoute({
     })
     // It is revoked: what fails from here on is no failure to tell.
     await cancelRenewal(deps, actor, version.certificateId).catch(() => undefined)
-    const target = { by: 'serial', serialNumber: version.serialNumber, caId: version.issuerCaId } as const
+    const revoked = { by: 'serial', serialNumber: version.serialNumber, caId: version.issuerCaId } as const
     // It is revoked: that it cannot be read again is no failure to tell.
-    const [after] = await findRevocable(deps, actor, target).catch(() => [])
+    const [after] = await findRevocable(deps, actor, revoked).catch(() => [])
     return json(200, {
       certificate_id: version.certificateId,
       serial_number: formatSerialHex(version.serialNumber),
@@ -117,6 +128,30 @@ async function cancelRenewal({ store, orders }: AppDependencies, actor: Actor, c
   await orders.cancel(actor.tenantId, row.openOrderId, REVOKED_MEANWHILE)
 }
 
+async function revokedCross(
+  deps: AppDependencies,
+  actor: Actor,
+  { target, sees }: { readonly target: RevocationTarget; readonly sees: (resource: string) => boolean },
+  input: RevocationInput,
+): Promise<z.input<typeof revokedSchema>> {
+  const { after, count } = await untilSettled(async () => {
+    const before = await findCrossCertificate(deps, actor, target, sees)
+    if (before === null) throw new Error('the certificate of a CA is gone, and nothing takes one away')
+    const changing = revokeCrossCertificate(deps, actor, before, input).then((row) => ({ row }))
+    const changed = await nullOnConflict(changing)
+    return { after: changed?.row ?? before, count: changed === null ? null : before.revokedAtMs === null ? 1 : 0 }
+  })
+  return {
+    certificate_id: null,
+    ca_id: after.caId,
+    serial_number: formatSerialHex(after.serialNumber),
+    is_revoked: true,
+    revoked_at: formatTime(after.revokedAtMs ?? deps.now()),
+    reason: after.revocationReason ?? input.reason,
+    revoked_count: count,
+  }
+}
+
 /** Renewals and other revocations that may come between, one after another. */
 const MAX_ATTEMPTS = 5
 
@@ -135,9 +170,9 @@ async function untilSettled<Value extends { readonly count: number | null }>(
   throw new AppError('conflict', 'The certificate is being changed by many at once: try again')
 }
 
-async function nullOnConflict(count: Promise<number>): Promise<number | null> {
+async function nullOnConflict<Value>(changing: Promise<Value>): Promise<Value | null> {
   try {
-    return await count
+    return await changing
   } catch (error) {
     if (error instanceof AppError && error.code === 'conflict') return null
     throw error
