@@ -138,7 +138,7 @@ export async function commitNewAuthority(
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
-      ...(parent === null ? [] : [demandSigner(store, parent.authority)]),
+      ...(parent === null ? [] : [demandSigner(store, parent.lineage)]),
       ...more,
       insertAuthority(store, row),
       insertCaCertificate(store, await caCertificateRow(row, certificate, issuerCaId, 'own', row.createdAtMs)),
@@ -184,7 +184,7 @@ export async function reissueAuthority(
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
-      ...(parent === null ? [] : [demandSigner(store, parent.authority)]),
+      ...(parent === null ? [] : [demandSigner(store, parent.lineage)]),
       updateAuthority(store, authority, change, { status: 'active', serialNumber: authority.serialNumber }),
       insertCaCertificate(
         store,
@@ -212,6 +212,13 @@ export async function crossSignAuthority(
   const subject = await requireActive(dependencies, actor, caId)
   if (input.issuerCaId === caId) throw invalidField('issuer_ca_id', 'name another CA: this is what reissue does')
   const issuer = await requireParent(dependencies, actor, input.issuerCaId, subject.authority.maxPathLength)
+  // Its trust would come from itself, and a path through both would lead in a circle.
+  if (issuer.lineage.some(({ id }) => id === caId)) {
+    throw new AppError(
+      'policy_violation',
+      `${issuer.authority.name} stands below ${subject.authority.name}: name a CA that does not`,
+    )
+  }
   const [current] = subject.chain as readonly [Certificate, ...Certificate[]]
   // Not beyond the end of what it certifies: a name and key that have ended need a new certificate first.
   const times = timesOf(now(), input.validityDays, issuer, current.notAfterMs)
@@ -220,8 +227,8 @@ export async function crossSignAuthority(
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
-      demandSigner(store, issuer.authority),
-      demandSigner(store, subject.authority),
+      demandSigner(store, issuer.lineage),
+      demandSigner(store, subject.lineage),
       insertCaCertificate(store, row),
       ...(await alongside(row)),
     ],

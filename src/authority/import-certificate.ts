@@ -102,7 +102,7 @@ export async function importCertificate(
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
-      ...(parent === null ? [] : [demandSigner(store, parent.authority)]),
+      ...(parent === null ? [] : [demandSigner(store, parent.lineage)]),
       ...demandUnknown(store, row),
       insertCertificate(store, row),
       ...insertTerms(store, row, [...nameTermsOf(commonName, names), ...row.tags.map(tagTerm)]),

@@ -280,7 +280,7 @@ async function signAndStore(dependencies: AuthorityDependencies, actor: Actor, l
     statements: [
       ...leaf.demands,
       demandRole(store, role),
-      demandSigner(store, signer.authority),
+      demandSigner(store, signer.lineage),
       insertCertificate(store, certificate),
       ...(await leaf.alongside(issued)),
     ],

@@ -95,7 +95,7 @@ export async function renewInternal(
     tenantId: actor.tenantId,
     statements: [
       ...(role === null ? [] : [demandRole(store, role.role)]),
-      demandSigner(store, signer.authority),
+      demandSigner(store, signer.lineage),
       ...replaceVersion(store, before, next, now(), { standing: true }),
       ...(await alongside(issued)),
     ],

@@ -8,7 +8,7 @@ import { formatTime } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import type { RevocationReason } from '../pki/revocation-reason.ts'
 import { formatSerialHex } from '../pki/serial.ts'
-import { demandSigner, findAuthority, noteRevocations } from '../store/authorities.ts'
+import { demandActive, findAuthority, noteRevocations } from '../store/authorities.ts'
 import { findCaCertificatesBySerial } from '../store/ca-certificates.ts'
 import { type CertificateRow, findCertificate, listEarlierVersions } from '../store/certificates.ts'
 import {
@@ -70,7 +70,10 @@ export async function findRevocable(
     throw invalidField('serial_number', message)
   }
   const ofCas = await findCaCertificatesBySerial(store, actor.tenantId, target.serialNumber)
-  const ofCa = ofCas.find(({ caId }) => sees(`pki/ca/${caId}`))
+  const ofCa = ofCas.find(
+    ({ caId, kind, issuerCaId }) =>
+      kind === 'own' && (target.caId === null || issuerCaId === target.caId) && sees(`pki/ca/${caId}`),
+  )
   if (ofCa !== undefined) {
     throw invalidField('serial_number', `that is the certificate of a CA: POST /v1/pki/ca/${ofCa.caId}/revoke`)
   }
@@ -138,7 +141,7 @@ export async function unholdCertificate(
   for (const caId of caIds) {
     const authority = await findAuthority(store, actor.tenantId, caId)
     if (authority?.status !== 'active') throw new AppError('conflict', 'Its CA is revoked, and with it the certificate')
-    standing.push(demandSigner(store, authority))
+    standing.push(demandActive(store, actor.tenantId, [caId]))
   }
   const places = await placesOf(dependencies, held)
   const outcome = await store.commit({

@@ -105,7 +105,7 @@ export async function signApprovedCsr(
     tenantId: actor.tenantId,
     statements: [
       updateCsr(store, row, change),
-      demandSigner(store, signer.authority),
+      demandSigner(store, signer.lineage),
       insertCertificate(store, certificate),
       ...insertTerms(store, certificate, nameTermsOf(certificate.commonName, certificate.names)),
       ...(await alongside(issued)),

@@ -1,7 +1,7 @@
 /**
  * A CA as issuing needs it: its certificate, those above it, and its key, which WebCrypto never gives out again. Kept in the
- * isolate, since opening a key costs more than a signature: a batch that commits what was signed demands that the CA is still
- * as it was read (`demandSigner`).
+ * isolate, since opening a key costs more than a signature: a batch that commits what was signed demands that the CA and all above
+ * it are still as they were read (`demandSigner`).
  */
 import type { Bytes } from '../core/bytes.ts'
 import { AppError } from '../core/errors.ts'
@@ -17,6 +17,8 @@ import type { Store } from '../store/store.ts'
 
 export interface Signer {
   readonly authority: AuthorityRow
+  /** The CA and those above it that are here, from itself up: the precondition of whatever it signs. */
+  readonly lineage: readonly [AuthorityRow, ...AuthorityRow[]]
   readonly issuer: Issuer
   /** From the CA itself up to its root, as far as it is known. */
   readonly chain: readonly Certificate[]
@@ -39,17 +41,19 @@ export function findSigner(store: Store, tenantId: string, caId: string, fresh: 
 export async function requireSigner(store: Store, tenantId: string, caId: string, fresh: boolean): Promise<Signer> {
   const signer = await findSigner(store, tenantId, caId, fresh)
   if (signer === null) throw new AppError('policy_violation', `There is no CA ${caId}`)
-  if (signer.authority.status !== 'active') {
-    throw new AppError('policy_violation', `The CA ${signer.authority.name} is revoked and signs nothing more`)
+  const revoked = signer.lineage.find(({ status }) => status !== 'active')
+  if (revoked !== undefined) {
+    const what = revoked === signer.authority ? '' : `, and with it ${signer.authority.name},`
+    throw new AppError('policy_violation', `The CA ${revoked.name} is revoked${what} and signs nothing more`)
   }
   return signer
 }
 
 async function loadSigner(store: Store, tenantId: string, caId: string): Promise<Signer | null> {
-  const lineage = await findLineage(store, tenantId, caId)
-  const [authority] = lineage
-  const top = lineage.at(-1)
-  if (authority === undefined || top === undefined) return null
+  const [authority, ...above] = await findLineage(store, tenantId, caId)
+  if (authority === undefined) return null
+  const lineage = [authority, ...above] as const
+  const top = above.at(-1) ?? authority
   const chainPems = [...lineage.map(({ certificatePem }) => certificatePem), ...splitPem(top.foreignChainPem)]
   const chain = chainPems.map(parseStored)
   const key = await importPrivateKey('pkcs8', await openAuthorityKey(store, authority), { extractable: false })
@@ -57,7 +61,7 @@ async function loadSigner(store: Store, tenantId: string, caId: string): Promise
   const issuer = await issuerOf(chain[0] as Certificate, key.value.privateKey)
   const notBeforeMs = Math.max(...chain.map((each) => each.notBeforeMs))
   const notAfterMs = Math.min(...chain.map((each) => each.notAfterMs))
-  return { authority, issuer, chain, chainPems, notBeforeMs, notAfterMs }
+  return { authority, lineage, issuer, chain, chainPems, notBeforeMs, notAfterMs }
 }
 
 /** One PEM text for each certificate of a text. */

@@ -112,26 +112,36 @@ function conditionsOf(
   ]
 }
 
-/** Undoes the batch where the CA may not sign any more, or has another certificate than the one that was read. */
-export function demandSigner(store: Store, authority: SignerKey): Statement {
-  return demand(activeSigner.fill(store.db, authority))
+/**
+ * Undoes the batch where the CA, or one above it, may not sign any more or has another certificate than the one that was read:
+ * what is signed carries the whole chain, and ends no later than the first of its certificates.
+ */
+export function demandSigner(store: Store, lineage: Lineage): Statement {
+  const [{ tenantId }] = lineage
+  const keys = JSON.stringify(lineage.map(({ id, serialNumber }) => [id, serialNumber]))
+  return demand(standingLineage.fill(store.db, { tenantId, keys }))
 }
 
+/** A CA and those above it that are here, from itself up. */
+export type Lineage = readonly [SignerKey, ...SignerKey[]]
 type SignerKey = Pick<AuthorityRow, 'tenantId' | 'id' | 'serialNumber'>
 
-const activeSigner = new StatementTemplate<SignerKey>((db) =>
-  db
-    .select({ id: certificateAuthorities.id })
-    .from(certificateAuthorities)
+const standingLineage = new StatementTemplate<{ readonly tenantId: string; readonly keys: string }>((db) => {
+  const keys = sql.param(sql.placeholder('keys'))
+  const { id, serialNumber, status, tenantId } = certificateAuthorities
+  return db
+    .select({ count: sql<number>`count(*)` })
+    .from(sql`json_each(${keys}) AS wanted CROSS JOIN ${certificateAuthorities}`)
     .where(
       and(
-        isOpen(certificateAuthorities.tenantId, 'tenantId'),
-        isOpen(certificateAuthorities.id, 'id'),
-        eq(certificateAuthorities.status, 'active'),
-        isOpen(certificateAuthorities.serialNumber, 'serialNumber'),
+        isOpen(tenantId, 'tenantId'),
+        sql`${id} = json_extract(wanted.value, '$[0]')`,
+        sql`${serialNumber} = json_extract(wanted.value, '$[1]')`,
+        eq(status, 'active'),
       ),
-    ),
-)
+    )
+    .having(sql`count(*) = json_array_length(${keys})`)
+})
 
 /** Something that stands in its CRL has changed: a new one is due. Writes the CA's row and its place among those that are due. */
 export function noteRevocations(store: Store, tenantId: string, caId: string, nowMs: number): Statement {

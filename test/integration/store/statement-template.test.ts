@@ -1,13 +1,14 @@
-import { and, eq } from 'drizzle-orm'
+import { eq } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
+import { newCrlColumns } from '../../../src/authority/authorities.ts'
 import { newCertificateRow } from '../../../src/authority/leaf.ts'
-import { demandSigner } from '../../../src/store/authorities.ts'
+import { type AuthorityRow, demandSigner, insertAuthority, type Lineage } from '../../../src/store/authorities.ts'
 import { type CertificateRow, insertCertificate } from '../../../src/store/certificates.ts'
 import { demandRole, type RoleRow } from '../../../src/store/roles.ts'
-import { certificateAuthorities, certificates, roles } from '../../../src/store/schema.ts'
+import { certificates, roles } from '../../../src/store/schema.ts'
 import { openDatabase, type Store } from '../../../src/store/store.ts'
 import { deleteToken, findTokenByHash, insertToken, type TokenRow } from '../../../src/store/tokens.ts'
-import { demand, mustChange, type Statement } from '../../../src/store/work.ts'
+import { mustChange, type Statement } from '../../../src/store/work.ts'
 import { bindings } from '../support/bindings.ts'
 
 const store = { db: openDatabase(bindings.DB) } as Store
@@ -58,6 +59,30 @@ const role = (name: string, policy: unknown): RoleRow => ({
   updatedAtMs: 1_000,
 })
 
+const authority = (id: string, serialNumber: string): AuthorityRow => ({
+  tenantId: TENANT,
+  id,
+  name: id,
+  caType: 'root',
+  parentCaId: null,
+  status: 'active',
+  commonName: id,
+  keyType: 'ec',
+  keySize: 256,
+  sealedKey: 'sealed',
+  serialNumber,
+  certificatePem: 'certificate',
+  foreignChainPem: '',
+  notBeforeMs: 1_000,
+  notAfterMs: 2_000,
+  maxPathLength: null,
+  permittedDnsDomains: [],
+  excludedDnsDomains: [],
+  ...newCrlColumns(0, 0, 1_000),
+  createdAtMs: 1_000,
+  updatedAtMs: 1_000,
+})
+
 async function write(...statements: readonly Statement[]): Promise<void> {
   await bindings.DB.batch(statements.map(({ sql, params }) => bindings.DB.prepare(sql).bind(...params)))
 }
@@ -98,19 +123,24 @@ describe('statements whose SQL is built once', () => {
     expect(await Promise.all(others.map((other) => holds(demandRole(store, other))))).toEqual(others.map(() => false))
   })
 
-  it('ok: a CA is demanded as drizzle would demand it', () => {
-    for (const key of ['one', 'two'].map((id) => ({ tenantId: TENANT, id, serialNumber: `0${id.length}` }))) {
-      const { tenantId, id, status, serialNumber } = certificateAuthorities
-      const isSame = and(
-        eq(tenantId, key.tenantId),
-        eq(id, key.id),
-        eq(status, 'active'),
-        eq(serialNumber, key.serialNumber),
-      )
-      expect(demandSigner(store, key)).toEqual(
-        demand(store.db.select({ id }).from(certificateAuthorities).where(isSame)),
-      )
-    }
+  it('ok: a CA is demanded with all above it, each time anew', async () => {
+    const [leafward, middle, top] = [authority('ca_1', '0a'), authority('ca_2', '0b'), authority('ca_3', '0c')]
+    const revoked = { ...authority('ca_4', '0d'), status: 'revoked' }
+    await write(...[leafward, middle, top, revoked].map((row) => insertAuthority(store, row)))
+    const lineages: readonly (readonly [Lineage, boolean])[] = [
+      [[leafward], true],
+      [[leafward, middle, top], true],
+      [[leafward, middle, { ...top, serialNumber: '0e' }], false],
+      [[leafward, { ...middle, serialNumber: top.serialNumber }, top], false],
+      [[leafward, middle, revoked], false],
+      [[revoked], false],
+      [[leafward, { ...middle, id: 'ca_5' }], false],
+      [[{ ...leafward, tenantId: 'ten_other' }], false],
+      [[middle, top], true],
+    ]
+    const held: boolean[] = []
+    for (const [lineage] of lineages) held.push(await holds(demandSigner(store, lineage)))
+    expect(held).toEqual(lineages.map(([, holds]) => holds))
   })
 
   it('ok: a token that is revoked is not found any more', async () => {
