@@ -6,6 +6,7 @@ import type { TcpConnect } from './core/tcp.ts'
 import { checkEnv, type Env, type Settings } from './env.ts'
 import { type CrlObjects, crlObjects } from './store/crl-objects.ts'
 import { openDatabase, type Store } from './store/store.ts'
+import { sureCommit } from './store/sure-commit.ts'
 
 export interface Runtime {
   readonly settings: Settings
@@ -32,10 +33,11 @@ export function runtimeOf(env: Env): Promise<Runtime> {
 
 async function buildRuntime(env: Env): Promise<Runtime> {
   const settings = await checkEnv(env)
+  const db = openDatabase(env.DB)
   const store: Store = {
-    db: openDatabase(env.DB),
+    db,
     ring: settings.ring,
-    commit: (work) => env.TENANT_LEDGER.getByName(work.tenantId).commit(work),
+    commit: sureCommit(db, systemClock, (work) => env.TENANT_LEDGER.getByName(work.tenantId).commit(work)),
   }
   return {
     settings,

@@ -143,7 +143,7 @@ function stillAtWork(untilMs: number, nowMs: number): AppError {
 }
 
 /** What depends on the state of other things, which may come, go or change within the day. Nothing was done: the key is free. */
-const PASSING: ReadonlySet<ErrorCode> = new Set(['conflict', 'not_found', 'plan_limit'])
+const PASSING: ReadonlySet<ErrorCode> = new Set(['conflict', 'already_exists', 'not_found', 'plan_limit'])
 
 /** A refusal that would be the same the next time is an answer like another; null for what is worth another try. */
 function finalRefusal(thrown: unknown, requestId: string): Answer | null {

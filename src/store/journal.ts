@@ -8,6 +8,8 @@ import { newId } from '../core/ids.ts'
 
 /** What a use case says happened. No secrets: rows are read by `GET /v1/audit` and sent to subscribers. */
 export interface JournalEntry {
+  /** `evt_…`, where whoever writes it has to find it again. */
+  readonly id?: string
   /** `certificate.issued`, `dns_record_create` … */
   readonly event: string
   /** A token's id, or `system`. */
@@ -53,7 +55,7 @@ export async function chainEntry(
   const row = {
     tenantId,
     seq: head.seq + 1,
-    id: newId('event', nowMs),
+    id: entry.id ?? newId('event', nowMs),
     event: entry.event,
     actor: entry.actor,
     resource: entry.resource,

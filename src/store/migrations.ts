@@ -4,8 +4,8 @@ import written from '../../migrations/meta/_journal.json' with { type: 'json' }
 import type { Store } from './store.ts'
 
 /** The migrations that this code needs and the database has not had, oldest first, as `0003_internal_pki`. Rejects where the database does not answer. */
-export async function missingMigrations({ db }: Pick<Store, 'db'>): Promise<readonly string[]> {
-  const applied = new Set(await appliedMigrations(db))
+export async function missingMigrations(store: Pick<Store, 'db'>): Promise<readonly string[]> {
+  const applied = new Set(await appliedMigrations(store.db))
   return written.entries.map(({ tag }) => tag).filter((tag) => !applied.has(`${tag}.sql`))
 }
 

@@ -204,7 +204,7 @@ describe('Idempotency-Key', () => {
     expect(runs()).toBe(1)
   })
 
-  it.each(['conflict', 'not_found', 'plan_limit'] as const)(
+  it.each(['conflict', 'already_exists', 'not_found', 'plan_limit'] as const)(
     'ok: %s may be otherwise the next time, so it is not kept',
     async (code) => {
       const { post, runs, behave } = await machine()

@@ -1,0 +1,58 @@
+/**
+ * Commits through the ledger's object, and finds out what became of a work whose answer was lost: the object may be reset while it works, by a
+ * deployment for example. Does not send a work twice.
+ */
+import { sql } from 'drizzle-orm'
+import type { Clock } from '../core/clock.ts'
+import { newId } from '../core/ids.ts'
+import { logFault } from '../core/log.ts'
+import type { Database } from './store.ts'
+import type { Commit, Work } from './work.ts'
+
+/** Milliseconds before each look: what was under way when the object was reset may still arrive. */
+const LOOKS_AFTER_MS = [0, 250, 1_000]
+/** Entries before the newest one among which a work that was just sent is looked for. */
+const RECENT_ENTRIES = 2_000
+
+export type Sleep = (ms: number) => Promise<void>
+
+const sleepReally: Sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** `send`, but for works that were written though it failed: those are committed. */
+export function sureCommit(db: Database, now: Clock, send: Commit, sleep: Sleep = sleepReally): Commit {
+  return async (asked) => {
+    const work = withEntryIds(asked, now())
+    try {
+      return await send(work)
+    } catch (failure) {
+      const id = work.entries[0]?.id
+      // Without an entry there is nothing to look for.
+      if (id === undefined || !(await isWritten(db, work.tenantId, id, sleep))) throw failure
+      logFault('commit', failure)
+      return { kind: 'committed' }
+    }
+  }
+}
+
+const withEntryIds = (work: Work, nowMs: number): Work => ({
+  ...work,
+  entries: work.entries.map((entry) => ({ ...entry, id: entry.id ?? newId('event', nowMs) })),
+})
+
+async function isWritten(db: Database, tenantId: string, entryId: string, sleep: Sleep): Promise<boolean> {
+  for (const waitMs of LOOKS_AFTER_MS) {
+    await sleep(waitMs)
+    if (await findRecentEntry(db, tenantId, entryId).catch(() => null)) return true
+  }
+  return false
+}
+
+/** The number of the entry with that id, where it is among the newest; else null. */
+export async function findRecentEntry(db: Database, tenantId: string, id: string): Promise<number | null> {
+  // A range of the primary key: entries have no index by their id.
+  const rows = await db.all<{ seq: number }>(
+    sql`SELECT seq FROM journal WHERE tenant_id = ${tenantId} AND id = ${id} AND seq >
+      (SELECT coalesce(max(seq), 0) FROM journal WHERE tenant_id = ${tenantId}) - ${RECENT_ENTRIES}`,
+  )
+  return rows[0]?.seq ?? null
+}
