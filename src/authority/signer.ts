@@ -53,8 +53,7 @@ async function loadSigner(store: Store, tenantId: string, caId: string): Promise
   const [authority, ...above] = await findLineage(store, tenantId, caId)
   if (authority === undefined) return null
   const lineage = [authority, ...above] as const
-  const top = above.at(-1) ?? authority
-  const chainPems = [...lineage.map(({ certificatePem }) => certificatePem), ...splitPem(top.foreignChainPem)]
+  const chainPems = pemsOf(lineage)
   const chain = chainPems.map(parseStored)
   const key = await importPrivateKey('pkcs8', await openAuthorityKey(store, authority), { extractable: false })
   if (!key.ok) throw new Error(`the key of ${caId} does not import: ${key.error.reason}`)
@@ -63,6 +62,16 @@ async function loadSigner(store: Store, tenantId: string, caId: string): Promise
   const notAfterMs = Math.min(...chain.map((each) => each.notAfterMs))
   return { authority, lineage, issuer, chain, chainPems, notBeforeMs, notAfterMs }
 }
+
+/** The CA's certificate and those above it, as `Signer.chainPems`, for whoever only shows them: opens no key. */
+export async function findChainPems(store: Store, tenantId: string, caId: string): Promise<readonly string[]> {
+  return pemsOf(await findLineage(store, tenantId, caId))
+}
+
+const pemsOf = (lineage: readonly AuthorityRow[]): string[] => [
+  ...lineage.map(({ certificatePem }) => certificatePem),
+  ...splitPem(lineage.at(-1)?.foreignChainPem ?? ''),
+]
 
 /** One PEM text for each certificate of a text. */
 export function splitPem(pem: string): string[] {

@@ -4,7 +4,7 @@ import { z } from '@hono/zod-openapi'
 import { createAuthority, crossSignAuthority, reissueAuthority } from '../../authority/authorities.ts'
 import { importAuthority } from '../../authority/import-authority.ts'
 import { revokeAuthority } from '../../authority/revoke-authority.ts'
-import { findSigner } from '../../authority/signer.ts'
+import { findChainPems } from '../../authority/signer.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
@@ -27,6 +27,7 @@ import { missing } from '../error-envelope.ts'
 import { nameField } from '../fields.ts'
 import { internalKeyOf, internalKeySize, internalKeyType } from '../key-fields.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
+import { CERTIFICATE_FORMS, preferredForm } from '../negotiation.ts'
 import { reasonField } from '../revocation-fields.ts'
 import { SUBJECT_FIELDS, subjectFieldsOf } from '../subject-fields.ts'
 
@@ -232,20 +233,16 @@ const certificate = definePublicRoute({
   async handler({ params: { id }, query, request, deps }) {
     const row = await findPublicAuthority(deps.store, id)
     if (row === null) throw missing(resourceOf({ id }))
-    const accept = request.headers.get('accept') ?? ''
-    const format =
-      query.format ??
-      (accept.includes('application/pkix-cert') ? 'der' : accept.includes('application/x-pem-file') ? 'pem' : 'json')
-    const cached = { 'cache-control': 'public, max-age=3600' }
+    const format = query.format ?? preferredForm(request.headers.get('accept'), CERTIFICATE_FORMS)
+    const cached = { 'cache-control': 'public, max-age=3600', vary: 'accept' }
     if (format === 'pem') return raw(200, 'application/x-pem-file', row.certificatePem, cached)
     if (format === 'der') {
       const der = parsePemOf('CERTIFICATE', row.certificatePem)
       if (!der.ok || der.value[0] === undefined) throw new Error('a stored certificate is no PEM')
       return raw(200, 'application/pkix-cert', der.value[0], cached)
     }
-    const signer = await findSigner(deps.store, row.tenantId, id, true)
-    const chainPem = signer?.chainPems.slice(1).join('') ?? ''
-    return json(200, { certificate_pem: row.certificatePem, chain_pem: chainPem }, cached)
+    const [, ...above] = await findChainPems(deps.store, row.tenantId, id)
+    return json(200, { certificate_pem: row.certificatePem, chain_pem: above.join('') }, cached)
   },
 })
 

@@ -28,6 +28,7 @@ import { defineRoute, type Route } from '../define-route.ts'
 import { durationField, durationOf } from '../duration-field.ts'
 import { issuedSchema, showIssued } from '../issued-view.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
+import { CERTIFICATE_FORMS, preferredForm } from '../negotiation.ts'
 import { requireCertificate } from '../require-certificate.ts'
 import { orderSchema, showOrder } from './acme-orders.ts'
 
@@ -199,26 +200,20 @@ const certificatePem = defineRoute({
   },
   async handler(input) {
     const { leafPem, chainPem } = await requireCertificate(input)
-    switch (formatOf(input.query.format, input.request.headers.get('accept'))) {
+    const headers = { vary: 'accept' }
+    switch (input.query.format ?? preferredForm(input.request.headers.get('accept'), CERTIFICATE_FORMS)) {
       case 'pem':
-        return raw(200, 'application/x-pem-file', leafPem + chainPem)
+        return raw(200, 'application/x-pem-file', leafPem + chainPem, headers)
       case 'der': {
         const der = parsePemOf('CERTIFICATE', leafPem)
         if (!der.ok || der.value[0] === undefined) throw new Error('a stored certificate is no PEM')
-        return raw(200, 'application/pkix-cert', der.value[0])
+        return raw(200, 'application/pkix-cert', der.value[0], headers)
       }
       case 'json':
-        return json(200, { certificate_pem: leafPem + chainPem, leaf_pem: leafPem, chain_pem: chainPem })
+        return json(200, { certificate_pem: leafPem + chainPem, leaf_pem: leafPem, chain_pem: chainPem }, headers)
     }
   },
 })
-
-function formatOf(asked: 'json' | 'pem' | 'der' | undefined, accept: string | null): 'json' | 'pem' | 'der' {
-  if (asked !== undefined) return asked
-  if (accept === null) return 'json'
-  if (accept.includes('application/x-pem-file') || accept.includes('application/pem-certificate-chain')) return 'pem'
-  return accept.includes('application/pkix-cert') ? 'der' : 'json'
-}
 
 const certificateVersions = defineRoute({
   method: 'get',

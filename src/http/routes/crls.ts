@@ -11,6 +11,7 @@ import { findAuthority, findPublicAuthority } from '../../store/authorities.ts'
 import { empty, json, raw } from '../answer.ts'
 import { definePublicRoute, defineRoute, type PublicInput, type Route } from '../define-route.ts'
 import { missing } from '../error-envelope.ts'
+import { isNotModified, preferredForm } from '../negotiation.ts'
 
 const time = z.iso.datetime()
 const resourceOf = ({ id }: { readonly id: string }) => `pki/ca/${id}`
@@ -54,7 +55,7 @@ const publish = defineRoute({
 const PUBLIC = { public: 'whoever checks a certificate needs to know whether it is revoked' }
 const responses = {
   200: { description: 'The CRL', mediaTypes: ['application/pkix-crl', 'application/x-pem-file'] },
-  304: { description: 'It is the one that the ETag names' },
+  304: { description: 'It is the one that If-None-Match names, or none has come since If-Modified-Since' },
 } as const
 
 const read = definePublicRoute({
@@ -78,8 +79,16 @@ const readPart = definePublicRoute({
   access: PUBLIC,
   params: z.object({ id: z.string(), partition: z.string() }),
   responses,
-  handler: (input) => serveCrl(input, Number(input.params.partition)),
+  handler: (input) => serveCrl(input, partOf(input.params.partition)),
 })
+
+/** The number of a part as addresses have it: `01`, `1.0` and `0x1` are other texts, and name nothing. */
+const partOf = (text: string): number => (/^[1-9]\d{0,3}$/.test(text) ? Number(text) : -1)
+
+const CRL_FORMS = [
+  { form: 'der', mediaType: 'application/pkix-crl' },
+  { form: 'pem', mediaType: 'application/x-pem-file' },
+] as const
 
 export const crlRoutes: readonly Route[] = [publish, read, readPart]
 
@@ -89,7 +98,7 @@ async function serveCrl({ params: { id }, request, deps }: CrlInput, partition: 
   const current = await readCurrentCrl(deps, () => findPublicAuthority(deps.store, id), partition)
   if (current === null) throw missing(`${resourceOf({ id })}/crl`)
   const { thisUpdateMs, der } = current
-  const wantsPem = (request.headers.get('accept') ?? '').includes('application/x-pem-file')
+  const wantsPem = preferredForm(request.headers.get('accept'), CRL_FORMS) === 'pem'
   const etag = `"${toHex(await sha256(der)).slice(0, 32)}${wantsPem ? '-pem' : ''}"`
   const headers = {
     etag,
@@ -97,7 +106,7 @@ async function serveCrl({ params: { id }, request, deps }: CrlInput, partition: 
     'last-modified': new Date(thisUpdateMs).toUTCString(),
     'cache-control': `public, max-age=${maxAgeSeconds(current, deps.now())}`,
   }
-  if (matches(request.headers.get('if-none-match'), etag)) return empty(304, headers)
+  if (isNotModified(request.headers, { etag, lastModifiedMs: thisUpdateMs })) return empty(304, headers)
   return wantsPem
     ? raw(200, 'application/x-pem-file', formatPem('X509 CRL', der), headers)
     : raw(200, 'application/pkix-crl', der, headers)
@@ -114,12 +123,3 @@ function maxAgeSeconds({ thisUpdateMs, nextUpdateMs }: CurrentCrl, nowMs: number
 const MAX_AGE_MS = 300_000
 /** While a new list is late. */
 const MIN_AGE_MS = 10_000
-
-/** RFC 9110 §13.1.2: weak comparison against a list, or `*`. */
-function matches(ifNoneMatch: string | null, etag: string): boolean {
-  if (ifNoneMatch === null) return false
-  return ifNoneMatch
-    .split(',')
-    .map((each) => each.trim().replace(/^W\//, ''))
-    .some((each) => each === etag || each === '*')
-}

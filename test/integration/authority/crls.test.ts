@@ -204,6 +204,59 @@ describe('serving a CRL', () => {
     expect((await read({ 'if-none-match': etag })).status).toBe(200)
   })
 
+  it('ok: 304 for If-Modified-Since where there is no ETag, and HEAD answers as GET does (RFC 9110 §13.1.3)', async () => {
+    const { headers } = await read()
+    const [etag, modified] = [headers.get('etag') ?? '', headers.get('last-modified') ?? '']
+    const before = new Date(Date.parse(modified) - 1_000).toUTCString()
+    const answers = await Promise.all([
+      read({ 'if-modified-since': modified }),
+      read({ 'if-modified-since': before }),
+      read({ 'if-modified-since': modified, 'if-none-match': '"other"' }),
+      read({ 'if-modified-since': before, 'if-none-match': etag }),
+      read({ 'if-modified-since': 'yesterday' }),
+    ])
+    expect(answers.map(({ status }) => status)).toEqual([304, 200, 200, 304, 200])
+    const head = (more: Record<string, string> = {}) =>
+      app.request('HEAD', `/v1/pki/ca/${caId}/crl`, { token: null, headers: more })
+    const [whole, known] = [await head(), await head({ 'if-none-match': etag })]
+    expect([whole.status, whole.bytes.length, known.status]).toEqual([200, 0, 304])
+    for (const name of ['etag', 'last-modified', 'content-type', 'cache-control', 'vary']) {
+      expect(whole.headers.get(name)).toBe(headers.get(name))
+    }
+    expect(known.headers.get('etag')).toBe(etag)
+  })
+
+  it('ok: in the form that is liked best, whatever the capitals (RFC 9110 §12.5.1)', async () => {
+    const accepted = ['application/x-pem-file;q=0.1, */*', 'Application/X-PEM-File', 'application/*', 'text/html']
+    const answers = await Promise.all(accepted.map((accept) => read({ accept })))
+    const [DER, PEM] = ['application/pkix-crl', 'application/x-pem-file']
+    expect(answers.map(({ headers }) => headers.get('content-type'))).toEqual([DER, PEM, DER, DER])
+  })
+
+  it("ok: a CA's certificate and those above it are shown without opening its key", async () => {
+    const root = await newCa(app)
+    const id = await newCa(app, { parent: root })
+    const other = await testApp()
+    let opened = 0
+    const open = () => {
+      opened += 1
+      return Promise.reject(new Error('the key ring is locked'))
+    }
+    Object.assign(other.deps, { store: { ...other.deps.store, ring: { ...other.deps.store.ring, open } } })
+    const certificate = (accept: string) =>
+      other.request('GET', `/v1/pki/ca/${id}/certificate`, { token: null, headers: { accept } })
+    const answers = await Promise.all(['*/*', 'application/pkix-cert', 'application/x-pem-file;q=0.9'].map(certificate))
+    expect(answers.map(({ status, headers }) => [status, headers.get('content-type')])).toEqual([
+      [200, 'application/json'],
+      [200, 'application/pkix-cert'],
+      [200, 'application/x-pem-file'],
+    ])
+    const above = bodyOf(await app.request('GET', `/v1/pki/ca/${root}/certificate`, { token: null }))
+    expect(bodyOf(answers[0] as TestAnswer).chain_pem).toBe(above.certificate_pem)
+    await read({}, id)
+    expect(opened).toBe(0)
+  })
+
   it('ok: no cache keeps it beyond its nextUpdate, nor for long when it is new', async () => {
     const alone = await newCa(app)
     const start = app.nowMs
@@ -223,13 +276,15 @@ describe('serving a CRL', () => {
 
   it('fail: a part that there is not, a CA that there is not', async () => {
     const parts = await newCa(app, { more: { crl_partitions: 2 } })
-    const paths = ['1', '2', '3', '-1', '1.5', 'x', '1e0x'].map((part) => `/v1/pki/ca/${parts}/crl/${part}`)
+    const paths = ['1', '2', '3', '0', '-1', '1.5', 'x', '1e0x', '01', '1.0', '0x1', '1e0', '+1', '%201'].map(
+      (part) => `/v1/pki/ca/${parts}/crl/${part}`,
+    )
     const answers = await Promise.all(
       [...paths, `/v1/pki/ca/${caId}/crl/1`, '/v1/pki/ca/ca_none/crl'].map((path) =>
         app.request('GET', path, { token: null }),
       ),
     )
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 404, 404, 404, 404, 404, 404, 404])
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, ...Array.from({ length: 14 }, () => 404)])
   })
 })
 
