@@ -1,8 +1,13 @@
 /** What the composition root and the Durable Objects are built from, once per isolate. */
 import { connect as connectSocket } from 'cloudflare:sockets'
+import { knownDirectories } from './acme/certificate-authorities.ts'
 import { type Clock, systemClock } from './core/clock.ts'
-import { createHttpClient, type HttpClient } from './core/http-client.ts'
+import { createHttpClient, type HttpClient, type HttpClientOptions } from './core/http-client.ts'
+import { consoleLog } from './core/log.ts'
+import type { SilencePolicy } from './core/silent-target.ts'
 import type { TcpConnect } from './core/tcp.ts'
+import { DEFAULT_RESOLVERS } from './dns/dns-source.ts'
+import { createNameCheck } from './dns/name-check.ts'
 import { checkEnv, type Env, type Settings } from './env.ts'
 import { type CrlObjects, crlObjects } from './store/crl-objects.ts'
 import { openDatabase, type Store } from './store/store.ts'
@@ -15,6 +20,7 @@ export interface Runtime {
   readonly now: Clock
   readonly http: HttpClient
   readonly connect: TcpConnect
+  readonly silence: SilencePolicy
 }
 
 /** RFC 8555 §6.1: clients "MUST send a User-Agent header field". */
@@ -39,21 +45,33 @@ async function buildRuntime(env: Env): Promise<Runtime> {
     ring: settings.ring,
     commit: sureCommit(db, systemClock, (work) => env.TENANT_LEDGER.getByName(work.tenantId).commit(work)),
   }
+  const { allowPrivateTargets, dnsResolvers } = settings
+  const options: HttpClientOptions = {
+    fetch: (input, init) => fetch(input, init),
+    allowPrivateTargets,
+    userAgent: USER_AGENT,
+  }
+  const connect: TcpConnect = (address) => {
+    const socket = connectSocket(address)
+    // A refused connection also rejects `closed`; readers and writers report it.
+    socket.closed.catch(() => undefined)
+    return socket
+  }
+  const hostsOfOurs = new Set(
+    [...knownDirectories(), ...DEFAULT_RESOLVERS, ...dnsResolvers].map((url) => new URL(url).hostname),
+  )
+  const silence: SilencePolicy = {
+    tells: (hostname) => allowPrivateTargets || hostsOfOurs.has(hostname),
+    resolves: createNameCheck({ http: createHttpClient(options), connect, resolvers: dnsResolvers }),
+    log: consoleLog,
+  }
   return {
     settings,
     store,
     crls: crlObjects(env.CRLS),
     now: systemClock,
-    http: createHttpClient({
-      fetch: (input, init) => fetch(input, init),
-      allowPrivateTargets: settings.allowPrivateTargets,
-      userAgent: USER_AGENT,
-    }),
-    connect: (address) => {
-      const socket = connectSocket(address)
-      // A refused connection also rejects `closed`; readers and writers report it.
-      socket.closed.catch(() => undefined)
-      return socket
-    },
+    http: createHttpClient({ ...options, silence }),
+    connect,
+    silence,
   }
 }

@@ -196,6 +196,13 @@ export const CERTIFICATE_AUTHORITIES: Readonly<Record<CertificateAuthorityCode, 
   },
 }
 
+/** Every directory of the table. */
+export function knownDirectories(): readonly string[] {
+  return Object.values(CERTIFICATE_AUTHORITIES).flatMap(({ productionUrl, productionRsaUrl, stagingUrl }) =>
+    [productionUrl, productionRsaUrl ?? null, stagingUrl].filter((url) => url !== null),
+  )
+}
+
 export interface DirectoryChoice {
   readonly provider: CertificateAuthorityCode
   readonly environment: Environment

@@ -4,6 +4,7 @@
  */
 import { type Bytes, concatBytes, fromUtf8 } from './bytes.ts'
 import { err, ok, type Result } from './result.ts'
+import { explainSilence, type SilencePolicy, unresolvedMessage } from './silent-target.ts'
 import { checkTargetHost } from './targets.ts'
 
 /** `fetch`, as far as this client uses it. */
@@ -15,6 +16,8 @@ export interface HttpClientOptions {
   readonly allowPrivateTargets: boolean
   /** RFC 8555 §6.1 demands one; workerd adds none by itself. */
   readonly userAgent: string
+  /** What is told of hosts that give no answer; without it, all. */
+  readonly silence?: SilencePolicy
 }
 
 export interface HttpRequest {
@@ -113,13 +116,36 @@ async function exchange(
     if (body === null) {
       return err({ reason: 'too_large', url, maxBytes, message: `the answer is longer than ${maxBytes} bytes` })
     }
+    if (isUnresolvedOrigin(response.status, body)) {
+      return err({ reason: 'unreachable', url, message: unresolvedMessage(new URL(url).hostname) })
+    }
     return ok({ status: response.status, headers: response.headers, body, url })
   } catch (error) {
-    if (timeout.aborted) {
-      return err({ reason: 'timeout', url, timeoutMs, message: `no answer within ${timeoutMs / 1000} seconds` })
-    }
-    return err({ reason: 'unreachable', url, message: describeCause(error) })
+    return err(await silenceOf(options.silence, url, error, timeout.aborted ? timeoutMs : null))
   }
+}
+
+/** There was no answer. Where callers are not told why, a timeout is no reason of its own either. */
+async function silenceOf(
+  policy: SilencePolicy | undefined,
+  url: string,
+  error: unknown,
+  timeoutMs: number | null,
+): Promise<HttpFailure> {
+  const { hostname, port, protocol } = new URL(url)
+  const target = { hostname, port: port || (protocol === 'https:' ? 443 : 80) }
+  const reason = timeoutMs === null ? describeCause(error) : `no answer within ${timeoutMs / 1000} seconds`
+  const message = await explainSilence(target, reason, timeoutMs === null, policy)
+  if (timeoutMs === null || policy?.tells(hostname) === false) return { reason: 'unreachable', url, message }
+  return { reason: 'timeout', url, timeoutMs, message }
+}
+
+/**
+ * A deployed Worker gets an answer for a name that does not resolve: 530 with the code 1016
+ * (developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/error-1016/).
+ */
+function isUnresolvedOrigin(status: number, body: Bytes): boolean {
+  return status === 530 && /\berror code: 1016\b/.test(fromUtf8(body.subarray(0, 200)) ?? '')
 }
 
 /** The whole body, or null where it is longer than `maxBytes`; then the rest is not read. */

@@ -3,6 +3,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
 import type { Result } from '../core/result.ts'
+import type { SilencePolicy } from '../core/silent-target.ts'
 import type { TcpConnect } from '../core/tcp.ts'
 
 /** One TXT value. `name` is absolute, in lower case, without the trailing dot, and already behind any CNAME delegation. */
@@ -66,6 +67,8 @@ export interface DnsProviderContext {
   readonly now: Clock
   /** Private and loopback targets allowed? For providers that open sockets; `http` checks by itself. */
   readonly allowPrivateTargets: boolean
+  /** What is told of servers that give no answer; `http` has its own. Without it, all. */
+  readonly silence?: SilencePolicy | undefined
 }
 
 /** One setting of a provider, as its form shows it. */

@@ -2,10 +2,11 @@
 import { randomBytes } from '../core/bytes.ts'
 import type { HttpClient } from '../core/http-client.ts'
 import { err, ok, type Result } from '../core/result.ts'
+import { explainSilence, type SilencePolicy } from '../core/silent-target.ts'
 import type { TcpAddress, TcpConnect } from '../core/tcp.ts'
 import { exchangeOverHttps } from './doh.ts'
 import { formatHostPort, parseServer } from './host-port.ts'
-import { exchangeOverTcp } from './tcp-exchange.ts'
+import { type DnsExchangeFailure, exchangeOverTcp } from './tcp-exchange.ts'
 import { CLASS, OPCODE } from './wire/codes.ts'
 import { type DnsMessage, emptyMessage, encodeMessage } from './wire/message.ts'
 
@@ -28,6 +29,8 @@ export interface LookupContext {
   readonly allowPrivateTargets: boolean
   /** DNS-over-HTTPS addresses; empty means `DEFAULT_RESOLVERS`. */
   readonly resolvers: readonly string[]
+  /** What is told of configured servers that give no answer; without it, all. */
+  readonly silence?: SilencePolicy | undefined
   /** The port of discovered name servers, for tests; 53 unless given. */
   readonly nameServerPort?: number
 }
@@ -46,7 +49,12 @@ export function resolverSources({ http, resolvers }: LookupContext): DnsSource[]
 }
 
 /** One name server at an address. */
-export function serverSource({ connect }: LookupContext, address: TcpAddress, label: string): DnsSource {
+export function serverSource(
+  { connect }: LookupContext,
+  address: TcpAddress,
+  label: string,
+  explain: (failure: DnsExchangeFailure) => string | Promise<string> = ({ message }) => message,
+): DnsSource {
   return {
     label,
     async ask(name, type, signal) {
@@ -54,7 +62,7 @@ export function serverSource({ connect }: LookupContext, address: TcpAddress, la
       const encoded = encodeMessage(message)
       if (!encoded.ok) return encoded
       const answer = await exchangeOverTcp(address, message, encoded.value, { connect, signal })
-      return answer.ok ? ok(answer.value.decoded.message) : err(answer.error.message)
+      return answer.ok ? ok(answer.value.decoded.message) : err(await explain(answer.error))
     },
   }
 }
@@ -64,8 +72,15 @@ export function configuredSources(context: LookupContext, servers: readonly stri
   return servers.map((text) => {
     const address = parseServer(text, context.allowPrivateTargets)
     if (!address.ok) return { label: text, ask: async () => err(address.error) }
-    return serverSource(context, address.value, formatHostPort(address.value))
+    return namedSource(context, address.value)
   })
+}
+
+/** A server that a caller has named: of why it did not answer only that is told which may be. */
+function namedSource(context: LookupContext, address: TcpAddress): DnsSource {
+  return serverSource(context, address, formatHostPort(address), ({ reason, message }) =>
+    explainSilence(address, message, reason === 'unreachable', context.silence),
+  )
 }
 
 /** Servers to ask instead of the resolvers, or after them. */

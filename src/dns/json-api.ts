@@ -17,6 +17,8 @@ export interface JsonApi {
   readonly code: string
   /** What must not stand in a message, should an answer repeat it. */
   readonly secrets: readonly string[]
+  /** The setting that says where calls go, for errors; `endpoint` unless given. */
+  readonly addressSetting?: string
   /** What an error's body says, in one line; null where it says nothing. */
   describe(body: unknown): string | null
 }
@@ -102,7 +104,7 @@ function transportFailure(api: JsonApi, what: string, error: HttpFailure): DnsPr
       return failure(api, 'refused', what, error.message)
     case 'timeout':
     case 'unreachable':
-      return failure(api, 'unavailable', what, `no answer: ${error.message}`)
+      return failure(api, 'unavailable', what, `no answer (${api.addressSetting ?? 'endpoint'}): ${error.message}`)
   }
 }
 

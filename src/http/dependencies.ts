@@ -2,6 +2,7 @@
 import type { CrlPublications } from '../authority/publish-crl.ts'
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
+import type { SilencePolicy } from '../core/silent-target.ts'
 import type { TcpConnect } from '../core/tcp.ts'
 import type { Settings } from '../env.ts'
 import type { AccountObjects, OrderObjects } from '../orders/objects.ts'
@@ -16,6 +17,7 @@ export interface AppDependencies {
   readonly now: Clock
   readonly http: HttpClient
   readonly connect: TcpConnect
+  readonly silence?: SilencePolicy
   readonly orders: OrderObjects
   readonly accounts: AccountObjects
 }

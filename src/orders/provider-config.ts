@@ -2,6 +2,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
 import { err, ok, type Result } from '../core/result.ts'
+import type { SilencePolicy } from '../core/silent-target.ts'
 import type { TcpConnect } from '../core/tcp.ts'
 import type { DnsProvider, DnsProviderDescriptor } from '../dns/dns-provider.ts'
 import type { LookupContext } from '../dns/dns-source.ts'
@@ -17,11 +18,14 @@ export interface ProviderDependencies {
   readonly connect: TcpConnect
   readonly now: Clock
   readonly settings: { readonly allowPrivateTargets: boolean; readonly dnsResolvers: readonly string[] }
+  /** What callers are told of servers that give no answer; without it, all. */
+  readonly silence?: SilencePolicy | undefined
 }
 
 /** What looking things up in DNS needs. */
-export function lookupContext({ http, connect, settings }: ProviderDependencies): LookupContext {
-  return { http, connect, allowPrivateTargets: settings.allowPrivateTargets, resolvers: settings.dnsResolvers }
+export function lookupContext({ http, connect, settings, silence }: ProviderDependencies): LookupContext {
+  const { allowPrivateTargets, dnsResolvers } = settings
+  return { http, connect, allowPrivateTargets, resolvers: dnsResolvers, silence }
 }
 
 /** A provider that is ready for use. */
@@ -58,8 +62,8 @@ export async function openConfig(
   const { allowPrivateTargets } = dependencies.settings
   const parsed = parseSettings(descriptor, values.value, allowPrivateTargets)
   if (!parsed.ok) return err(parsed.error)
-  const { http, connect, now } = dependencies
-  const provider = descriptor.create(parsed.value.settings, { http, connect, now, allowPrivateTargets })
+  const { http, connect, now, silence } = dependencies
+  const provider = descriptor.create(parsed.value.settings, { http, connect, now, allowPrivateTargets, silence })
   if (!provider.ok) return provider
   const { common, primary } = parsed.value
   return ok({ id: config.id, descriptor, provider: provider.value, common, primary })

@@ -112,7 +112,7 @@ export function createRoute53Client(options: Route53ClientOptions): Route53Clien
     if (!response.ok) {
       const { reason, message } = response.error
       const kind = reason === 'timeout' || reason === 'unreachable' ? 'unavailable' : 'refused'
-      return err({ error: fail(kind, each.what, `no answer: ${message}`), code: '', said: '' })
+      return err({ error: fail(kind, each.what, `no answer (endpoint): ${message}`), code: '', said: '' })
     }
     const xml = parseXml(fromUtf8(response.value.body) ?? '')
     if (response.value.status === 200 && xml.ok) return xml

@@ -85,10 +85,10 @@ const MISSING_PARENTS = ['ResourceGroupNotFound', 'SubscriptionNotFound']
 export function createAzureClient(options: AzureClientOptions): AzureClient {
   const { http, now, endpoint, clientSecret } = options
   const code = 'azure_dns'
-  const secrets = [clientSecret]
+  const secrets = [clientSecret, options.clientId]
   const api: JsonApi = { http, now, code, secrets, describe: describeError }
   const tokens = createAccessTokenSource({
-    api: { http, now, code, secrets },
+    api: { http, now, code, secrets, addressSetting: 'login_endpoint' },
     // https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-client-creds-grant-flow
     tokenUrl: `${options.loginEndpoint}/${encodePart(options.tenantId)}/oauth2/v2.0/token`,
     buildForm: async () =>

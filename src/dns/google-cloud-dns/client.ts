@@ -78,7 +78,7 @@ export function createGoogleClient({ http, now, endpoint, account, projectId }: 
   const code = 'google_cloud_dns'
   const secrets = [account.privateKeyPem]
   const tokens = createAccessTokenSource({
-    api: { http, now, code, secrets },
+    api: { http, now, code, secrets, addressSetting: 'token_uri of service_account_json' },
     tokenUrl: account.tokenUri,
     async buildForm(nowMs) {
       const assertion = await signAssertion(account, nowMs)

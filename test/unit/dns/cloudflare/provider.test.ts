@@ -219,7 +219,7 @@ describe('what goes wrong', () => {
       ok: false,
       error: {
         kind: 'unavailable',
-        message: 'cloudflare: list zones: no answer: fetch failed',
+        message: 'cloudflare: list zones: no answer (endpoint): fetch failed',
         retryAfterSeconds: null,
       },
     })
