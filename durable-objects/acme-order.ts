@@ -5,15 +5,17 @@
 import { DurableObject } from 'cloudflare:workers'
 import { systemClock } from '../src/core/clock.ts'
 import { consoleLog, errorFields } from '../src/core/log.ts'
+import { ok, type Result } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
 import { challengeDns } from '../src/orders/challenge-dns.ts'
 import { mayWakeEarly, newJob } from '../src/orders/order-machine.ts'
 import { isFinal, isOpenStatus, type OrderProgress, progressOf, shownOf, statusOf } from '../src/orders/order-report.ts'
 import type { OrderPurpose, OrderRequest } from '../src/orders/order-request.ts'
-import type { OrderState } from '../src/orders/order-state.ts'
-import type { StepContext } from '../src/orders/ports.ts'
+import type { OrderState, RecordState } from '../src/orders/order-state.ts'
+import type { PeerFailure, StepContext } from '../src/orders/ports.ts'
 import { closeOrder, reportOrder, reportVerdict } from '../src/orders/report-order.ts'
 import { isCancellable, type RunResult, runPhase } from '../src/orders/run-order.ts'
+import { recordsOf } from '../src/orders/steps/present.ts'
 import { runtimeOf } from '../src/runtime.ts'
 import { findAcmeOrder } from '../src/store/acme-orders.ts'
 import type { Store } from '../src/store/store.ts'
@@ -110,6 +112,25 @@ export class AcmeOrder extends DurableObject<Env> {
     if (state === undefined || !isCancellable(state)) return false
     await this.#wake({ cancelled: true, ...(reason === undefined ? {} : { reason }) })
     return true
+  }
+
+  /** How many TXT records the order has, or may have, at that DNS provider. */
+  recordsAt(providerId: string): number {
+    return this.#recordsAt(providerId).length
+  }
+
+  /** Removes these records. The state stays as it is: whoever needs one finds that the provider is gone. */
+  async withdraw(providerId: string): Promise<Result<void, PeerFailure>> {
+    const state = this.#load()
+    const records = this.#recordsAt(providerId)
+    if (state === undefined || records.length === 0) return ok(undefined)
+    const { dns } = await this.#context(state)
+    return dns.cleanUp(records)
+  }
+
+  #recordsAt(providerId: string): readonly RecordState[] {
+    const state = this.#load()
+    return state === undefined ? [] : recordsOf(state).filter((record) => record.providerId === providerId)
   }
 
   /** The owner has published what a challenge needs. False where the order does not wait for that challenge. */

@@ -11,6 +11,8 @@ export function orderObjects(env: Env): OrderObjects {
     progress: async (tenantId, orderId) => stubOf(tenantId, orderId).progress(),
     refresh: (tenantId, orderId) => stubOf(tenantId, orderId).refresh(),
     cancel: (tenantId, orderId, reason) => stubOf(tenantId, orderId).cancel(reason),
+    recordsAt: async (tenantId, orderId, providerId) => stubOf(tenantId, orderId).recordsAt(providerId),
+    withdraw: (tenantId, orderId, providerId) => stubOf(tenantId, orderId).withdraw(providerId),
     complete: (tenantId, orderId, challengeId) => stubOf(tenantId, orderId).complete(challengeId),
   }
 }

@@ -1,6 +1,7 @@
 /** What the internal PKI needs from time to time: the rest of large revocations, and the index of names. */
 import { resumeCascades } from '../authority/revoke-authority.ts'
 import { newId } from '../core/ids.ts'
+import { logFault } from '../core/log.ts'
 import { indexTerms, MAX_INDEXED_PER_CALL, SETTLED_MS, tenantsToIndex } from '../store/certificate-terms.ts'
 import type { CronDependencies } from './run-cron.ts'
 
@@ -24,9 +25,14 @@ async function indexNames({ store, now }: CronDependencies): Promise<number> {
   let pages = MAX_INDEX_PAGES
   let indexed = 0
   for (const tenantId of await tenantsToIndex(store, through, MAX_TENANTS)) {
-    for (let count = MAX_INDEXED_PER_CALL; count === MAX_INDEXED_PER_CALL && pages > 0; pages -= 1) {
-      count = await indexTerms(store, tenantId, through)
-      indexed += count
+    try {
+      for (let count = MAX_INDEXED_PER_CALL; count === MAX_INDEXED_PER_CALL && pages > 0; pages -= 1) {
+        count = await indexTerms(store, tenantId, through)
+        indexed += count
+      }
+    } catch (fault) {
+      // Whatever is wrong with one tenant's names, the others' are indexed.
+      logFault(`index of names of ${tenantId}`, fault)
     }
   }
   return indexed

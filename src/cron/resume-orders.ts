@@ -3,6 +3,7 @@
  * begin. Idempotent: a start of a running order changes nothing.
  */
 import type { Clock } from '../core/clock.ts'
+import { logFault } from '../core/log.ts'
 import type { OrderObjects } from '../orders/objects.ts'
 import { staleOpenOrders } from '../store/acme-orders.ts'
 import type { Store } from '../store/store.ts'
@@ -22,5 +23,12 @@ export async function resumeOrders({
   readonly now: Clock
 }): Promise<void> {
   const stale = await staleOpenOrders(store, now() - STALE_AFTER_MS, MAX_ORDERS)
-  for (const { tenantId, id } of stale) await orders.start(tenantId, id)
+  for (const { tenantId, id } of stale) {
+    try {
+      await orders.start(tenantId, id)
+    } catch (fault) {
+      // Whatever is wrong with one order, the others go on.
+      logFault(`start of ${id}`, fault)
+    }
+  }
 }

@@ -76,8 +76,14 @@ export interface DnsProviderSetting {
   readonly name: string
   readonly description: string
   readonly required: boolean
-  /** Sealed, never shown again, and may be given as `…_path`. */
+  /** Sealed, never shown again, and may be given as `…_path`: credentials, and what identifies them. */
   readonly secret: boolean
+  readonly example: string
+  /**
+   * Says where the credentials go: to an address of the owner's choice, or to whose account at the provider's own.
+   * Whoever changes it must have the credentials.
+   */
+  readonly destination?: 'address' | 'account'
 }
 
 /** A kind of provider: what it is called, what it needs, how to build one. */
@@ -90,6 +96,8 @@ export interface DnsProviderDescriptor {
   /** The provider's API reference. */
   readonly docs: string
   readonly settings: readonly DnsProviderSetting[]
+  /** What the credentials must be allowed to do at the provider, as a sentence. */
+  readonly rights: string
   /** How long to wait for propagation at most, and how often to look, unless the settings say otherwise. */
   readonly propagation: { readonly timeoutSeconds: number; readonly intervalSeconds: number }
   readonly defaultTtlSeconds: number

@@ -8,6 +8,8 @@ export const ENDPOINT_SETTING: DnsProviderSetting = {
   description: 'Another base address of the same API',
   required: false,
   secret: false,
+  example: 'https://dns-proxy.example.com/api',
+  destination: 'address',
 }
 
 /** The base address without a trailing slash: the setting, or else the provider's own. */

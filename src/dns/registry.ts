@@ -32,6 +32,11 @@ export function findDescriptor(type: string): DnsProviderDescriptor | null {
   return BY_TYPE.get(type) ?? null
 }
 
+/** Is it one of the type's settings that are sealed? */
+export function isSecretSetting(descriptor: DnsProviderDescriptor, name: string): boolean {
+  return descriptor.settings.some((each) => each.name === name && each.secret)
+}
+
 /** What every type takes besides its own settings. */
 export const COMMON_SETTINGS = ['ttl', 'propagation_timeout', 'nameservers', 'follow_cname'] as const
 
@@ -115,8 +120,13 @@ function parseSeconds(
   return seconds.value <= maxSeconds ? seconds : err(`${name}: it is at most ${maxSeconds} seconds`)
 }
 
+/** A stored list of servers, with commas or spaces, as a list. */
+export function nameServerList(text: string): string[] {
+  return text.split(/[\s,]+/).filter((part) => part !== '')
+}
+
 function parseNameServers(text: string, allowPrivateTargets: boolean): Result<readonly string[], string> {
-  const parts = text.split(/[\s,]+/).filter((part) => part !== '')
+  const parts = nameServerList(text)
   if (parts.length > MAX_CONFIGURED_NAME_SERVERS) {
     return err(`nameservers: give at most ${MAX_CONFIGURED_NAME_SERVERS}`)
   }

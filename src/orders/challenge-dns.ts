@@ -14,7 +14,7 @@ import {
   startPlacing,
 } from './placement.ts'
 import type { DnsPort, PeerFailure, PropagationLook } from './ports.ts'
-import type { ProviderDependencies } from './provider-config.ts'
+import { PROVIDER_GONE, type ProviderDependencies } from './provider-config.ts'
 import type { ApplyZoneChange, ZoneChange } from './zone-writer.ts'
 
 export function challengeDns(
@@ -60,7 +60,10 @@ async function look(placing: Placing, records: readonly RecordState[]): Promise<
   for (const [name, ofName] of names) {
     const [{ providerId, zone }] = ofName as [RecordState]
     const provider = await open(providerId)
-    if (!provider.ok) return { complete: false, lines: [provider.error.message], timeoutMs: 0, intervalMs: 1_000 }
+    if (!provider.ok) {
+      const providerGone = provider.error.code === PROVIDER_GONE
+      return { complete: false, lines: [provider.error.message], timeoutMs: 0, intervalMs: 1_000, providerGone }
+    }
     timeoutMs = Math.max(timeoutMs, provider.value.common.propagationTimeoutSeconds * 1000)
     intervalMs = Math.min(intervalMs, provider.value.descriptor.propagation.intervalSeconds * 1000)
     const report = await checkPropagation(context, {

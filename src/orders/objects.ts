@@ -11,6 +11,7 @@ import type { BudgetVerdict } from './budget.ts'
 import type { BudgetReport } from './budget-report.ts'
 import type { OrderProgress } from './order-report.ts'
 import type { CertificateKeySpec } from './order-request.ts'
+import type { PeerFailure } from './ports.ts'
 
 /** Running orders. */
 export interface OrderObjects {
@@ -21,6 +22,10 @@ export interface OrderObjects {
   refresh(tenantId: string, orderId: string): Promise<OrderProgress | null>
   /** False where it is too late. `reason`: what the order says it failed of; default: that it was cancelled. */
   cancel(tenantId: string, orderId: string, reason?: string): Promise<boolean>
+  /** How many TXT records the order has, or may have, at that DNS provider. */
+  recordsAt(tenantId: string, orderId: string, providerId: string): Promise<number>
+  /** Removes these. The order goes on: where it still needs a record, it looks for another provider. */
+  withdraw(tenantId: string, orderId: string, providerId: string): Promise<Result<void, PeerFailure>>
   /** False where the order does not wait for that challenge. */
   complete(tenantId: string, orderId: string, challengeId: string): Promise<boolean>
 }

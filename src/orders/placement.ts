@@ -7,7 +7,13 @@ import { allDnsProviders, type DnsProviderRow } from '../store/dns-providers.ts'
 import { providerFailure } from './peer-failure.ts'
 import type { PeerFailure, Placement } from './ports.ts'
 import { candidates, closeness } from './provider-choice.ts'
-import { lookupContext, type OpenedProvider, openProvider, type ProviderDependencies } from './provider-config.ts'
+import {
+  leavingFailure,
+  lookupContext,
+  type OpenedProvider,
+  openProvider,
+  type ProviderDependencies,
+} from './provider-config.ts'
 
 /** Longest that one look at the name servers may take. */
 export const LOOK_TIMEOUT_MS = 20_000
@@ -156,6 +162,10 @@ export async function serve(
     const provider = await open(row.id)
     if (!provider.ok) {
       failures.push(provider.error)
+      continue
+    }
+    if (provider.value.isLeaving) {
+      failures.push(leavingFailure(provider.value))
       continue
     }
     const zone = await provider.value.provider.findZone(name, AbortSignal.timeout(ZONE_TIMEOUT_MS))

@@ -121,6 +121,8 @@ export interface PropagationLook {
   /** How long this provider's changes may take, and how often to look. */
   readonly timeoutMs: number
   readonly intervalMs: number
+  /** A record's provider is no more. */
+  readonly providerGone?: boolean
 }
 
 /** DNS, by way of the tenant's providers. */

@@ -1,14 +1,17 @@
 /** From a configured DNS provider to one that can be used: settings read, secrets looked up each time, so that a rotated one counts at once. */
+import { type Actor, systemActor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
+import { consoleLog } from '../core/log.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import type { SilencePolicy } from '../core/silent-target.ts'
 import type { TcpConnect } from '../core/tcp.ts'
 import type { DnsProvider, DnsProviderDescriptor } from '../dns/dns-provider.ts'
 import type { LookupContext } from '../dns/dns-source.ts'
 import { type CommonSettings, findDescriptor, parseSettings } from '../dns/registry.ts'
-import { type DnsProviderConfig, findDnsProvider } from '../store/dns-providers.ts'
-import { readSecretField } from '../store/secrets.ts'
+import { type DnsProviderConfig, findDnsProvider, isBeingRemoved, noteUsedSecrets } from '../store/dns-providers.ts'
+import type { JournalEntry } from '../store/journal.ts'
+import { readSecretField, secretResource } from '../store/secrets.ts'
 import type { Store } from '../store/store.ts'
 import type { PeerFailure } from './ports.ts'
 
@@ -36,7 +39,12 @@ export interface OpenedProvider {
   readonly common: CommonSettings
   /** Of rfc2136: the server that the updates go to, which knows the zone when nobody else does. */
   readonly primary: string | null
+  /** It is being removed, and takes no new records. */
+  readonly isLeaving: boolean
 }
+
+/** The code of a failure that says: this provider is no more. Whoever has a record there looks for another one. */
+export const PROVIDER_GONE = 'provider_gone'
 
 /** Opens a tenant's provider by its id. */
 export async function openProvider(
@@ -45,19 +53,26 @@ export async function openProvider(
   providerId: string,
 ): Promise<Result<OpenedProvider, PeerFailure>> {
   const config = await findDnsProvider(dependencies.store, tenantId, providerId)
-  if (config === null) return err(failure(`the DNS provider ${providerId} is gone: configure one for this zone`))
-  const opened = await openConfig(dependencies, config)
+  if (config === null) {
+    const message = `the DNS provider ${providerId} is gone: configure one for this zone`
+    return err({ ...failure(message), code: PROVIDER_GONE })
+  }
+  const opened = await openConfig(dependencies, config, systemActor(tenantId))
   return opened.ok ? opened : err(failure(`the DNS provider ${config.name}: ${opened.error}`))
 }
 
-/** Opens a configuration, stored or not. The error is a sentence that names the setting, without its value. */
+/**
+ * Opens a configuration, stored or not. The error is a sentence that names the setting, without its value. The first
+ * use of each version of a secret by a provider is journaled before it is used; `actor` is who uses it.
+ */
 export async function openConfig(
   dependencies: ProviderDependencies,
-  config: Pick<DnsProviderConfig, 'tenantId' | 'id' | 'type' | 'settings' | 'credentials'>,
+  config: Omit<DnsProviderConfig, 'name' | 'managedZones' | 'createdAtMs' | 'updatedAtMs'>,
+  actor: Actor,
 ): Promise<Result<OpenedProvider, string>> {
   const descriptor = findDescriptor(config.type)
   if (descriptor === null) return err(`there is no provider of the type ${config.type}`)
-  const values = await lookUp(dependencies.store, config)
+  const values = await lookUp(dependencies, descriptor, config, actor)
   if (!values.ok) return values
   const { allowPrivateTargets } = dependencies.settings
   const parsed = parseSettings(descriptor, values.value, allowPrivateTargets)
@@ -66,26 +81,79 @@ export async function openConfig(
   const provider = descriptor.create(parsed.value.settings, { http, connect, now, allowPrivateTargets, silence })
   if (!provider.ok) return provider
   const { common, primary } = parsed.value
-  return ok({ id: config.id, descriptor, provider: provider.value, common, primary })
+  return ok({
+    id: config.id,
+    descriptor,
+    provider: provider.value,
+    common,
+    primary,
+    isLeaving: isBeingRemoved(config, now()),
+  })
 }
 
 /** `…_path` settings are replaced by what the secret holds now. */
 async function lookUp(
-  store: Store,
-  config: Pick<DnsProviderConfig, 'tenantId' | 'settings' | 'credentials'>,
+  { store }: ProviderDependencies,
+  descriptor: DnsProviderDescriptor,
+  config: Parameters<typeof openConfig>[1],
+  actor: Actor,
 ): Promise<Result<Record<string, string>, string>> {
+  if (config.credentials === null) {
+    consoleLog.warn('credentials_unreadable', { dns_provider_id: config.id })
+    return err('its credentials cannot be opened with the key ring of this deployment: give them again')
+  }
   const values: Record<string, string> = { ...config.credentials }
+  const used = new Map<string, number>()
   for (const [name, value] of Object.entries(config.settings)) {
     if (!name.endsWith('_path')) {
       values[name] = value
       continue
     }
     const setting = name.slice(0, -'_path'.length)
-    const secret = await readSecretField(store, config.tenantId, value, setting)
+    // What is no secret is shown, and quoted by servers that are asked: a secret must not come to stand there.
+    if (!descriptor.settings.some((each) => each.name === setting && each.secret)) {
+      return err(`${name}: ${onlySecretsByPath(setting)}`)
+    }
+    const secret = await readSecretField(store, config.tenantId, value, setting, (read) =>
+      used.set(read.path, read.version),
+    )
     if (!secret.ok) return err(`${name}: ${secret.error}`)
     values[setting] = secret.value
   }
+  await journalUse(store, config, used, actor)
   return ok(values)
+}
+
+/** What is said of `endpoint_path` and its like. */
+export const onlySecretsByPath = (setting: string): string =>
+  `settings that are no secrets are given as they are: give ${setting} itself`
+
+/** Once per provider and version of a secret; twice where two find it new at once. */
+async function journalUse(
+  store: Store,
+  config: Parameters<typeof openConfig>[1],
+  used: ReadonlyMap<string, number>,
+  actor: Actor,
+): Promise<void> {
+  const known = config.usedSecrets ?? {}
+  const fresh = [...used].filter(([path, version]) => known[path] !== version)
+  if (fresh.length === 0) return
+  const entries = fresh.map(
+    ([path, version]): JournalEntry => ({
+      event: 'secret.used',
+      actor: actor.tokenId,
+      resource: secretResource(path),
+      detail: { version, dns_provider_id: config.id },
+      requestId: actor.requestId,
+    }),
+  )
+  const statements = [noteUsedSecrets(store, config, Object.fromEntries(used))]
+  await store.commit({ tenantId: config.tenantId, statements, entries })
+}
+
+/** For whoever wants to write to a provider that is being removed: what becomes of that is known in a moment. */
+export function leavingFailure({ id }: OpenedProvider): PeerFailure {
+  return { ...failure(`the DNS provider ${id} is being removed`), transient: true }
 }
 
 function failure(message: string): PeerFailure {

@@ -4,6 +4,7 @@
  */
 import { systemActor } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
+import { logFault } from '../core/log.ts'
 import { type CertificateRow, dueRenewals, findCertificate } from '../store/certificates.ts'
 import { type IssueDependencies, renewAcmeCertificate } from './issue.ts'
 import { renewalFailure } from './renewal-failure.ts'
@@ -19,21 +20,41 @@ export async function renewDue(
   let started = 0
   let failed = 0
   for (const key of due) {
-    // Read again: another run, or a person, may have been faster.
-    const certificate = await findCertificate(dependencies.store, key.tenantId, key.id)
-    if (certificate === null || !isDue(certificate, dependencies.now())) continue
     try {
-      await renewAcmeCertificate(dependencies, systemActor(key.tenantId), certificate, 'renewal')
-      started += 1
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error
-      // Somebody else's claim is no failure, nor is a revocation.
-      if (error.code === 'conflict' && !(await isFree(dependencies, certificate))) continue
-      await recordFailure(dependencies, certificate, error.message)
+      const outcome = await renewOne(dependencies, key)
+      if (outcome === 'started') started += 1
+      if (outcome === 'failed') failed += 1
+    } catch (fault) {
+      // Whatever is wrong with one certificate, the others are renewed.
+      logFault(`renewal of ${key.id}`, fault)
       failed += 1
     }
   }
   return { started, failed }
+}
+
+async function renewOne(
+  dependencies: IssueDependencies,
+  key: Pick<CertificateRow, 'tenantId' | 'id'>,
+): Promise<'started' | 'failed' | 'skipped'> {
+  // Read again: another run, or a person, may have been faster.
+  const certificate = await findCertificate(dependencies.store, key.tenantId, key.id)
+  if (certificate === null || !isDue(certificate, dependencies.now())) return 'skipped'
+  try {
+    await renewAcmeCertificate(dependencies, systemActor(key.tenantId), certificate, 'renewal')
+    return 'started'
+  } catch (error) {
+    if (!(error instanceof AppError)) {
+      // Its next try is moved like after any failure: else it would stand first in the queue for ever.
+      logFault(`renewal of ${key.id}`, error)
+      await recordFailure(dependencies, certificate, 'an internal error; the log of the deployment has it')
+      return 'failed'
+    }
+    // Somebody else's claim is no failure, nor is a revocation.
+    if (error.code === 'conflict' && !(await isFree(dependencies, certificate))) return 'skipped'
+    await recordFailure(dependencies, certificate, error.message)
+    return 'failed'
+  }
 }
 
 function isDue(certificate: CertificateRow, nowMs: number): boolean {

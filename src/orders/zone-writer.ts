@@ -2,11 +2,11 @@
  * Writes TXT values into one zone: one call to the provider at a time, and whatever waits meanwhile goes into the next
  * call together. Record sets with several values (apex and wildcard, two orders at once) lose nothing that way.
  */
-import { ok, type Result } from '../core/result.ts'
+import { err, ok, type Result } from '../core/result.ts'
 import type { TxtRecord } from '../dns/dns-provider.ts'
 import { providerFailure } from './peer-failure.ts'
 import type { PeerFailure } from './ports.ts'
-import { openProvider, type ProviderDependencies } from './provider-config.ts'
+import { leavingFailure, openProvider, type ProviderDependencies } from './provider-config.ts'
 
 export interface ZoneChange {
   readonly tenantId: string
@@ -72,7 +72,8 @@ export class ZoneWriter {
     const dependencies = await this.#dependencies()
     const opened = await openProvider(dependencies, tenantId, providerId)
     if (!opened.ok) return opened
-    const { provider } = opened.value
+    const { provider, isLeaving } = opened.value
+    if (isLeaving && kind === 'present') return err(leavingFailure(opened.value))
     const signal = AbortSignal.timeout(CHANGE_TIMEOUT_MS)
     const done =
       kind === 'present' ? await provider.present(zone, records, signal) : await provider.cleanUp(zone, records, signal)

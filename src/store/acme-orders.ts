@@ -1,10 +1,10 @@
 /** The database's copy of ACME orders. The truth of a running order is its object. */
-import { and, desc, eq, inArray, lt, sql } from 'drizzle-orm'
+import { and, desc, eq, inArray, lt, notExists, sql } from 'drizzle-orm'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { acmeOrders, tenants } from './schema.ts'
 import type { Store } from './store.ts'
-import { mustChange, type Statement } from './work.ts'
+import { demand, mustChange, type Statement } from './work.ts'
 
 export type AcmeOrderRow = typeof acmeOrders.$inferSelect
 
@@ -90,4 +90,33 @@ export function staleOpenOrders(
     )
     .limit(limit)
     .all()
+}
+
+/** The orders of a tenant that are not at their end, with what they ask for. */
+export function openOrdersOf(store: Store, tenantId: string): Promise<Pick<AcmeOrderRow, 'id' | 'request'>[]> {
+  return store.db
+    .select({ id: acmeOrders.id, request: acmeOrders.request })
+    .from(acmeOrders)
+    .where(and(eq(acmeOrders.tenantId, tenantId), inArray(acmeOrders.status, [...OPEN_STATUSES])))
+    .all()
+}
+
+/** Undoes a batch where the tenant has other open orders than these. */
+export function noOpenOrdersBut(store: Store, tenantId: string, ids: readonly string[]): Statement {
+  const others = store.db
+    .select({ id: acmeOrders.id })
+    .from(acmeOrders)
+    .where(
+      and(
+        eq(acmeOrders.tenantId, tenantId),
+        inArray(acmeOrders.status, [...OPEN_STATUSES]),
+        sql`${acmeOrders.id} NOT IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
+      ),
+    )
+  return demand(
+    store.db
+      .select({ found: sql`1` })
+      .from(tenants)
+      .where(and(eq(tenants.id, tenantId), notExists(others))),
+  )
 }

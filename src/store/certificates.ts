@@ -1,5 +1,5 @@
 /** Managed certificates and their versions: one model for internal, ACME and imported certificates. */
-import { and, desc, eq, getTableColumns, isNull, lte, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, gt, isNull, lte, type SQL, sql } from 'drizzle-orm'
 import type { Bytes } from '../core/bytes.ts'
 import { indexedBy } from './index-hint.ts'
 import type { SealPlace } from './key-ring.ts'
@@ -87,6 +87,47 @@ export function dueRenewals(
     .orderBy(certificates.nextRenewalAtMs)
     .limit(limit)
     .all()
+}
+
+/** A certificate's renewal, as far as it matters to the providers that serve it. */
+export interface AcmeRenewal {
+  readonly id: string
+  readonly autoRenew: boolean
+  readonly openOrderId: string | null
+  /** See orders/order-request.ts. */
+  readonly request: unknown
+}
+
+const RENEWALS_PER_PAGE = 500
+
+/** Every ACME certificate of a tenant that is not revoked, page by page of the primary key. */
+export async function acmeCertificatesOf(store: Store, tenantId: string): Promise<readonly AcmeRenewal[]> {
+  const all: AcmeRenewal[] = []
+  for (let after = ''; ; ) {
+    const page = await store.db
+      .select({
+        id: certificates.id,
+        autoRenew: certificates.autoRenew,
+        openOrderId: certificates.openOrderId,
+        request: certificates.renewalRequest,
+      })
+      .from(certificates)
+      .where(
+        and(
+          eq(certificates.tenantId, tenantId),
+          gt(certificates.id, after),
+          eq(certificates.source, 'acme'),
+          isNull(certificates.revokedAtMs),
+        ),
+      )
+      .orderBy(certificates.id)
+      .limit(RENEWALS_PER_PAGE)
+      .all()
+    all.push(...page)
+    const last = page.at(-1)
+    if (last === undefined || page.length < RENEWALS_PER_PAGE) return all
+    after = last.id
+  }
 }
 
 /** What the sweep that asks CAs for renewal information (RFC 9773) has to know of a certificate. */

@@ -4,13 +4,16 @@ import { openText, type SealPlace, sealText } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { dnsProviders } from './schema.ts'
 import type { Store } from './store.ts'
-import { mustChange, type Statement } from './work.ts'
+import { mustChange, type Statement, statement } from './work.ts'
 
 export type DnsProviderRow = typeof dnsProviders.$inferSelect
 
 /** A provider's row with its inline credentials opened. */
-export interface DnsProviderConfig extends Omit<DnsProviderRow, 'sealedCredentials'> {
-  readonly credentials: Readonly<Record<string, string>>
+export interface DnsProviderConfig
+  extends Omit<DnsProviderRow, 'sealedCredentials' | 'usedSecrets' | 'removingAtMs'>,
+    Partial<Pick<DnsProviderRow, 'usedSecrets' | 'removingAtMs'>> {
+  /** Null where they cannot be opened: sealed under a key that the ring no longer has, or damaged. */
+  readonly credentials: Readonly<Record<string, string>> | null
 }
 
 export async function findDnsProvider(store: Store, tenantId: string, id: string): Promise<DnsProviderConfig | null> {
@@ -19,7 +22,7 @@ export async function findDnsProvider(store: Store, tenantId: string, id: string
     .from(dnsProviders)
     .where(and(eq(dnsProviders.tenantId, tenantId), eq(dnsProviders.id, id)))
     .get()
-  return row === undefined ? null : open(store, row)
+  return row === undefined ? null : openDnsProvider(store, row)
 }
 
 /** Every provider of a tenant, oldest first: the choice of a provider for a name looks at all of them. */
@@ -44,7 +47,8 @@ export async function insertDnsProvider(store: Store, config: DnsProviderConfig)
 
 /** Replaces a provider that has not been changed since `readAtMs` (its `updatedAtMs`). */
 export async function updateDnsProvider(store: Store, config: DnsProviderConfig, readAtMs: number): Promise<Statement> {
-  const { tenantId, id, ...values } = await sealed(store, config)
+  // Which uses of secrets are journaled, and a removal, are written by others meanwhile.
+  const { tenantId, id, usedSecrets: _used, removingAtMs: _removing, ...values } = await sealed(store, config)
   return mustChange(
     store.db
       .update(dnsProviders)
@@ -53,19 +57,67 @@ export async function updateDnsProvider(store: Store, config: DnsProviderConfig,
   )
 }
 
+/** Notes versions of secrets whose use by the provider is journaled with this. No change of the provider itself. */
+export function noteUsedSecrets(
+  store: Store,
+  { tenantId, id }: Pick<DnsProviderRow, 'tenantId' | 'id'>,
+  usedSecrets: Readonly<Record<string, number>>,
+): Statement {
+  return statement(
+    store.db
+      .update(dnsProviders)
+      .set({ usedSecrets })
+      .where(and(eq(dnsProviders.tenantId, tenantId), eq(dnsProviders.id, id))),
+  )
+}
+
+/** From now on it takes no new records; with null it takes them again. */
+export function markRemoving(
+  store: Store,
+  { tenantId, id }: Pick<DnsProviderRow, 'tenantId' | 'id'>,
+  removingAtMs: number | null,
+): Statement {
+  return mustChange(
+    store.db
+      .update(dnsProviders)
+      .set({ removingAtMs })
+      .where(and(eq(dnsProviders.tenantId, tenantId), eq(dnsProviders.id, id))),
+  )
+}
+
+/** A removal that a crash cut off counts no longer than this. */
+const REMOVAL_PATIENCE_MS = 300_000
+
+/** Is it being removed right now? */
+export function isBeingRemoved({ removingAtMs }: Pick<DnsProviderConfig, 'removingAtMs'>, nowMs: number): boolean {
+  return removingAtMs !== null && removingAtMs !== undefined && nowMs - removingAtMs < REMOVAL_PATIENCE_MS
+}
+
 export function deleteDnsProvider(store: Store, tenantId: string, id: string): Statement {
   return mustChange(
     store.db.delete(dnsProviders).where(and(eq(dnsProviders.tenantId, tenantId), eq(dnsProviders.id, id))),
   )
 }
 
-async function open(store: Store, { sealedCredentials, ...row }: DnsProviderRow): Promise<DnsProviderConfig> {
+/** The row with its credentials opened. Never throws for credentials that cannot be: one provider stops no other one. */
+export async function openDnsProvider(
+  store: Store,
+  { sealedCredentials, ...row }: DnsProviderRow,
+): Promise<DnsProviderConfig> {
   if (sealedCredentials === null) return { ...row, credentials: {} }
-  const text = await openText(store.ring, placeOf(row), sealedCredentials)
-  return { ...row, credentials: JSON.parse(text) as Record<string, string> }
+  try {
+    const text = await openText(store.ring, placeOf(row), sealedCredentials)
+    return { ...row, credentials: JSON.parse(text) as Record<string, string> }
+  } catch {
+    return { ...row, credentials: null }
+  }
 }
 
-async function sealed(store: Store, { credentials, ...row }: DnsProviderConfig): Promise<DnsProviderRow> {
+type SealedRow = Omit<DnsProviderConfig, 'credentials'> & Partial<Pick<DnsProviderRow, 'sealedCredentials'>>
+
+/** Credentials that could not be opened stay as they are stored. */
+async function sealed(store: Store, { credentials, ...row }: DnsProviderConfig): Promise<SealedRow> {
+  if (credentials === null) return row
   const sealedCredentials =
     Object.keys(credentials).length === 0 ? null : await sealText(store.ring, placeOf(row), JSON.stringify(credentials))
   return { ...row, sealedCredentials }

@@ -71,6 +71,10 @@ export const dnsProviders = sqliteTable(
     /** Secret settings given inline: a sealed JSON object. */
     sealedCredentials: text('sealed_credentials'),
     managedZones: text('managed_zones', { mode: 'json' }).$type<readonly string[]>(),
+    /** Path of a secret → the version whose use by this provider is in the journal. */
+    usedSecrets: text('used_secrets', { mode: 'json' }).$type<Readonly<Record<string, number>>>(),
+    /** Since when it is being removed: it takes no new records. */
+    removingAtMs: integer('removing_at_ms'),
     createdAtMs: integer('created_at_ms').notNull(),
     updatedAtMs: integer('updated_at_ms').notNull(),
   },

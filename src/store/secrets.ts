@@ -5,6 +5,8 @@
 import { and, asc, desc, eq, gt, gte, lt, lte } from 'drizzle-orm'
 import type { Actor } from '../core/actor.ts'
 import type { Json } from '../core/canonical-json.ts'
+import { AppError } from '../core/errors.ts'
+import { logFault } from '../core/log.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import type { JournalEntry } from './journal.ts'
 import { openText, type SealPlace, sealText } from './key-ring.ts'
@@ -131,6 +133,7 @@ export async function readSecret(
 ): Promise<SecretVersion | null> {
   const opened = await openVersion(store, actor.tenantId, path, version)
   if (opened === null) return null
+  if (opened === 'unreadable') throw new AppError('conflict', `The data of ${secretResource(path)} ${UNREADABLE}`)
   const entries = [entryOf('secret.read', actor, path, { version: opened.version })]
   await store.commit({ tenantId: actor.tenantId, statements: [], entries })
   return opened
@@ -139,18 +142,21 @@ export async function readSecret(
 /**
  * The text that a `…_path` setting refers to: `path#field`; without a field the one of the setting's own name, else
  * `value`, else the only one. Looked up each time it is used, so that a rotated secret takes effect at once. The error
- * is a sentence for the caller, without data.
+ * is a sentence for the caller, without data. `onRead` is told which version was opened.
  */
 export async function readSecretField(
   store: Store,
   tenantId: string,
   reference: string,
   settingName: string,
+  onRead: (secret: { readonly path: string; readonly version: number }) => void = () => undefined,
 ): Promise<Result<string, string>> {
   const [path = '', field, ...rest] = reference.split('#')
   if (!isSecretPath(path) || field === '' || rest.length > 0) return err('a reference is a path, or path#field')
   const opened = await openVersion(store, tenantId, path, null)
   if (opened === null) return err(`there is no secret ${path}`)
+  if (opened === 'unreadable') return err(`the secret ${path} ${UNREADABLE}`)
+  onRead({ path, version: opened.version })
   const name = field ?? fieldFor(opened.data, settingName)
   if (name === null)
     return err(`the secret ${path} has several fields, none called ${settingName} or value: add #field`)
@@ -172,7 +178,7 @@ async function openVersion(
   tenantId: string,
   path: string,
   version: number | null,
-): Promise<SecretVersion | null> {
+): Promise<SecretVersion | 'unreadable' | null> {
   // Secret and version in one statement: between two, a writer could remove the version that the first one named.
   const row = await store.db
     .select({ secret: secrets, stored: secretVersions })
@@ -192,14 +198,17 @@ async function openVersion(
     .get()
   if (row === undefined) return null
   const { secret, stored } = row
-  const text = await openText(store.ring, placeOf(secret, stored.version), stored.sealedData)
-  return {
-    secret,
-    version: stored.version,
-    data: JSON.parse(text) as SecretData,
-    createdAtMs: stored.createdAtMs,
+  try {
+    const text = await openText(store.ring, placeOf(secret, stored.version), stored.sealedData)
+    const data = JSON.parse(text) as SecretData
+    return { secret, version: stored.version, data, createdAtMs: stored.createdAtMs }
+  } catch (fault) {
+    logFault(`${secretResource(path)}, version ${stored.version}`, fault)
+    return 'unreadable'
   }
 }
+
+const UNREADABLE = 'cannot be opened with the key ring of this deployment: write it again'
 
 function isVersionOf(row: Pick<SecretRow, 'tenantId' | 'path'>) {
   return and(eq(secretVersions.tenantId, row.tenantId), eq(secretVersions.path, row.path))

@@ -28,29 +28,47 @@ export const AWS_ROUTE53: DnsProviderDescriptor = {
   name: 'Amazon Route 53',
   docs: 'https://docs.aws.amazon.com/Route53/latest/APIReference/Welcome.html',
   settings: [
-    { name: 'access_key_id', description: 'The id of an access key of an IAM user', required: true, secret: true },
+    {
+      name: 'access_key_id',
+      description: 'The id of an access key of an IAM user',
+      required: true,
+      secret: true,
+      example: 'AKIAIOSFODNN7EXAMPLE',
+    },
     {
       name: 'secret_access_key',
       description:
         'The secret of that key. The user needs route53:ListHostedZones, route53:ListHostedZonesByName, route53:ListResourceRecordSets and route53:ChangeResourceRecordSets; with hosted_zone_id, route53:GetHostedZone instead of the first two',
       required: true,
       secret: true,
+      example: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
     },
-    { name: 'session_token', description: 'Of temporary credentials', required: false, secret: true },
+    {
+      name: 'session_token',
+      description: 'Of temporary credentials',
+      required: false,
+      secret: true,
+      example: 'IQoJb3JpZ2luX2Vj…',
+    },
     {
       name: 'region',
       description: 'Any region of yours: tells accounts in China, GovCloud and the European Sovereign Cloud apart',
       required: false,
       secret: false,
+      example: 'eu-central-1',
+      destination: 'account',
     },
     {
       name: 'hosted_zone_id',
       description: 'Restricts the provider to this hosted zone',
       required: false,
       secret: false,
+      example: 'Z08352871EXAMPLE',
     },
     ENDPOINT_SETTING,
   ],
+  rights:
+    'The IAM user needs route53:ListHostedZones, route53:ListHostedZonesByName, route53:ListResourceRecordSets and route53:ChangeResourceRecordSets; with hosted_zone_id, route53:GetHostedZone instead of the first two',
   // Changes usually reach every server within 60 seconds (API_ChangeResourceRecordSets).
   propagation: { timeoutSeconds: 300, intervalSeconds: 5 },
   defaultTtlSeconds: 60,

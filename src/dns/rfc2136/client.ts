@@ -57,20 +57,16 @@ export function createRfc2136Client({ connect, now, server, key, silence }: Rfc2
       const { octets, decoded } = exchanged.value
       const verified = await verifyAnswer(octets, decoded, key, request.mac, Math.floor(now() / 1000))
       if (verified.ok) return ok(decoded.message)
-      const { kind, text } = describeTsigFailure(verified.error, decoded.message.rcode, key)
+      const { kind, text } = describeTsigFailure(verified.error, decoded.message.rcode)
       return err(failure(kind, what, text))
     },
   }
 }
 
-function describeTsigFailure(
-  failure: TsigFailure,
-  rcode: number,
-  key: TsigKey,
-): { kind: DnsProviderError['kind']; text: string } {
+function describeTsigFailure(failure: TsigFailure, rcode: number): { kind: DnsProviderError['kind']; text: string } {
   switch (failure.reason) {
     case 'rejected':
-      return { kind: 'unauthorized', text: describeRejection(failure.error, failure.serverTimeSeconds, key) }
+      return { kind: 'unauthorized', text: describeRejection(failure.error, failure.serverTimeSeconds) }
     case 'unsigned':
       return describeUnsigned(rcode)
     case 'other_key':
@@ -85,19 +81,19 @@ function describeTsigFailure(
   }
 }
 
-function describeRejection(error: number, serverTimeSeconds: number | null, key: TsigKey): string {
+function describeRejection(error: number, serverTimeSeconds: number | null): string {
   const name = tsigErrorName(error)
   switch (error) {
     case TSIG_ERROR.BADKEY:
-      return `answered ${name}: it does not know a key "${key.name}" with ${key.algorithm}; compare tsig_key and tsig_algorithm with its configuration`
+      return `answered ${name}: it does not know a key of that name and algorithm; compare tsig_key and tsig_algorithm with its configuration`
     case TSIG_ERROR.BADSIG:
-      return `answered ${name}: the signature with key "${key.name}" is wrong; compare tsig_secret and tsig_algorithm with its configuration`
+      return `answered ${name}: the signature is wrong; compare tsig_secret and tsig_algorithm with its configuration`
     case TSIG_ERROR.BADTIME: {
       const clock = serverTimeSeconds === null ? '' : ` (its clock says ${serverTimeSeconds} seconds since 1970)`
       return `answered ${name}: the clocks differ too much${clock}`
     }
     default:
-      return `answered ${name} to the signature with key "${key.name}"`
+      return `answered ${name} to the signature`
   }
 }
 

@@ -2,20 +2,23 @@
 import { z } from '@hono/zod-openapi'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
-import { invalidField } from '../../core/errors.ts'
+import { AppError, invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
+import { hasScope } from '../../core/principal.ts'
+import { findDescriptor, isSecretSetting, nameServerList } from '../../dns/registry.ts'
+import { secretPathsOf } from '../../orders/credential-demands.ts'
 import {
   changeProvider,
   createProvider,
-  removeProvider,
+  type RequireSecretRead,
   requireProvider,
-  secretPathsOf,
   verifyProvider,
 } from '../../orders/dns-providers.ts'
-import { type DnsProviderConfig, type DnsProviderRow, listDnsProviders } from '../../store/dns-providers.ts'
+import { removeProvider } from '../../orders/remove-provider.ts'
+import { type DnsProviderConfig, listDnsProviders, openDnsProvider } from '../../store/dns-providers.ts'
 import { secretResource } from '../../store/secrets.ts'
 import { empty, json } from '../answer.ts'
-import { defineRoute, type Route } from '../define-route.ts'
+import { defineRoute, type Route, type RouteInput } from '../define-route.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
 import { noteAfter } from '../note.ts'
 
@@ -34,9 +37,16 @@ const providerSchema = z
     name: z.string(),
     type: z.string(),
     provider_type: z.string(),
-    config: z.record(z.string(), z.string()).openapi({ description: 'Settings without secrets' }),
+    config: z
+      .record(z.string(), z.union([z.string(), z.array(z.string())]))
+      .openapi({ description: 'Settings without secrets; nameservers as a list' }),
     managed_zones: z.array(z.string()),
-    is_active: z.boolean(),
+    is_active: z
+      .boolean()
+      .openapi({ description: 'False where its credentials cannot be opened, and while it is removed' }),
+    credentials_readable: z.boolean().openapi({
+      description: 'False where the sealed credentials open with no key of the deployment: give them again by PATCH',
+    }),
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
   })
@@ -83,7 +93,12 @@ function routesAt(base: string): readonly Route[] {
       const rows = await listDnsProviders(deps.store, principal.tenantId, page)
       return json(
         200,
-        toListPage(rows, query.limit, ({ id }) => id, showProvider),
+        toListPage(
+          await Promise.all(rows.map((row) => openDnsProvider(deps.store, row))),
+          query.limit,
+          ({ id }) => id,
+          showProvider,
+        ),
       )
     },
   })
@@ -101,7 +116,7 @@ function routesAt(base: string): readonly Route[] {
     claimSeconds: 90,
     body: createBody,
     responses: { 201: { description: 'The provider', schema: providerSchema } },
-    async handler({ body, actor, deps, once, requireResource }) {
+    async handler({ body, principal, actor, deps, once, request, requireResource }) {
       const type = body.type ?? body.provider_type
       if (type === undefined || (body.provider_type !== undefined && body.provider_type !== type)) {
         throw invalidField('type', 'give the type of the provider, once')
@@ -113,8 +128,9 @@ function routesAt(base: string): readonly Route[] {
       }
       const managedZones = body.managed_zones ?? null
       const provider = { name: body.name, type, config, credentials, managedZones, verify: body.verify }
+      const reader = secretReader({ principal, actor, deps, request, requireResource })
       const view = (config: DnsProviderConfig) => json(201, showProvider(config))
-      return view(await createProvider(deps, actor, provider, once(view)))
+      return view(await createProvider(deps, actor, provider, reader, once(view)))
     },
   })
 
@@ -135,12 +151,13 @@ function routesAt(base: string): readonly Route[] {
     path: `${base}/{id}`,
     tag: 'DNS providers',
     summary: 'Change a DNS provider',
-    description: 'Given settings replace those of the same name; the others stay.',
+    description:
+      'Given settings replace those of the same name; the others stay. What changes where credentials go (endpoint, login_endpoint, nameserver, region, tenant_id) is taken together with the credentials alone, or, where these are references, from a token that may read the secrets.',
     access: { scope: 'pki:admin', resource: resourceOf },
     params,
     body: patchBody,
     responses: { 200: { description: 'The provider', schema: providerSchema } },
-    async handler({ params: { id }, body, actor, deps, requireResource }) {
+    async handler({ params: { id }, body, principal, actor, deps, request, requireResource }) {
       const config = settingsOf(body.config)
       const credentials = settingsOf(body.credentials)
       for (const path of [...secretPathsOf(config), ...secretPathsOf(credentials)]) {
@@ -153,7 +170,18 @@ function routesAt(base: string): readonly Route[] {
         ...(body.managed_zones === undefined ? {} : { managedZones: body.managed_zones }),
         ...(body.verify === undefined ? {} : { verify: body.verify }),
       }
-      return json(200, showProvider(await changeProvider(deps, actor, id, wanted)))
+      return json(
+        200,
+        showProvider(
+          await changeProvider(
+            deps,
+            actor,
+            id,
+            wanted,
+            secretReader({ principal, actor, deps, request, requireResource }),
+          ),
+        ),
+      )
     },
   })
 
@@ -163,10 +191,13 @@ function routesAt(base: string): readonly Route[] {
     tag: 'DNS providers',
     summary: 'Remove a DNS provider',
     access: { scope: 'pki:admin', resource: resourceOf },
+    description:
+      'Refused with `conflict` while open orders or certificates need it. With `force=true` the TXT records of open orders are removed first; these orders then look for another provider.',
     params,
+    query: z.object({ force: z.enum(['true', 'false']).optional() }),
     responses: { 204: { description: 'It is gone' } },
-    async handler({ params: { id }, actor, deps }) {
-      await removeProvider(deps, actor, id)
+    async handler({ params: { id }, query, actor, deps }) {
+      await removeProvider(deps, actor, id, query.force === 'true')
       return empty(204)
     },
   })
@@ -188,8 +219,8 @@ function routesAt(base: string): readonly Route[] {
         }),
       },
     },
-    async handler({ params: { id }, principal, actor, deps }) {
-      const found = await verifyProvider(deps, principal.tenantId, id)
+    async handler({ params: { id }, actor, deps }) {
+      const found = await verifyProvider(deps, actor, id)
       // What the provider said may hold anything: who reads it is the caller.
       const detail = { dns_provider_id: id, verified: found.verified, zones: found.zones.length }
       await noteAfter(deps, actor, { event: 'dns_provider.verified', resource: resourceOf({ id }), detail })
@@ -215,16 +246,52 @@ function settingText(value: z.output<typeof settingValue>): string {
   return Array.isArray(value) ? value.join(',') : JSON.stringify(value)
 }
 
-function showProvider(row: Omit<DnsProviderRow, 'sealedCredentials'>): z.input<typeof providerSchema> {
+/** To send a secret to an address of one's own is to read it. */
+function secretReader({
+  principal,
+  actor,
+  deps,
+  request,
+  requireResource,
+}: Pick<
+  RouteInput<unknown, unknown, unknown>,
+  'principal' | 'actor' | 'deps' | 'request' | 'requireResource'
+>): RequireSecretRead {
+  return async (path) => {
+    const resource = secretResource(path)
+    await requireResource(resource)
+    if (hasScope(principal, 'secrets:read')) return
+    const detail = { reason: 'scope', method: request.method, route: request.url.pathname }
+    const entry = { event: 'authorization.failed', actor: actor.tokenId, resource, detail, requestId: actor.requestId }
+    await deps.store.commit({ tenantId: actor.tenantId, statements: [], entries: [entry] })
+    throw new AppError(
+      'forbidden',
+      'To send a secret to an address of your own needs a token with the scope secrets:read',
+    )
+  }
+}
+
+function showProvider(row: DnsProviderConfig): z.input<typeof providerSchema> {
+  const readable = row.credentials !== null
   return {
     id: row.id,
     name: row.name,
     type: row.type,
     provider_type: row.type,
-    config: { ...row.settings },
+    config: shownSettings(row),
     managed_zones: [...(row.managedZones ?? [])],
-    is_active: true,
+    is_active: readable && (row.removingAtMs ?? null) === null,
+    credentials_readable: readable,
     created_at: formatTime(row.createdAtMs),
     updated_at: formatTime(row.updatedAtMs),
   }
+}
+
+/** As they are given. What counts as secret today is not shown, whenever it was stored. */
+function shownSettings({ type, settings }: DnsProviderConfig): Record<string, string | string[]> {
+  const descriptor = findDescriptor(type)
+  const shown = Object.entries(settings).filter(([name]) => descriptor === null || !isSecretSetting(descriptor, name))
+  return Object.fromEntries(
+    shown.map(([name, value]) => [name, name === 'nameservers' ? nameServerList(value) : value]),
+  )
 }

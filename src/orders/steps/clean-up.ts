@@ -3,8 +3,10 @@
  * and the tokens that it held of the account's budget. Every order comes by here.
  */
 import { removeHttpChallenges } from '../../store/http-challenges.ts'
+import { forgetGoneRecords } from '../gone-provider.ts'
 import { logged, type OrderState, orderedName } from '../order-state.ts'
 import type { OrderEnd, Step, StepContext } from '../ports.ts'
+import { PROVIDER_GONE } from '../provider-config.ts'
 import { recordsOf, tokensOf } from './present.ts'
 import { advance, afterFailure, effect, forEach } from './step.ts'
 
@@ -16,6 +18,9 @@ export const cleanUp: Step = async (context, state) => {
   if (records.length === 0) return advance(await giveUpAuthorizations(context, state), 'settled')
   const removed = await context.dns.cleanUp(records)
   if (!removed.ok) {
+    const isGone = removed.error.code === PROVIDER_GONE
+    if (isGone)
+      return afterFailure(context, await forgetGoneRecords(context, state), { ...removed.error, transient: true })
     // Whatever the reason, a record that is left is tried again: a rotated secret or a mended provider may do it.
     return afterFailure(context, state, { ...removed.error, transient: true })
   }

@@ -7,8 +7,10 @@ import { dns01RecordName } from '../../acme/challenge.ts'
 import { isStanding, persistRecordName } from '../../acme/dns-persist.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { putHttpChallenges } from '../../store/http-challenges.ts'
+import { forgetGoneRecords } from '../gone-provider.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName, type RecordState } from '../order-state.ts'
 import type { PeerFailure, Step, StepContext, StepResult } from '../ports.ts'
+import { PROVIDER_GONE } from '../provider-config.ts'
 import { isAnsweredElsewhere } from './respond.ts'
 import { advance, afterFailure, effect, forEach } from './step.ts'
 
@@ -22,12 +24,18 @@ export const present: Step = async (context, state) => {
   await context.save(intent)
   const records = recordsOf(intent)
   const written = await context.dns.present(records)
-  if (!written.ok) return afterFailure(context, intent, written.error)
+  if (!written.ok) return afterWriteFailure(context, intent, written.error)
   const names = [...new Set(records.map(({ name }) => name))]
   const entry = effect(intent, 'dns_record_create', {
     records: records.map(({ name, zone, providerId }) => ({ name, zone, dns_provider_id: providerId })),
   })
   return advance(logged(intent, context.now(), `TXT records written: ${names.join(', ')}`), 'propagate', [entry])
+}
+
+/** Each try looks for the provider again: one that was removed meanwhile is no reason to give up. */
+async function afterWriteFailure(context: StepContext, state: OrderState, failure: PeerFailure): Promise<StepResult> {
+  if (failure.code !== PROVIDER_GONE) return afterFailure(context, state, failure)
+  return afterFailure(context, await forgetGoneRecords(context, state), { ...failure, transient: true })
 }
 
 /** RFC 8555 §8.3: served until the order is cleaned up, at the latest until the CA has given the order up. */
@@ -89,7 +97,7 @@ async function presentStanding(context: StepContext, state: OrderState): Promise
   }
   await context.save(known)
   const written = await context.dns.present(missing)
-  if (!written.ok) return afterFailure(context, known, written.error)
+  if (!written.ok) return afterWriteFailure(context, known, written.error)
   const names = [...new Set(missing.map(({ name }) => name))]
   const entry = effect(known, 'dns_record_create', {
     records: missing.map(({ name, zone, providerId }) => ({ name, zone, dns_provider_id: providerId })),

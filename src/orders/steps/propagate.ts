@@ -1,6 +1,8 @@
 /** Waits until the name servers show the values: asked, not slept for. */
+import { forgetGoneRecords } from '../gone-provider.ts'
 import { logged, type OrderState } from '../order-state.ts'
 import type { Step } from '../ports.ts'
+import { forgetOrder } from './new-order.ts'
 import { awaitedRecords } from './present.ts'
 import { advance, fail } from './step.ts'
 
@@ -12,6 +14,12 @@ export const propagate: Step = async (context, state) => {
   const now = context.now()
   const noted = withChanges(state, look.lines, now)
   if (look.complete) return advance(noted, 'respond')
+  if (look.providerGone === true) {
+    // The order at the CA stays; its records are placed anew.
+    const outcome = { kind: 'restart', reason: 'a DNS provider was removed' } as const
+    const forgotten = await forgetGoneRecords(context, noted)
+    return { state: { ...forgetOrder(forgotten), ca: forgotten.ca }, outcome, entries: [] }
+  }
   if (now - state.job.enteredAtMs >= look.timeoutMs) {
     const message = `the name servers did not show the TXT records within ${look.timeoutMs / 1000} s: ${look.lines.join('; ')}`
     return fail(context, noted, 'backend_timeout', message)

@@ -68,7 +68,9 @@ describe.each(ALGORITHMS)('updates signed with %s', (algorithm) => {
 
   it('fail: a key that BIND does not know is BADKEY (RFC 8945 §5.2.1)', async () => {
     const result = await build(algorithm, { key: { name: 'no-such-key' } }).present('example.test', [RECORD], soon())
-    const message = expect.stringMatching(/answered BADKEY: it does not know a key "no-such-key" with .*tsig_key/)
+    const message = expect.stringMatching(
+      /answered BADKEY: it does not know a key of that name and algorithm; .*tsig_key/,
+    )
     expect(result).toMatchObject({ error: { kind: 'unauthorized', message } })
   })
 

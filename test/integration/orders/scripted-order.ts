@@ -197,6 +197,8 @@ export class OrderWorld {
         log: [],
       })
     },
+    recordsAt: async () => 0,
+    withdraw: async () => ({ ok: true, value: undefined }),
     progress: async (_tenant, orderId) => {
       const state = this.states.get(orderId)
       return state === undefined ? null : progressOf(state, this.app.nowMs)

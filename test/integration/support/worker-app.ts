@@ -54,7 +54,7 @@ export interface TestAppOptions {
   /** Put between the app and its store, to see or to break what passes. */
   readonly wrapStore?: (store: Store) => Store
   /** What is behind orders and accounts, and the network, in a test that needs them. */
-  readonly objects?: Partial<Pick<AppDependencies, 'orders' | 'accounts' | 'http'>>
+  readonly objects?: Partial<Pick<AppDependencies, 'orders' | 'accounts' | 'http' | 'connect'>>
 }
 
 /** Builds an app; several may share the database, as isolates do. */
