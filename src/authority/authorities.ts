@@ -10,7 +10,7 @@ import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import type { Certificate } from '../pki/certificate.ts'
 import { buildName, type SubjectFields } from '../pki/distinguished-name.ts'
-import { parseDnsName } from '../pki/dns-name.ts'
+import { parseCertifiedDnsName } from '../pki/dns-name.ts'
 import { exportPkcs8, generateKeyPair, type KeySpec } from '../pki/keys.ts'
 import { formatSerial } from '../pki/serial.ts'
 import {
@@ -315,7 +315,7 @@ function subjectOf(subject: SubjectFields): Bytes {
 function domainsOf(input: AuthorityInput, side: 'permitted' | 'excluded'): string[] {
   const domains = side === 'permitted' ? input.permittedDnsDomains : input.excludedDnsDomains
   return domains.map((domain, index) => {
-    const parsed = parseDnsName(domain.replace(/^\./, ''))
+    const parsed = parseCertifiedDnsName(domain.replace(/^\./, ''))
     const path = `${side}_dns_domains[${index}]`
     if (!parsed.ok) throw invalidField(path, parsed.error)
     if (parsed.value.isWildcard)

@@ -7,6 +7,7 @@ import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import type { AltName } from '../pki/alt-name.ts'
 import { isAltName } from '../pki/alt-name.ts'
+import { certifiedName } from '../pki/certified-name.ts'
 import { buildCsr, type Csr, checkCsrProof, parseCsr } from '../pki/csr.ts'
 import { buildName, type SubjectFields } from '../pki/distinguished-name.ts'
 import { commonNameOf } from '../pki/general-name.ts'
@@ -65,6 +66,8 @@ export async function importCsr(
   alongside: Alongside<CsrRow> = nothingElse,
 ): Promise<CsrRow> {
   const { csr, key } = await requireCsr('csr_pem', csrPem)
+  const subject = certifiedName(csr.subject)
+  if (!subject.ok) throw invalidField('csr_pem', subject.error)
   const origin = { id: newId('csr', now()), origin: 'imported', sealedKey: null } as const
   const altNames = (csr.subjectAltNames ?? []).filter(isAltName)
   const content = { der: csr.der, commonName: commonNameOf(csr.subject), altNames, key }

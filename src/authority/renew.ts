@@ -4,8 +4,11 @@
  * was approved, the renewal stays within what was approved.
  */
 import type { Actor } from '../core/actor.ts'
+import type { Bytes } from '../core/bytes.ts'
 import { AppError } from '../core/errors.ts'
+import type { Certificate } from '../pki/certificate.ts'
 import { checkCertifiedKey } from '../pki/certified-key.ts'
+import { certifiedName } from '../pki/certified-name.ts'
 import type { KeyUsage } from '../pki/extensions.ts'
 import { exportPkcs8, generateKeyPair, type KeyPair, type KeySpec } from '../pki/keys.ts'
 import { describePublicKey } from '../pki/public-key.ts'
@@ -72,7 +75,7 @@ export async function renewInternal(
   const ttlSeconds = input.ttlSeconds ?? Math.min(terms.ttlSeconds, grant.limits.maxTtlSeconds)
   const limits = { ...grant.limits, defaultTtlSeconds: ttlSeconds }
   const signed = await signLeaf(dependencies, signer, {
-    subjectDer: role === null ? old.subject.der : requireSubject(before.commonName, role.policy),
+    subjectDer: role === null ? approvedSubject(old) : requireSubject(before.commonName, role.policy),
     commonName: before.commonName,
     altNames: names.altNames,
     spkiDer: pair?.spkiDer ?? old.subjectPublicKeyInfo.der,
@@ -112,6 +115,13 @@ function requireApproved({ maxTtlSeconds }: Pick<RolePolicy, 'maxTtlSeconds'>, t
   if (ttlSeconds === null || ttlSeconds <= maxTtlSeconds) return
   const message = `Its request was approved for ${maxTtlSeconds}s at most: have a new request approved for more`
   throw new AppError('policy_violation', message, { details: [{ path: 'ttl', message }] })
+}
+
+/** As it was approved, in the encoding of today. Throws `policy_violation`. */
+function approvedSubject({ subject }: Certificate): Bytes {
+  const name = certifiedName(subject)
+  if (!name.ok) throw new AppError('policy_violation', name.error)
+  return name.value
 }
 
 const STORED_PATHS: NamePaths = {

@@ -13,8 +13,8 @@ import {
   uniqueAltNames,
 } from '../pki/alt-name.ts'
 import type { Csr } from '../pki/csr.ts'
-import { MAX_COMMON_NAME_CHARS } from '../pki/distinguished-name.ts'
-import { parseDnsName } from '../pki/dns-name.ts'
+import { hasControlCharacter, MAX_COMMON_NAME_CHARS } from '../pki/distinguished-name.ts'
+import { parseCertifiedDnsName, parseDnsName } from '../pki/dns-name.ts'
 import { commonNameOf } from '../pki/general-name.ts'
 import { parseIpAddress } from '../pki/ip-address.ts'
 
@@ -114,7 +114,7 @@ interface CommonName {
 function resolveCommonName(text: string): CommonName {
   if (text.trim() !== text || text === '') return { text: null, error: 'is empty, or starts or ends with a space' }
   // NUL above all: some readers of a common name end there.
-  if (/[\p{Cc}\p{Cs}]/u.test(text)) return { text: null, error: `${show(text)}: holds a control character` }
+  if (hasControlCharacter(text)) return { text: null, error: `${show(text)}: holds a control character` }
   for (const type of ['ip', 'dns', 'email'] as const) {
     const parsed = parseAltName(type, text)
     if (!parsed.ok) continue
@@ -122,7 +122,7 @@ function resolveCommonName(text: string): CommonName {
     return { text: name.length > MAX_COMMON_NAME_CHARS ? null : name, altName: parsed.value }
   }
   if (looksLikeHost(text)) {
-    const parsed = parseDnsName(text)
+    const parsed = parseCertifiedDnsName(text)
     return { text: null, error: parsed.ok ? 'is not a name' : `${show(text)}: ${parsed.error}` }
   }
   if ([...text].length > MAX_COMMON_NAME_CHARS) {

@@ -4,7 +4,7 @@ import type { ErrorDetail } from '../core/errors.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { type AltName, formatAltName } from '../pki/alt-name.ts'
 import { buildName, type SubjectFields } from '../pki/distinguished-name.ts'
-import { parseDnsName } from '../pki/dns-name.ts'
+import { parseCertifiedDnsName } from '../pki/dns-name.ts'
 import type { KeyUsage } from '../pki/extensions.ts'
 import { type IpRange, isInIpRange, parseIpRange } from '../pki/ip-range.ts'
 import type { PublicKeyKind } from '../pki/public-key.ts'
@@ -71,7 +71,7 @@ export function checkRolePolicy(policy: RolePolicy): Result<RolePolicy, readonly
   }
   const domains = (path: string, patterns: readonly string[]): string[] =>
     patterns.map((pattern, index) => {
-      const parsed = parseDnsName(pattern)
+      const parsed = parseCertifiedDnsName(pattern)
       if (!parsed.ok) report(`${path}[${index}]`, parsed.error)
       return parsed.ok ? parsed.value.name : pattern
     })

@@ -3,6 +3,7 @@ import type { Actor } from '../core/actor.ts'
 import { formatTime } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
+import { certifiedName } from '../pki/certified-name.ts'
 import { commonNameOf } from '../pki/general-name.ts'
 import { demandSigner } from '../store/authorities.ts'
 import { insertTerms, nameTermsOf } from '../store/certificate-terms.ts'
@@ -53,6 +54,10 @@ export async function signApprovedCsr(
     input.names === null
       ? requireNames(namesOfCsr(csr), CSR_PATHS)
       : requireNames({ ...input.names, commonName: commonNameOf(csr.subject) }, SAN_PATHS)
+  const subject = certifiedName(csr.subject, names.commonName)
+  if (!subject.ok) {
+    throw new AppError('policy_violation', subject.error, { details: [{ path: 'csr_pem', message: subject.error }] })
+  }
   const signer = await requireSigner(store, actor.tenantId, input.caId, true)
   const nowMs = Math.floor(now() / 1000) * 1000
   const ttlSeconds = ((input.validityDays ?? DEFAULT_DAYS) * DAY_MS) / 1000
@@ -64,8 +69,8 @@ export async function signApprovedCsr(
   }
   if (signer.notAfterMs <= nowMs) throw invalidField('ca_id', 'the CA has ended')
   const signed = await signLeaf(dependencies, signer, {
-    subjectDer: csr.subject.der,
-    commonName: commonNameOf(csr.subject),
+    subjectDer: subject.value,
+    commonName: names.commonName,
     altNames: names.altNames,
     spkiDer: csr.subjectPublicKeyInfo.der,
     key,

@@ -1,7 +1,7 @@
 /** Patterns for URI names, as `spiffe://example.org/ns/*`: a star stands for any text of the path, and for nothing before it. */
 
 /** RFC 3986 §3: scheme, authority and path. No user, port, query or fragment: none of them belongs to a workload's name. */
-const URI = /^([a-z][a-z0-9+.-]*):\/\/([A-Za-z0-9._-]+)(\/[A-Za-z0-9._~!$&'()*+,;=:@/-]*)?$/
+const URI = /^([a-z][a-z0-9+.-]*):\/\/([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(\/[A-Za-z0-9._~!$&'()*+,;=:@/-]*)?$/
 const UUID_URN = /^urn:[a-z0-9][a-z0-9-]{1,31}:[A-Za-z0-9()+,.:=@;$_!*'/-]+$/
 
 /** What is wrong with a pattern, or null. */

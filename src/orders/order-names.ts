@@ -3,7 +3,7 @@ import { getPublicSuffix } from 'tldts'
 import type { ErrorDetail } from '../core/errors.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { checkPublicHost } from '../core/targets.ts'
-import { parseDnsName } from '../pki/dns-name.ts'
+import { parseCertifiedDnsName } from '../pki/dns-name.ts'
 import { formatIpAddress, parseIpAddress } from '../pki/ip-address.ts'
 import { MAX_DNS_NAME_CHARS } from '../pki/limits.ts'
 import type { ChallengeType } from './order-request.ts'
@@ -58,7 +58,7 @@ export function checkOrderNames(
 function checkName(domain: string, challengeType: ChallengeType, publicCa: boolean): Result<string, string> {
   const address = parseIpAddress(domain.replace(/^\[|\]$/g, ''))
   if (address !== null) return checkAddress(formatIpAddress(address), challengeType, publicCa)
-  const parsed = parseDnsName(domain)
+  const parsed = parseCertifiedDnsName(domain)
   if (!parsed.ok) return err(`${JSON.stringify(domain.slice(0, 80))}: ${parsed.error}`)
   const { name, isWildcard } = parsed.value
   if (isWildcard && recordNameOf(challengeType, name) === null) {

@@ -38,7 +38,7 @@ export function buildName(fields: SubjectFields): Result<Bytes, SubjectError> {
   for (const { field, oid, maxChars } of FIELDS) {
     const text = fields[field]
     if (text === undefined) continue
-    const message = field === 'country' ? checkCountry(text) : checkText(text, maxChars)
+    const message = field === 'country' ? checkCountry(text) : checkNameText(text, maxChars)
     if (message !== null) return err({ field, message })
     // RFC 5280 §4.1.2.4: "either the PrintableString or UTF8String encoding"; the country is a PrintableString alone.
     const value = isPrintableText(text) ? derPrintableString(text) : derUtf8String(text)
@@ -47,16 +47,24 @@ export function buildName(fields: SubjectFields): Result<Bytes, SubjectError> {
   return ok(derSequence(...rdns))
 }
 
-function checkCountry(text: string): string | null {
+/** What is wrong with a country, or null. */
+export function checkCountry(text: string): string | null {
   return /^[A-Z]{2}$/.test(text) ? null : 'give the country as two capital letters (ISO 3166)'
 }
 
-function checkText(text: string, maxChars: number): string | null {
+/** What is wrong with the text of an attribute, or null. */
+export function checkNameText(text: string, maxChars: number): string | null {
   if (text === '' || text.trim() !== text) return 'is empty, or starts or ends with a space'
   if ([...text].length > maxChars) return `is longer than ${maxChars} characters`
-  // Control characters, and halves of surrogate pairs, which UTF-8 cannot hold.
-  return /[\p{Cc}\p{Cs}]/u.test(text) ? 'holds a control character' : null
+  return hasControlCharacter(text) ? 'holds a control character' : null
 }
+
+/**
+ * Characters that are not seen, or that change how the text around them is seen: controls, breaks of lines and paragraphs, changes
+ * of direction; and what is no character: halves of surrogate pairs, which UTF-8 cannot hold, and noncharacters.
+ */
+export const hasControlCharacter = (text: string): boolean =>
+  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Noncharacter_Code_Point}]/u.test(text)
 
 /** RFC 4514 §3: keywords that every reader knows. */
 const KEYWORDS: Readonly<Record<string, string>> = {

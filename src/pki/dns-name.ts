@@ -3,6 +3,7 @@
  * Does not know public suffixes and does not resolve anything.
  */
 import { err, ok, type Result } from '../core/result.ts'
+import { idnaProblem } from './idna.ts'
 import { MAX_DNS_LABEL_CHARS, MAX_DNS_NAME_CHARS } from './limits.ts'
 
 export interface DnsName {
@@ -13,7 +14,7 @@ export interface DnsName {
   readonly wasConverted: boolean
 }
 
-/** Reads a name in any case, with U-labels or A-labels. The error is a sentence for the caller. */
+/** Reads a name in any case, with U-labels or A-labels, symbols in them too as browsers take them. The error is a sentence for the caller. */
 export function parseDnsName(input: string): Result<DnsName, string> {
   if (input === '') return err('a DNS name is empty')
   // Bounds the work below; no U-label form is longer than its A-label form allows.
@@ -26,6 +27,13 @@ export function parseDnsName(input: string): Result<DnsName, string> {
   const name = isWildcard ? `*.${ascii.value}` : ascii.value
   if (name.length > MAX_DNS_NAME_CHARS) return err(`a DNS name is longer than ${MAX_DNS_NAME_CHARS} characters`)
   return ok({ name, isWildcard, wasConverted: !/^[\x20-\x7e]*$/.test(base) })
+}
+
+/** As `parseDnsName`, for names that are to be certified: internationalized ones are held to IDNA2008. */
+export function parseCertifiedDnsName(input: string): Result<DnsName, string> {
+  const parsed = parseDnsName(input)
+  const problem = parsed.ok ? idnaProblem(parsed.value.name) : null
+  return problem === null ? parsed : err(problem)
 }
 
 /** A U-label that stands before every name: beside ASCII labels alone, some platforms do not check what xn-- labels hold. */
