@@ -96,7 +96,7 @@ export async function createAuthority(
     maxPathLength: plan.pathLength,
     permittedDnsDomains: permitted,
     excludedDnsDomains: excluded,
-    ...newCrlColumns(input.crlPartitions, 0, now()),
+    ...newCrlColumns(input.crlPartitions, { count: 0, base: null }, now()),
     createdAtMs: now(),
     updatedAtMs: now(),
   }
@@ -105,11 +105,16 @@ export async function createAuthority(
 }
 
 /** Columns of a CA that has published nothing and issued nothing. */
-export function newCrlColumns(crlPartitions: number, crlNumber: number, nowMs: number) {
+export function newCrlColumns(
+  crlPartitions: number,
+  { count: crlNumber, base: crlNumberBase }: { readonly count: number; readonly base: string | null },
+  nowMs: number,
+) {
   return {
     crlPartitions,
     crlNumber,
     crlPublishedNumber: crlNumber,
+    crlNumberBase,
     crlRevision: 1,
     crlPublishedRevision: 0,
     crlThisUpdateMs: null,

@@ -1,8 +1,15 @@
 /** Certificates that callers give as PEM: read strictly, with errors that name the field. */
 import { invalidField } from '../core/errors.ts'
+import type { Result } from '../core/result.ts'
 import { type Certificate, isEmptyName, parseCertificate } from '../pki/certificate.ts'
+import { OUTDATED_SIGNATURES } from '../pki/oids.ts'
+import { PathBudget } from '../pki/path/budget.ts'
+import { checkCertificate } from '../pki/path/check-certificate.ts'
+import { checkPathLengths, checkTimes } from '../pki/path/check-path.ts'
+import { checkNameConstraints } from '../pki/path/name-constraints.ts'
+import { isWarning } from '../pki/path/path-error.ts'
 import { parsePemOf } from '../pki/pem.ts'
-import { verifySignature } from '../pki/signature.ts'
+import { type SignatureError, verifySignature } from '../pki/signature.ts'
 
 /** The one CA certificate in a PEM text. Throws `invalid_request`. */
 export function requireCaCertificate(path: string, pem: string): Certificate {
@@ -35,9 +42,25 @@ export function requireCertificates(path: string, pem: string): Certificate[] {
 }
 
 /** Did that certificate's key sign it? */
-export async function isSignedBy(certificate: Certificate, issuer: Certificate): Promise<boolean> {
-  const { tbsDer: message, signatureAlgorithm: algorithm, signature } = certificate
-  return (await verifySignature({ message, algorithm, signature }, issuer.subjectPublicKeyInfo)).ok
+export const isSignedBy = async (certificate: Certificate, issuer: Certificate): Promise<boolean> =>
+  (await verifyCertificateSignature(certificate, issuer)).ok
+
+/** As `isSignedBy`, with the reason. */
+export function verifyCertificateSignature(
+  { tbsDer: message, signatureAlgorithm: algorithm, signature }: Certificate,
+  issuer: Certificate,
+): Promise<Result<void, SignatureError>> {
+  return verifySignature({ message, algorithm, signature }, issuer.subjectPublicKeyInfo)
+}
+
+/** Throws `invalid_request` where relying parties do not verify that kind of signature any more. */
+export function requireCurrentSignature(path: string, { signatureAlgorithm: { oid } }: Certificate): void {
+  const hash = OUTDATED_SIGNATURES[oid]
+  if (hash === undefined) return
+  throw invalidField(
+    path,
+    `it is signed with ${hash}, which nobody takes any more: have its issuer sign it anew with SHA-256`,
+  )
 }
 
 /** Certificates in a PEM text, each of which signed the one before, the first of them `certificate`. Throws `invalid_request`. */
@@ -45,10 +68,34 @@ export async function requireChain(certificate: Certificate, path: string, pem: 
   const chain = requireCertificates(path, pem)
   let child = certificate
   for (const [index, each] of chain.entries()) {
+    requireCurrentSignature(index === 0 ? 'certificate_pem' : path, child)
     if (!(await isSignedBy(child, each))) {
       throw invalidField(path, `certificate ${index + 1} did not sign the one before it`)
     }
     child = each
   }
   return chain
+}
+
+/**
+ * A CA and those above it, its issuer first, each of which signed the one before. Throws `invalid_request` where validation would
+ * refuse every certificate below the CA (RFC 5280 §6.1): for times, constraints, path lengths, unknown critical extensions.
+ */
+export function requireStanding(path: readonly [Certificate, ...Certificate[]], atMs: number): void {
+  const last = path.length - 1
+  // The CA stands where an issuer stands: whatever it will certify is below it.
+  const [ca] = path
+  const problems = [
+    ...path.flatMap((each, depth) =>
+      checkCertificate(each, { isLeaf: false, isAnchor: depth === last }).map((problem) => ({ ...problem, depth })),
+    ),
+    ...checkPathLengths([ca, ...path]).map((problem) => ({ ...problem, depth: (problem.depth ?? 1) - 1 })),
+    ...checkTimes(path, atMs),
+    ...checkNameConstraints(path, new PathBudget()),
+  ]
+  const problem = problems.find((each) => !isWarning(each))
+  if (problem === undefined) return
+  const oid = typeof problem.evidence.oid === 'string' ? ` (${problem.evidence.oid})` : ''
+  if (problem.depth === null || problem.depth === 0) throw invalidField('certificate_pem', `${problem.message}${oid}`)
+  throw invalidField('chain_pem', `certificate ${problem.depth} above it: ${problem.message}${oid}`)
 }

@@ -14,13 +14,21 @@ import { formatCertificatesPem, parsePemOf } from '../pki/pem.ts'
 import { type RevocationReason, revocationReasonOf } from '../pki/revocation-reason.ts'
 import { type AuthorityRow, sealAuthorityKey } from '../store/authorities.ts'
 import { demandUnknownCa, findCaCertificatesBySubject } from '../store/ca-certificates.ts'
-import { insertRevocations, partitionOf } from '../store/revocations.ts'
+import { insertRevocations, partitionOf, type RevocationRow } from '../store/revocations.ts'
 import type { Store } from '../store/store.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
 import { commitNewAuthority, newCrlColumns, publishedRow } from './authorities.ts'
 import { certificateColumns, subjectHashOf } from './ca-certificate.ts'
+import { crlNumbersAfter } from './crl-number.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
-import { isSignedBy, requireCaCertificate, requireChain } from './given-certificates.ts'
+import {
+  isSignedBy,
+  requireCaCertificate,
+  requireChain,
+  requireCurrentSignature,
+  requireStanding,
+  verifyCertificateSignature,
+} from './given-certificates.ts'
 import { findSigner, parseStored, type Signer } from './signer.ts'
 
 export interface AuthorityImport {
@@ -34,6 +42,9 @@ export interface AuthorityImport {
   readonly crlPartitions: number
 }
 
+/** Of about 150,000 entries: what text, bytes and rows of it take fits an isolate, and its rows fit one call of the ledger. */
+export const MAX_CRL_PEM_CHARS = 8_000_000
+
 /** Throws AppError. */
 export async function importAuthority(
   dependencies: AuthorityDependencies,
@@ -43,12 +54,10 @@ export async function importAuthority(
 ): Promise<AuthorityRow> {
   const { store, now } = dependencies
   const certificate = requireCaCertificate('certificate_pem', input.certificatePem)
-  if (certificate.notAfterMs <= now()) throw invalidField('certificate_pem', 'the certificate has expired')
   const pair = await requireKey(certificate, input.privateKeyPem)
   const isRoot = isSelfIssued(certificate)
-  if (isRoot && !(await isSignedBy(certificate, certificate))) {
-    throw invalidField('certificate_pem', 'it names itself as its issuer, but its own key did not sign it')
-  }
+  if (isRoot) await requireOwnSignature(certificate)
+  else requireCurrentSignature('certificate_pem', certificate)
   const parent = isRoot ? null : await findParent(dependencies, actor, certificate)
   if (parent !== null && parent.authority.status !== 'active') {
     throw new AppError('policy_violation', `Its issuer, the CA ${parent.authority.name}, is revoked`)
@@ -58,6 +67,7 @@ export async function importAuthority(
   }
   const chain = input.chainPem === null ? [] : await requireChain(certificate, 'chain_pem', input.chainPem)
   const foreignChain = isRoot || parent !== null ? [] : chain
+  requireStanding([certificate, ...(parent?.chain ?? foreignChain)], now())
   const crl = input.crlPem === null ? null : await requireCrl(certificate, input.crlPem)
   const subjectHash = await requireUnknownCa(store, actor, certificate)
   const id = newId('ca', now())
@@ -79,7 +89,7 @@ export async function importAuthority(
     maxPathLength: certificate.basicConstraints?.pathLength ?? null,
     permittedDnsDomains: dnsDomains('permitted'),
     excludedDnsDomains: dnsDomains('excluded'),
-    ...newCrlColumns(input.crlPartitions, firstNumber(crl, now()), now()),
+    ...newCrlColumns(input.crlPartitions, firstNumbers(crl, now()), now()),
     createdAtMs: now(),
     updatedAtMs: now(),
   }
@@ -88,6 +98,16 @@ export async function importAuthority(
   const more = [isNew, ...revocations, ...(await alongside(row))]
   await commitNewAuthority(dependencies, actor, row, certificate, parent, 'ca.imported', more)
   return publishedRow(dependencies, row)
+}
+
+/**
+ * A root is trusted for its key, and its own signature is no part of any path (RFC 5280 §6.1): one of an algorithm that nobody
+ * verifies any more, as SHA-1, is passed over, one that is wrong is not.
+ */
+async function requireOwnSignature(certificate: Certificate): Promise<void> {
+  const verified = await verifyCertificateSignature(certificate, certificate)
+  if (verified.ok || verified.error.reason === 'unsupported_algorithm') return
+  throw invalidField('certificate_pem', 'it names itself as its issuer, but its own key did not sign it')
 }
 
 async function requireKey(certificate: Certificate, pem: string): Promise<KeyPair> {
@@ -139,7 +159,7 @@ export async function findParent(
 }
 
 async function requireCrl(certificate: Certificate, pem: string): Promise<Crl> {
-  const ders = parsePemOf('X509 CRL', pem)
+  const ders = parsePemOf('X509 CRL', pem, { maxChars: MAX_CRL_PEM_CHARS })
   if (!ders.ok) throw invalidField('crl_pem', ders.error.message)
   const [der, ...more] = ders.value as [Bytes, ...Bytes[]]
   if (more.length > 0) throw invalidField('crl_pem', 'give one CRL')
@@ -151,21 +171,27 @@ async function requireCrl(certificate: Certificate, pem: string): Promise<Crl> {
 }
 
 /** Behind every number that the CA may have used elsewhere: that of its last CRL, else a number larger than counters are. */
-function firstNumber(crl: Crl | null, nowMs: number): number {
+function firstNumbers(crl: Crl | null, nowMs: number): { readonly count: number; readonly base: string | null } {
   const last = crl?.crlNumber ?? null
-  const known = last === null ? null : Number.parseInt(toHex(last), 16)
-  if (known !== null && !Number.isSafeInteger(known)) {
-    throw invalidField('crl_pem', 'its CRL number is too large to be followed by another one')
-  }
-  return known ?? Math.floor(nowMs / 1000)
+  if (last === null) return { count: Math.floor(nowMs / 1000), base: null }
+  const numbers = crlNumbersAfter(last)
+  if (numbers === null) throw invalidField('crl_pem', 'there is no room for CRL numbers behind that of this CRL')
+  return numbers
 }
 
 const ROWS_PER_STATEMENT = 1_000
 
+/** Page by page: of a large list, no second copy is held. */
 function revocationStatements({ store }: AuthorityDependencies, row: AuthorityRow, crl: Crl): Statement[] {
-  const rows = Array.from(crlEntries(crl), (entry) => {
+  const statements: Statement[] = []
+  let page: Omit<RevocationRow, 'tenantId'>[] = []
+  const flush = (): void => {
+    if (page.length > 0) statements.push(insertRevocations(store, row.tenantId, page))
+    page = []
+  }
+  for (const entry of crlEntries(crl)) {
     const serialNumber = toHex(entry.serialNumber)
-    return {
+    page.push({
       caId: row.id,
       partition: partitionOf(serialNumber, row.crlPartitions),
       serialNumber,
@@ -173,11 +199,11 @@ function revocationStatements({ store }: AuthorityDependencies, row: AuthorityRo
       reason: reasonOf(entry.reasonCode),
       invalidityDateMs: entry.invalidityDateMs,
       notAfterMs: null,
-    }
-  })
-  return Array.from({ length: Math.ceil(rows.length / ROWS_PER_STATEMENT) }, (_, page) =>
-    insertRevocations(store, row.tenantId, rows.slice(page * ROWS_PER_STATEMENT, (page + 1) * ROWS_PER_STATEMENT)),
-  )
+    })
+    if (page.length === ROWS_PER_STATEMENT) flush()
+  }
+  flush()
+  return statements
 }
 
 function reasonOf(code: number): RevocationReason {

@@ -20,6 +20,7 @@ import {
 import { SETTLED_MS } from '../store/certificate-terms.ts'
 import { type CrlPartRow, listCrlParts, replaceCrlParts } from '../store/crl-parts.ts'
 import { deleteEndedRevocations, type RevocationRow, revocationPages } from '../store/revocations.ts'
+import { fullCrlNumber, shownCrlNumber } from './crl-number.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { crlUrl } from './locations.ts'
 import { findSigner, type Signer } from './signer.ts'
@@ -34,6 +35,7 @@ const PARTS_TOGETHER_MS = 15 * 60_000
 const MAX_CLAIMS = 5
 
 export interface PublishedCrl {
+  /** As it is counted: see `crl-number.ts`. */
   readonly crlNumber: number
   readonly thisUpdateMs: number
   readonly nextUpdateMs: number
@@ -106,17 +108,18 @@ interface MadeLists {
 async function makeLists(
   dependencies: CrlDependencies,
   signer: Signer,
-  { tenantId, id: caId, crlNumber, crlPartitions }: AuthorityRow,
+  authority: AuthorityRow,
   known: readonly CrlPartRow[],
   isEveryPart: boolean,
 ): Promise<MadeLists> {
   const { store, crls, now, settings } = dependencies
+  const { tenantId, id: caId, crlNumber, crlPartitions } = authority
   const thisUpdateMs = Math.floor(now() / 1000) * 1000
   const nextUpdateMs = thisUpdateMs + CRL_LIFETIME_MS
   const make = async (partition: number, pages: AsyncIterable<readonly RevocationRow[]>): Promise<number> => {
     const { der, revokedCount } = await buildCrl({
       issuer: signer.issuer,
-      crlNumber,
+      crlNumber: fullCrlNumber(authority, crlNumber),
       thisUpdateMs,
       nextUpdateMs,
       pages: entriesOf(pages),
@@ -212,7 +215,11 @@ async function announce(
             event: 'ca.crl_published',
             actor: actor.tokenId,
             resource: `pki/ca/${caId}`,
-            detail: { ca_id: caId, crl_number: published.crlNumber, revoked_count: published.revokedCount },
+            detail: {
+              ca_id: caId,
+              crl_number: shownCrlNumber(claimed, published.crlNumber),
+              revoked_count: published.revokedCount,
+            },
             requestId: actor.requestId,
           },
         ]

@@ -10,6 +10,7 @@ import type { Answer, EmptyAnswer, JsonAnswer, RawAnswer } from './answer.ts'
 import type { AppDependencies } from './dependencies.ts'
 import { errorEnvelope } from './error-envelope.ts'
 import type { Once } from './idempotency.ts'
+import { MAX_BODY_BYTES } from './json-body.ts'
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
 
@@ -85,6 +86,8 @@ interface Declaration<
   readonly query?: Query
   /** Objects in it MUST be strict. An empty body counts as `{}`. */
   readonly body?: Body
+  /** Default `MAX_BODY_BYTES`. */
+  readonly maxBodyBytes?: number
   readonly responses: Responses
 }
 
@@ -121,6 +124,7 @@ export interface Route {
   /** How long a request with an idempotency key may take before another may begin the work anew. */
   readonly claimMs: number
   readonly remembersToken: boolean
+  readonly maxBodyBytes: number
   readonly params: z.ZodObject
   readonly query: z.ZodObject
   readonly body: z.ZodType | null
@@ -202,6 +206,7 @@ function build(
     pattern: declaration.path.replace(/\{(\w+)\*\}$/, ':$1{.+}').replaceAll(/\{(\w+)\}/g, ':$1'),
     access,
     ...ways,
+    maxBodyBytes: declaration.maxBodyBytes ?? MAX_BODY_BYTES,
     params,
     query,
     body,

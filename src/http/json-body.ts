@@ -9,15 +9,15 @@ import { AppError, invalidField } from '../core/errors.ts'
 import { mediaTypeOf, readBody } from '../core/http-client.ts'
 import { findJsonFlaw } from './exact-json.ts'
 
-/** Certificates with chains are tens of kilobytes; a mebibyte is generous. */
+/** Certificates with chains are tens of kilobytes; a mebibyte is generous. Routes that take more say so: `maxBodyBytes`. */
 export const MAX_BODY_BYTES = 1_048_576
 /** No request of ours nests deeper than a handful; what recurses over a body relies on this. */
 export const MAX_JSON_DEPTH = 32
 
 /** The body as JSON; an empty one is `{}`, whatever its media type, for POSTs that need no fields. */
-export async function readJsonBody(request: Request): Promise<Json> {
-  const bytes = await readBody(request, MAX_BODY_BYTES)
-  if (bytes === null) throw new AppError('payload_too_large', `A body has at most ${MAX_BODY_BYTES} bytes`)
+export async function readJsonBody(request: Request, maxBytes: number): Promise<Json> {
+  const bytes = await readBody(request, maxBytes)
+  if (bytes === null) throw new AppError('payload_too_large', `A body has at most ${maxBytes} bytes`)
   if (bytes.length === 0) return {}
   const mediaType = mediaTypeOf(request.headers)
   if (mediaType !== 'application/json') {

@@ -117,7 +117,7 @@ function readOnce(served: Served): () => Promise<Parts> {
 }
 
 async function readParts({ route, request, facts, params }: Served): Promise<Parts> {
-  const json = route.body === null ? {} : await readJsonBody(request)
+  const json = route.body === null ? {} : await readJsonBody(request, route.maxBodyBytes)
   return {
     params: parseWith(route.params, params, 'the path'),
     query: parseWith(route.query, queryOf(route, facts.url), 'the query'),

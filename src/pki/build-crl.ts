@@ -2,12 +2,21 @@
  * Builds certificate revocation lists (RFC 5280 §5), in time and memory linear in their entries, which arrive in pages. Makes
  * full CRLs, whole or partitioned; no delta CRLs and no indirect ones.
  */
-import type { Bytes } from '../core/bytes.ts'
+import { type Bytes, fromHex } from '../core/bytes.ts'
 import type { Issuer } from './build-certificate.ts'
 import { authorityKeyIdentifierExtension, derExtension, derFullName } from './build-extensions.ts'
 import { contextPrimitive, TAG } from './der/tags.ts'
 import { encodeGeneralizedTime, encodeTime } from './der/time.ts'
-import { derExplicit, derHeader, derInteger, derSequence, derTime, derTrue, derValue } from './der/writer.ts'
+import {
+  derExplicit,
+  derHeader,
+  derInteger,
+  derSequence,
+  derTime,
+  derTrue,
+  derUnsigned,
+  derValue,
+} from './der/writer.ts'
 import { MAX_SERIAL_OCTETS } from './limits.ts'
 import { EXTENSION } from './oids.ts'
 import { REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts'
@@ -34,7 +43,7 @@ export interface CrlPartition {
 export interface CrlInput {
   readonly issuer: Issuer
   /** Larger than in every CRL before (RFC 5280 §5.2.3). */
-  readonly crlNumber: number
+  readonly crlNumber: number | bigint
   readonly thisUpdateMs: number
   readonly nextUpdateMs: number
   readonly pages: AsyncIterable<readonly RevokedCertificate[]> | Iterable<readonly RevokedCertificate[]>
@@ -67,10 +76,17 @@ export async function buildCrl(input: CrlInput): Promise<BuiltCrl> {
   return { der: assembleSigned(tbsDer, algorithmDer, signature), revokedCount: entries.count }
 }
 
+function magnitudeOf(number: number | bigint): Bytes {
+  const hex = BigInt(number).toString(16)
+  const octets = fromHex(hex.length % 2 === 1 ? `0${hex}` : hex)
+  if (octets === null) throw new RangeError('a CRL number is negative')
+  return octets
+}
+
 function crlExtensions({ issuer, crlNumber, partition }: CrlInput): Bytes[] {
   return [
     authorityKeyIdentifierExtension(issuer.keyIdentifier),
-    derExtension(EXTENSION.crlNumber, false, derInteger(crlNumber)),
+    derExtension(EXTENSION.crlNumber, false, derUnsigned(magnitudeOf(crlNumber))),
     ...(partition === undefined ? [] : [issuingDistributionPointExtension(partition)]),
   ]
 }

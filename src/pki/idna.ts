@@ -42,9 +42,7 @@ function labelProblem(label: string): string | null {
 
 /** RFC 5892 §2.6: exceptions. */
 const ALWAYS_VALID = /[\u00df\u03c2\u06fd\u06fe\u0f0b\u3007]/u
-const NEVER_VALID: readonly number[] = [
-  0x0640, 0x07fa, 0x302e, 0x302f, 0x3031, 0x3032, 0x3033, 0x3034, 0x3035, 0x303b,
-]
+const NEVER_VALID: readonly number[] = [0x0640, 0x07fa, 0x302e, 0x302f, 0x3031, 0x3032, 0x3033, 0x3034, 0x3035, 0x303b]
 /** RFC 5892 §2.8 and §2.9: blocks for notation, and old jamo. */
 const DISALLOWED_BLOCKS: readonly (readonly [number, number])[] = [
   [0x1100, 0x11ff],

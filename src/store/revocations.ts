@@ -24,16 +24,26 @@ export function insertRevocations(
   rows: readonly Omit<RevocationRow, 'tenantId'>[],
 ): Statement {
   const columns = [
-    sql`json_extract(value, '$.caId')`,
-    sql`json_extract(value, '$.partition')`,
-    sql`json_extract(value, '$.serialNumber')`,
-    sql`json_extract(value, '$.revokedAtMs')`,
-    sql`json_extract(value, '$.reason')`,
-    sql`json_extract(value, '$.invalidityDateMs')`,
-    sql`json_extract(value, '$.notAfterMs')`,
+    sql`json_extract(value, '$[0]')`,
+    sql`json_extract(value, '$[1]')`,
+    sql`json_extract(value, '$[2]')`,
+    sql`json_extract(value, '$[3]')`,
+    sql`json_extract(value, '$[4]')`,
+    sql`json_extract(value, '$[5]')`,
+    sql`json_extract(value, '$[6]')`,
   ]
+  // As arrays: names of fields would double what a large import sends to the ledger.
+  const lines = rows.map((row) => [
+    row.caId,
+    row.partition,
+    row.serialNumber,
+    row.revokedAtMs,
+    row.reason,
+    row.invalidityDateMs,
+    row.notAfterMs,
+  ])
   // `WHERE true`: without it, ON CONFLICT after a SELECT is read as part of a join.
-  const values = sql`SELECT ${tenantId}, ${sql.join(columns, sql`, `)} FROM json_each(${JSON.stringify(rows)}) WHERE true`
+  const values = sql`SELECT ${tenantId}, ${sql.join(columns, sql`, `)} FROM json_each(${JSON.stringify(lines)}) WHERE true`
   return statement(store.db.insert(revocations).select(values).onConflictDoNothing())
 }
 

@@ -291,6 +291,10 @@ export const certificateAuthorities = sqliteTable(
     /** The last number that a CRL was given, and the last that was published. A claimed number may never be published. */
     crlNumber: integer('crl_number').notNull(),
     crlPublishedNumber: integer('crl_published_number').notNull(),
+    /**
+     * What is added to both, hex: a CA from elsewhere may have had numbers of up to 20 octets, which D1 would round. Null: nothing.
+     */
+    crlNumberBase: text('crl_number_base'),
     /** Grows with every change of what is revoked; what the published CRL knows of. */
     crlRevision: integer('crl_revision').notNull(),
     crlPublishedRevision: integer('crl_published_revision').notNull(),

@@ -2,7 +2,8 @@
 
 import { z } from '@hono/zod-openapi'
 import { createAuthority, crossSignAuthority, reissueAuthority } from '../../authority/authorities.ts'
-import { importAuthority } from '../../authority/import-authority.ts'
+import { shownCrlNumber } from '../../authority/crl-number.ts'
+import { importAuthority, MAX_CRL_PEM_CHARS } from '../../authority/import-authority.ts'
 import { revokeAuthority } from '../../authority/revoke-authority.ts'
 import { findChainPems } from '../../authority/signer.ts'
 import { formatTime } from '../../core/clock.ts'
@@ -42,6 +43,8 @@ const crlPartitions = z
   .max(MAX_PARTITIONS)
   .default(0)
   .openapi({ description: 'Certificates then name one of so many CRLs, each with its part; 0: one CRL for all' })
+/** The largest CRL with the line feeds of its PEM escaped, and room for the other fields. */
+const MAX_IMPORT_BYTES = 12_000_000
 const pem = z.string().min(1).max(1_000_000)
 
 const authoritySchema = z
@@ -60,7 +63,10 @@ const authoritySchema = z
     permitted_dns_domains: z.array(z.string()),
     excluded_dns_domains: z.array(z.string()),
     crl_partitions: z.number().int(),
-    crl_number: z.number().int().nullable().openapi({ description: 'Of the CRL that is published' }),
+    crl_number: z
+      .union([z.number().int(), z.string()])
+      .nullable()
+      .openapi({ description: 'Of the CRL that is published; digits in a string beyond 2^53' }),
     crl_next_update: time.nullable(),
     status: z.enum(['active', 'revoked', 'expired']),
     is_active: z.boolean(),
@@ -173,13 +179,14 @@ const importCa = defineRoute({
   description: 'Give its last CRL too: what was revoked there stays revoked, and the numbers of its CRLs go on.',
   access: { scope: 'pki:admin', resource: RESOURCES },
   idempotent: true,
+  maxBodyBytes: MAX_IMPORT_BYTES,
   body: z
     .strictObject({
       name: nameField,
       certificate_pem: pem,
       private_key_pem: pem,
       chain_pem: pem.optional(),
-      crl_pem: pem.optional(),
+      crl_pem: z.string().min(1).max(MAX_CRL_PEM_CHARS).optional(),
       crl_partitions: crlPartitions,
     })
     .openapi('CertificateAuthorityImport'),
@@ -355,7 +362,7 @@ function showCounted(deps: AppDependencies, row: AuthorityRow, uncounted: number
     permitted_dns_domains: [...row.permittedDnsDomains],
     excluded_dns_domains: [...row.excludedDnsDomains],
     crl_partitions: row.crlPartitions,
-    crl_number: row.crlNextUpdateMs === null ? null : row.crlPublishedNumber,
+    crl_number: row.crlNextUpdateMs === null ? null : shownCrlNumber(row, row.crlPublishedNumber),
     crl_next_update: row.crlNextUpdateMs === null ? null : formatTime(row.crlNextUpdateMs),
     status: row.status === 'revoked' ? 'revoked' : isExpired ? 'expired' : 'active',
     is_active: row.status === 'active' && !isExpired,

@@ -1,5 +1,6 @@
 /** The CRLs of the CAs: `/v1/pki/ca/{id}/crl`. */
 import { z } from '@hono/zod-openapi'
+import { shownCrlNumber } from '../../authority/crl-number.ts'
 import { type CurrentCrl, readCurrentCrl } from '../../authority/current-crl.ts'
 import { CRL_PERIOD_MS } from '../../authority/make-crl.ts'
 import { publishCrl } from '../../authority/publish-crl.ts'
@@ -19,7 +20,9 @@ const resourceOf = ({ id }: { readonly id: string }) => `pki/ca/${id}`
 const crlSchema = z
   .strictObject({
     crl_pem: z.string(),
-    crl_number: z.number().int(),
+    crl_number: z
+      .union([z.number().int(), z.string()])
+      .openapi({ description: 'Digits in a string beyond 2^53: a CA from elsewhere goes on from its last number' }),
     this_update: time,
     next_update: time,
     revoked_count: z.number().int(),
@@ -35,7 +38,8 @@ const publish = defineRoute({
   params: z.object({ id: z.string() }),
   responses: { 200: { description: 'The CRL', schema: crlSchema } },
   async handler({ params: { id }, actor, deps }) {
-    if ((await findAuthority(deps.store, actor.tenantId, id)) === null) throw missing(resourceOf({ id }))
+    const authority = await findAuthority(deps.store, actor.tenantId, id)
+    if (authority === null) throw missing(resourceOf({ id }))
     const published = await publishCrl(deps, actor.tenantId, id, actor)
     if (published === null) throw new AppError('conflict', 'The CA has ended: nobody asks for its CRL any more')
     const { crlNumber } = published
@@ -44,7 +48,7 @@ const publish = defineRoute({
     if (der === null) throw new AppError('conflict', 'Newer CRLs were published at the same time: read the current one')
     return json(200, {
       crl_pem: formatPem('X509 CRL', der),
-      crl_number: crlNumber,
+      crl_number: shownCrlNumber(authority, crlNumber),
       this_update: formatTime(published.thisUpdateMs),
       next_update: formatTime(published.nextUpdateMs),
       revoked_count: published.revokedCount,

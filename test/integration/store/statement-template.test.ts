@@ -78,7 +78,7 @@ const authority = (id: string, serialNumber: string): AuthorityRow => ({
   maxPathLength: null,
   permittedDnsDomains: [],
   excludedDnsDomains: [],
-  ...newCrlColumns(0, 0, 1_000),
+  ...newCrlColumns(0, { count: 0, base: null }, 1_000),
   createdAtMs: 1_000,
   updatedAtMs: 1_000,
 })

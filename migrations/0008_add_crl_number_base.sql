@@ -1,0 +1,1 @@
+ALTER TABLE `certificate_authorities` ADD `crl_number_base` text;
