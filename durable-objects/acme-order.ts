@@ -221,6 +221,7 @@ export class AcmeOrder extends DurableObject<Env> {
     const runtime = await runtimeOf(this.env)
     return {
       now: systemClock,
+      random: Math.random,
       store: runtime.store,
       acme: accountPort(this.env, state.tenantId, state.request.accountId),
       dns: challengeDns(runtime, state.tenantId, zonePort(this.env, state.tenantId)),

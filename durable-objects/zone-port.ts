@@ -1,8 +1,20 @@
-/** The way to the zones' objects. */
+/** The way to the objects of DNS providers' credentials. */
+import { systemClock } from '../src/core/clock.ts'
+import { rateOf } from '../src/dns/rates.ts'
 import type { Env } from '../src/env.ts'
-import type { ApplyZoneChange } from '../src/orders/zone-writer.ts'
+import type { CallableProvider, ProviderPort } from '../src/orders/provider-calls.ts'
+import { findZoneDirectly } from '../src/orders/provider-config.ts'
+import type { DnsZone } from './dns-zone.ts'
 
-/** One object per tenant and zone: providers that replace a whole record set never race with themselves. */
-export function zonePort(env: Env, tenantId: string): ApplyZoneChange {
-  return (change) => env.DNS_ZONE.getByName(`${tenantId}/${change.zone}`).apply(change)
+/** One object per tenant and credentials: what a provider counts together is paced together, and never across tenants. */
+export function zonePort(env: Env, tenantId: string): ProviderPort {
+  const objectOf = ({ keys }: CallableProvider): DurableObjectStub<DnsZone> =>
+    env.DNS_ZONE.getByName(`${tenantId}/${keys.credentials}`)
+  return {
+    findZone: (provider, name) =>
+      rateOf(provider.descriptor.code) === null
+        ? findZoneDirectly(provider, name, systemClock)
+        : objectOf(provider).findZone({ tenantId, providerId: provider.id, name }),
+    apply: (provider, change) => objectOf(provider).apply(change),
+  }
 }

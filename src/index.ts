@@ -2,6 +2,7 @@
 import { accountObjects } from '../durable-objects/account-port.ts'
 import { crlPublications } from '../durable-objects/crl-port.ts'
 import { orderObjects } from '../durable-objects/order-port.ts'
+import { zonePort } from '../durable-objects/zone-port.ts'
 import { systemClock } from './core/clock.ts'
 import { consoleLog } from './core/log.ts'
 import { runCron } from './cron/run-cron.ts'
@@ -18,7 +19,13 @@ export { TenantLedger } from '../durable-objects/tenant-ledger.ts'
 
 async function dependenciesOf(env: Env): Promise<AppDependencies> {
   const runtime = await runtimeOf(env)
-  return { ...runtime, orders: orderObjects(env), accounts: accountObjects(env), publications: crlPublications(env) }
+  return {
+    ...runtime,
+    orders: orderObjects(env),
+    accounts: accountObjects(env),
+    publications: crlPublications(env),
+    providerPort: (tenantId) => zonePort(env, tenantId),
+  }
 }
 
 const app = createApp<Env>({ dependenciesOf, now: systemClock, log: consoleLog })

@@ -5,6 +5,7 @@ import type { HttpClient } from '../core/http-client.ts'
 import type { Result } from '../core/result.ts'
 import type { SilencePolicy } from '../core/silent-target.ts'
 import type { TcpConnect } from '../core/tcp.ts'
+import type { ZoneMemo } from './zone-memo.ts'
 
 /** One TXT value. `name` is absolute, in lower case, without the trailing dot, and already behind any CNAME delegation. */
 export interface TxtRecord {
@@ -69,6 +70,8 @@ export interface DnsProviderContext {
   readonly allowPrivateTargets: boolean
   /** What is told of servers that give no answer; `http` has its own. Without it, all. */
   readonly silence?: SilencePolicy | undefined
+  /** What was heard of zones with the same settings; without it, the provider remembers for itself. */
+  readonly zones?: ZoneMemo
 }
 
 /** One setting of a provider, as its form shows it. */

@@ -57,5 +57,8 @@ export const MAX_API_BYTES = 4 * 1_048_576
 /** The longest Retry-After of a provider that is believed. */
 export const MAX_RETRY_AFTER_SECONDS = 3_600
 
+/** Zones of one set of credentials that are remembered, those included that are not there. */
+export const MAX_REMEMBERED_ZONES = 2_000
+
 /** Pages read of one list before it counts as endless. With 50 zones a page, this is more than any account holds. */
 export const MAX_PAGES = 200

@@ -15,3 +15,23 @@ export async function mapBounded<T, R>(
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker))
   return results
 }
+
+/** Runs work as soon as fewer than the limit are under way. */
+export type Gate = <T>(work: () => Promise<T>) => Promise<T>
+
+/** One bound for work that comes from many sides; first come, first served. */
+export function createGate(limit: number): Gate {
+  const waiting: (() => void)[] = []
+  let free = limit
+  return async (work) => {
+    if (free > 0) free -= 1
+    else await new Promise<void>((resolve) => waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) free += 1
+      else next()
+    }
+  }
+}

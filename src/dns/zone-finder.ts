@@ -7,14 +7,9 @@ import { err, ok, type Result } from '../core/result.ts'
 import type { DnsProviderError } from './dns-provider.ts'
 import { isWithin } from './wire/name.ts'
 import { zoneCandidates } from './zone-candidates.ts'
+import { type FoundZone, ZoneMemo } from './zone-memo.ts'
 
-export interface FoundZone {
-  /** What the provider's own calls name it by. */
-  readonly id: string
-  /** The domain, as `parseName` returns names. */
-  readonly name: string
-  readonly isPrivate: boolean
-}
+export type { FoundZone } from './zone-memo.ts'
 
 type Answer<T> = Promise<Result<T, DnsProviderError>>
 
@@ -38,37 +33,43 @@ export interface ZoneFinder {
   idOf(zone: string, signal: AbortSignal): Answer<string>
 }
 
-export function createZoneFinder({ list, named, setting, only, failure }: ZoneSource): ZoneFinder {
-  const known = new Map<string, string>()
+/** The key of the one zone to which the settings restrict the provider; no name has a space in it. */
+const ONLY = 'only zone'
 
+/** Without `memo` the finder remembers for as long as it lives. */
+export function createZoneFinder(
+  { list, named, setting, only, failure }: ZoneSource,
+  memo: ZoneMemo = new ZoneMemo(() => 0),
+): ZoneFinder {
   const readOnly = async (read: NonNullable<ZoneSource['only']>, signal: AbortSignal): Answer<FoundZone> => {
-    const zone = await read(signal)
+    const zone = await memo.share(ONLY, () => read(signal))
     if (!zone.ok) return zone
-    if (zone.value.isPrivate) {
+    if (zone.value === null || zone.value.isPrivate) {
       return err(failure('refused', 'read zone', `${setting} names a private zone, into which no CA can see`))
     }
-    known.set(zone.value.name, zone.value.id)
-    return zone
+    return ok(zone.value)
   }
 
-  const lookUp = async (zone: string, signal: AbortSignal): Answer<string | null> => {
-    const id = known.get(zone)
-    if (id !== undefined) return ok(id)
-    if (only !== null) {
-      const restricted = await readOnly(only, signal)
-      return restricted.ok ? ok(known.get(zone) ?? null) : restricted
-    }
+  const ask = async (zone: string, signal: AbortSignal): Answer<FoundZone | null> => {
     const zones = await named(zone, signal)
     if (!zones.ok) return zones
     const [found, second] = zones.value.filter(({ name, isPrivate }) => name === zone && !isPrivate)
     if (found === undefined) return ok(null)
-    if (second !== undefined) {
-      // Only one of them can be delegated to, and which one only the parent zone knows.
-      const said = `there are two public zones of that name, ${found.id} and ${second.id}: choose one by ${setting}`
-      return err(failure('refused', `find zone ${zone}`, said))
+    if (second === undefined) return ok(found)
+    // Only one of them can be delegated to, and which one only the parent zone knows.
+    const choice = setting === null ? '' : `: choose one by ${setting}`
+    const said = `there are two public zones of that name, ${found.id} and ${second.id}${choice}`
+    return err(failure('refused', `find zone ${zone}`, said))
+  }
+
+  const lookUp = async (zone: string, signal: AbortSignal): Answer<string | null> => {
+    if (only !== null) {
+      const restricted = await readOnly(only, signal)
+      if (!restricted.ok) return restricted
+      return ok(restricted.value.name === zone ? restricted.value.id : null)
     }
-    known.set(zone, found.id)
-    return ok(found.id)
+    const found = await memo.share(zone, () => ask(zone, signal))
+    return found.ok ? ok(found.value?.id ?? null) : found
   }
 
   return {

@@ -6,10 +6,11 @@ import type { SilencePolicy } from '../core/silent-target.ts'
 import type { TcpConnect } from '../core/tcp.ts'
 import type { Settings } from '../env.ts'
 import type { AccountObjects, OrderObjects } from '../orders/objects.ts'
+import type { ProviderDependencies } from '../orders/provider-config.ts'
 import type { CrlObjects } from '../store/crl-objects.ts'
 import type { Store } from '../store/store.ts'
 
-export interface AppDependencies {
+export interface AppDependencies extends Pick<ProviderDependencies, 'providerPort'> {
   readonly settings: Settings
   readonly store: Store
   readonly crls: CrlObjects

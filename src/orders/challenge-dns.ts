@@ -14,28 +14,25 @@ import {
   startPlacing,
 } from './placement.ts'
 import type { DnsPort, PeerFailure, PropagationLook } from './ports.ts'
+import type { ProviderPort } from './provider-calls.ts'
 import { PROVIDER_GONE, type ProviderDependencies } from './provider-config.ts'
-import type { ApplyZoneChange, ZoneChange } from './zone-writer.ts'
+import type { ZoneChange } from './zone-writer.ts'
 
-export function challengeDns(
-  dependencies: ProviderDependencies,
-  tenantId: string,
-  applyInZone: ApplyZoneChange,
-): DnsPort {
-  const placing = startPlacing(dependencies, tenantId)
+export function challengeDns(dependencies: ProviderDependencies, tenantId: string, port: ProviderPort): DnsPort {
+  const placing = startPlacing(dependencies, tenantId, port)
   return {
     place: (recordName, providerIds) => place(placing, recordName, providerIds),
     standing: (recordName, providerIds) => standing(placing, recordName, providerIds),
-    present: (records) => applyAll(applyInZone, tenantId, 'present', records),
-    cleanUp: (records) => applyAll(applyInZone, tenantId, 'clean-up', records),
+    present: (records) => applyAll(placing, port, 'present', records),
+    cleanUp: (records) => applyAll(placing, port, 'clean-up', records),
     look: (records) => look(placing, records),
   }
 }
 
 /** One change per zone and provider; the first failure is told when all have ended. */
 async function applyAll(
-  applyInZone: ApplyZoneChange,
-  tenantId: string,
+  { open, tenantId }: Placing,
+  port: ProviderPort,
   kind: ZoneChange['kind'],
   records: readonly RecordState[],
 ): Promise<Result<void, PeerFailure>> {
@@ -45,7 +42,12 @@ async function applyAll(
     const change = changes.get(key) ?? { tenantId, providerId, zone, kind, records: [] }
     changes.set(key, { ...change, records: [...change.records, { name, value, ttlSeconds }] })
   }
-  const results = await Promise.all([...changes.values()].map(applyInZone))
+  const results = await Promise.all(
+    [...changes.values()].map(async (change) => {
+      const provider = await open(change.providerId)
+      return provider.ok ? port.apply(provider.value, change) : provider
+    }),
+  )
   return results.find((result) => !result.ok) ?? ok(undefined)
 }
 

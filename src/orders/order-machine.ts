@@ -108,8 +108,11 @@ export function newJob(nowMs: number): Job {
   }
 }
 
-/** Pure: job, outcome and clock in; job out. Throws where a step names a move that the table forbids. */
-export function transition(job: Job, outcome: Outcome, nowMs: number): Job {
+/**
+ * Pure: job, outcome, clock and chance in; job out. `random` gives numbers from 0 to 1. Throws where a step names a move
+ * that the table forbids.
+ */
+export function transition(job: Job, outcome: Outcome, nowMs: number, random: () => number): Job {
   if (job.phase === 'issued' || job.phase === 'failed') return job
   const rules = ORDER_MACHINE[job.phase]
   switch (outcome.kind) {
@@ -139,7 +142,9 @@ export function transition(job: Job, outcome: Outcome, nowMs: number): Job {
         return fail(job, rules, { code: 'too_many_errors', message: reason }, nowMs)
       }
       const backoffMs = BACKOFF_MS[errors - 1] ?? MAX_BACKOFF_MS
-      return { ...job, errors, ...asleep(job, rules, nowMs + backoffMs, notBeforeMs), ...known }
+      // Full jitter: what failed together is not tried again together, whatever the peer has said to all of them.
+      const wakeAtMs = Math.max(nowMs, notBeforeMs ?? 0) + Math.round(random() * backoffMs)
+      return { ...job, errors, ...asleep(job, rules, wakeAtMs, notBeforeMs), ...known }
     }
     case 'restart':
       if (job.restarts >= MAX_RESTARTS || job.phase === 'clean-up') {

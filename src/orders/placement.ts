@@ -4,8 +4,8 @@ import { type FollowedName, type FollowFailure, findOwnTxt, followChallengeName 
 import { type LookupContext, type PreferredServers, sourcesFor } from '../dns/dns-source.ts'
 import { lookupTxt } from '../dns/lookup.ts'
 import { allDnsProviders, type DnsProviderRow } from '../store/dns-providers.ts'
-import { providerFailure } from './peer-failure.ts'
 import type { PeerFailure, Placement } from './ports.ts'
+import type { ProviderPort } from './provider-calls.ts'
 import { candidates, closeness } from './provider-choice.ts'
 import {
   leavingFailure,
@@ -13,11 +13,11 @@ import {
   type OpenedProvider,
   openProvider,
   type ProviderDependencies,
+  portOf,
 } from './provider-config.ts'
 
 /** Longest that one look at the name servers may take. */
 export const LOOK_TIMEOUT_MS = 20_000
-const ZONE_TIMEOUT_MS = 30_000
 
 export type OpenProvider = (id: string) => Promise<Result<OpenedProvider, PeerFailure>>
 
@@ -26,15 +26,21 @@ export interface Placing {
   readonly context: LookupContext
   readonly tenantId: string
   readonly open: OpenProvider
+  readonly port: Pick<ProviderPort, 'findZone'>
 }
 
 /** For one order, or one look: a provider that is asked for again and again is opened once. */
-export function startPlacing(dependencies: ProviderDependencies, tenantId: string): Placing {
+export function startPlacing(
+  dependencies: ProviderDependencies,
+  tenantId: string,
+  port: Pick<ProviderPort, 'findZone'> = portOf(dependencies, tenantId),
+): Placing {
   const opened = new Map<string, Promise<Result<OpenedProvider, PeerFailure>>>()
   return {
     dependencies,
     context: lookupContext(dependencies),
     tenantId,
+    port,
     open(id) {
       const known = opened.get(id) ?? openProvider(dependencies, tenantId, id)
       opened.set(id, known)
@@ -153,7 +159,7 @@ export function followRefusal({ reason, message }: FollowFailure): PeerFailure {
 
 /** The provider and zone that take a record of this name. */
 export async function serve(
-  { dependencies, open }: Placing,
+  { port, open }: Placing,
   allowed: readonly DnsProviderRow[],
   name: string,
 ): Promise<Result<Placement, PeerFailure>> {
@@ -168,12 +174,12 @@ export async function serve(
       failures.push(leavingFailure(provider.value))
       continue
     }
-    const zone = await provider.value.provider.findZone(name, AbortSignal.timeout(ZONE_TIMEOUT_MS))
+    const zone = await port.findZone(provider.value, name)
     if (zone.ok) {
       const { ttlSeconds } = provider.value.common
       return ok({ providerId: row.id, zone: zone.value, name, ttlSeconds })
     }
-    failures.push(providerFailure(zone.error, dependencies.now()))
+    failures.push(zone.error)
   }
   // One that may work later is worth more than one that never will.
   const failure = failures.find(({ transient }) => transient) ?? failures[0]

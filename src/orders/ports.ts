@@ -11,22 +11,9 @@ import type { CaRevocation } from './objects.ts'
 import type { Outcome } from './order-machine.ts'
 import type { OrderPurpose } from './order-request.ts'
 import type { OrderState, RecordState } from './order-state.ts'
+import type { PeerFailure } from './peer-failure.ts'
 
-/** A failure of the CA or of DNS, sorted by what to do next. */
-export interface PeerFailure {
-  /** A code of the API's error table, or one of the order machine. */
-  readonly code: string
-  /** One plain sentence that says what the peer answered, without secrets. */
-  readonly message: string
-  /** Worth another try without changing anything? */
-  readonly transient: boolean
-  /** Epoch milliseconds before which there is no point in trying. */
-  readonly retryAtMs: number | null
-  /** RFC 8555 §6.7: the last part of the problem's type, where the CA sent one: `orderNotReady`. */
-  readonly problemType: string | null
-  /** Of the HTTP answer, where a CA gave one. */
-  readonly status?: number
-}
+export type { PeerFailure } from './peer-failure.ts'
 
 export interface CaOrder {
   readonly status: 'pending' | 'ready' | 'processing' | 'valid' | 'invalid'
@@ -138,6 +125,8 @@ export interface DnsPort {
 
 export interface StepContext {
   readonly now: Clock
+  /** From 0 to 1, for the jitter of retries. */
+  readonly random: () => number
   readonly store: Store
   readonly acme: AcmePort
   readonly dns: DnsPort

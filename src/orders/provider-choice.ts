@@ -4,7 +4,7 @@ import type { ErrorDetail } from '../core/errors.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { followChallengeName } from '../dns/challenge-name.ts'
 import { allDnsProviders, type DnsProviderRow } from '../store/dns-providers.ts'
-import { lookupContext, openProvider, type ProviderDependencies } from './provider-config.ts'
+import { lookupContext, openProvider, type ProviderDependencies, portOf } from './provider-config.ts'
 
 /** Does a managed zone cover a name? `acme.example` covers itself and all below, `*.acme.example` what is below. */
 export function zoneCovers(managedZone: string, name: string): boolean {
@@ -79,7 +79,7 @@ async function servesByCredentials(
 ): Promise<boolean> {
   const opened = await openProvider(dependencies, tenantId, row.id)
   if (!opened.ok) return false
-  const zone = await opened.value.provider.findZone(name, AbortSignal.timeout(LOOKUP_TIMEOUT_MS))
+  const zone = await portOf(dependencies, tenantId).findZone(opened.value, name)
   return zone.ok
 }
 

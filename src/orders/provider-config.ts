@@ -1,5 +1,6 @@
 /** From a configured DNS provider to one that can be used: settings read, secrets looked up each time, so that a rotated one counts at once. */
 import { type Actor, systemActor } from '../core/actor.ts'
+import { sha256, toHex, utf8 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
 import { consoleLog } from '../core/log.ts'
@@ -13,7 +14,9 @@ import { type DnsProviderConfig, findDnsProvider, isBeingRemoved, noteUsedSecret
 import type { JournalEntry } from '../store/journal.ts'
 import { readSecretField, secretResource } from '../store/secrets.ts'
 import type { Store } from '../store/store.ts'
+import { providerFailure } from './peer-failure.ts'
 import type { PeerFailure } from './ports.ts'
+import type { CallableProvider, ProviderCalls, ProviderKeys, ProviderPort } from './provider-calls.ts'
 
 export interface ProviderDependencies {
   readonly store: Store
@@ -23,6 +26,10 @@ export interface ProviderDependencies {
   readonly settings: { readonly allowPrivateTargets: boolean; readonly dnsResolvers: readonly string[] }
   /** What callers are told of servers that give no answer; without it, all. */
   readonly silence?: SilencePolicy | undefined
+  /** Which way a provider's calls go; without it, straight to the provider. */
+  readonly calls?: ProviderCalls
+  /** The way to the one place for a provider's credentials; without it, providers are asked from here. */
+  readonly providerPort?: (tenantId: string) => Pick<ProviderPort, 'findZone'>
 }
 
 /** What looking things up in DNS needs. */
@@ -41,6 +48,28 @@ export interface OpenedProvider {
   readonly primary: string | null
   /** It is being removed, and takes no new records. */
   readonly isLeaving: boolean
+  readonly keys: ProviderKeys
+}
+
+/** Longest that a provider may take to find a zone. */
+const ZONE_TIMEOUT_MS = 30_000
+
+/** Where zones are asked for. */
+export function portOf(
+  { providerPort, now }: Pick<ProviderDependencies, 'providerPort' | 'now'>,
+  tenantId: string,
+): Pick<ProviderPort, 'findZone'> {
+  return providerPort?.(tenantId) ?? { findZone: (provider, name) => findZoneDirectly(provider, name, now) }
+}
+
+/** Asks the provider from here: for those that count no calls, and where there is no port. */
+export async function findZoneDirectly(
+  { provider }: Pick<CallableProvider, 'provider'>,
+  name: string,
+  now: Clock,
+): Promise<Result<string, PeerFailure>> {
+  const zone = await provider.findZone(name, AbortSignal.timeout(ZONE_TIMEOUT_MS))
+  return zone.ok ? zone : err(providerFailure(zone.error, now()))
 }
 
 /** The code of a failure that says: this provider is no more. Whoever has a record there looks for another one. */
@@ -78,7 +107,10 @@ export async function openConfig(
   const parsed = parseSettings(descriptor, values.value, allowPrivateTargets)
   if (!parsed.ok) return err(parsed.error)
   const { http, connect, now, silence } = dependencies
-  const provider = descriptor.create(parsed.value.settings, { http, connect, now, allowPrivateTargets, silence })
+  const keys = await keysOf(descriptor, parsed.value.settings)
+  const calls = dependencies.calls?.(descriptor.code, keys) ?? { http }
+  const context = { ...calls, connect, now, allowPrivateTargets, silence }
+  const provider = descriptor.create(parsed.value.settings, context)
   if (!provider.ok) return provider
   const { common, primary } = parsed.value
   return ok({
@@ -88,7 +120,21 @@ export async function openConfig(
     common,
     primary,
     isLeaving: isBeingRemoved(config, now()),
+    keys,
   })
+}
+
+async function keysOf(
+  { code, settings }: DnsProviderDescriptor,
+  values: Readonly<Record<string, string>>,
+): Promise<ProviderKeys> {
+  const counted = settings.filter(({ name, secret }) => secret || name === 'endpoint' || name === 'nameserver')
+  const digest = async (names: readonly string[]): Promise<string> =>
+    toHex(await sha256(utf8(JSON.stringify([code, ...names.map((name) => [name, values[name]?.trim() ?? null])]))))
+  return {
+    credentials: await digest(counted.map(({ name }) => name)),
+    settings: await digest(settings.map(({ name }) => name)),
+  }
 }
 
 /** `…_path` settings are replaced by what the secret holds now. */

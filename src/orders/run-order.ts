@@ -70,15 +70,15 @@ export async function runPhase(context: StepContext, state: OrderState, cancelle
       cancelled !== null && isCancellable(state)
         ? fail(context, state, 'cancelled', cancelled)
         : await STEPS[phase](remembering, state)
-    return { state: settle(result, context.now()), entries: result.entries, fault: null }
+    return { state: settle(result, context), entries: result.entries, fault: null }
   } catch (fault) {
     // The platform retries a throwing alarm a few times and then stops for good: the table decides instead.
     const outcome = { kind: 'retry', reason: `an internal error in ${phase}` } as const
     const noted = logged(latest, context.now(), outcome.reason)
-    return { state: settle({ state: noted, outcome, entries: [] }, context.now()), entries: [], fault }
+    return { state: settle({ state: noted, outcome, entries: [] }, context), entries: [], fault }
   }
 }
 
-function settle({ state, outcome }: StepResult, nowMs: number): OrderState {
-  return { ...state, job: transition(state.job, outcome, nowMs) }
+function settle({ state, outcome }: StepResult, { now, random }: StepContext): OrderState {
+  return { ...state, job: transition(state.job, outcome, now(), random) }
 }

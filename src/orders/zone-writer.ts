@@ -2,11 +2,9 @@
  * Writes TXT values into one zone: one call to the provider at a time, and whatever waits meanwhile goes into the next
  * call together. Record sets with several values (apex and wildcard, two orders at once) lose nothing that way.
  */
-import { err, ok, type Result } from '../core/result.ts'
+import type { Result } from '../core/result.ts'
 import type { TxtRecord } from '../dns/dns-provider.ts'
-import { providerFailure } from './peer-failure.ts'
-import type { PeerFailure } from './ports.ts'
-import { leavingFailure, openProvider, type ProviderDependencies } from './provider-config.ts'
+import type { PeerFailure } from './peer-failure.ts'
 
 export interface ZoneChange {
   readonly tenantId: string
@@ -18,9 +16,6 @@ export interface ZoneChange {
 
 export type ApplyZoneChange = (change: ZoneChange) => Promise<Result<void, PeerFailure>>
 
-/** Longest that a provider may take for one change. */
-const CHANGE_TIMEOUT_MS = 60_000
-
 interface Waiting {
   readonly change: ZoneChange
   resolve(result: Result<void, PeerFailure>): void
@@ -28,12 +23,18 @@ interface Waiting {
 }
 
 export class ZoneWriter {
-  readonly #dependencies: () => Promise<ProviderDependencies>
+  readonly #write: ApplyZoneChange
   readonly #queue: Waiting[] = []
   #running = false
 
-  constructor(dependencies: () => Promise<ProviderDependencies>) {
-    this.#dependencies = dependencies
+  /** `write` makes one change; it is called again only when it has ended. */
+  constructor(write: ApplyZoneChange) {
+    this.#write = write
+  }
+
+  /** Is there nothing under way and nobody waiting? */
+  get isIdle(): boolean {
+    return !this.#running && this.#queue.length === 0
   }
 
   apply(change: ZoneChange): Promise<Result<void, PeerFailure>> {
@@ -66,18 +67,6 @@ export class ZoneWriter {
     const waiting = this.#queue.splice(0, others === -1 ? this.#queue.length : others)
     const records = new Map(waiting.flatMap(({ change }) => change.records).map((each) => [keyOf(each), each]))
     return { change: { ...first, records: [...records.values()] }, waiting }
-  }
-
-  async #write({ tenantId, providerId, zone, kind, records }: ZoneChange): Promise<Result<void, PeerFailure>> {
-    const dependencies = await this.#dependencies()
-    const opened = await openProvider(dependencies, tenantId, providerId)
-    if (!opened.ok) return opened
-    const { provider, isLeaving } = opened.value
-    if (isLeaving && kind === 'present') return err(leavingFailure(opened.value))
-    const signal = AbortSignal.timeout(CHANGE_TIMEOUT_MS)
-    const done =
-      kind === 'present' ? await provider.present(zone, records, signal) : await provider.cleanUp(zone, records, signal)
-    return done.ok ? ok(undefined) : { ok: false, error: providerFailure(done.error, dependencies.now()) }
   }
 }
 

@@ -73,7 +73,7 @@ export const AWS_ROUTE53: DnsProviderDescriptor = {
   propagation: { timeoutSeconds: 300, intervalSeconds: 5 },
   defaultTtlSeconds: 60,
   listsZones: true,
-  create(settings, { http, now, allowPrivateTargets }) {
+  create(settings, { http, now, allowPrivateTargets, zones }) {
     const accessKeyId = settings.access_key_id?.trim() ?? ''
     if (!/^\w{16,128}$/.test(accessKeyId)) return err('access_key_id: give the id of an access key, such as AKIA…')
     const secretAccessKey = parseToken('secret_access_key', settings.secret_access_key)
@@ -98,6 +98,6 @@ export const AWS_ROUTE53: DnsProviderDescriptor = {
       secretAccessKey: secretAccessKey.value,
       sessionToken: sessionToken === '' ? null : sessionToken,
     })
-    return ok(createRoute53Provider(client, zoneId === '' ? null : zoneId))
+    return ok(createRoute53Provider(client, zoneId === '' ? null : zoneId, zones))
   },
 }

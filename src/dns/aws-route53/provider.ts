@@ -7,6 +7,7 @@ import { ok } from '../../core/result.ts'
 import type { DnsProvider } from '../dns-provider.ts'
 import { type TxtSetStore, txtSetProvider } from '../txt-sets.ts'
 import { createZoneFinder } from '../zone-finder.ts'
+import type { ZoneMemo } from '../zone-memo.ts'
 import type { Route53Change, Route53Client, Route53Set } from './client.ts'
 import { quoteRoute53Txt, unquoteRoute53Txt } from './escapes.ts'
 
@@ -20,14 +21,21 @@ export const MAX_BATCH_CHARS = 32_000
 const MAX_BATCH_CHANGES = 100
 
 /** `hostedZoneId` restricts the provider to one zone. */
-export function createRoute53Provider(client: Route53Client, hostedZoneId: string | null): DnsProvider {
-  const zones = createZoneFinder({
-    list: client.listZones,
-    named: client.listZonesNamed,
-    setting: 'hosted_zone_id',
-    only: hostedZoneId === null ? null : (signal) => client.readZone(hostedZoneId, signal),
-    failure: client.failure,
-  })
+export function createRoute53Provider(
+  client: Route53Client,
+  hostedZoneId: string | null,
+  memo?: ZoneMemo,
+): DnsProvider {
+  const zones = createZoneFinder(
+    {
+      list: client.listZones,
+      named: client.listZonesNamed,
+      setting: 'hosted_zone_id',
+      only: hostedZoneId === null ? null : (signal) => client.readZone(hostedZoneId, signal),
+      failure: client.failure,
+    },
+    memo,
+  )
 
   return txtSetProvider(zones, (id) => storeOf(client, id))
 }

@@ -93,7 +93,7 @@ export const AZURE_DNS: DnsProviderDescriptor = {
   propagation: { timeoutSeconds: 300, intervalSeconds: 5 },
   defaultTtlSeconds: 60,
   listsZones: true,
-  create(settings, { http, now, allowPrivateTargets }) {
+  create(settings, { http, now, allowPrivateTargets, zones }) {
     const ids = parseIdentifiers(settings)
     if (!ids.ok) return ids
     const clientSecret = parseToken('client_secret', settings.client_secret)
@@ -116,7 +116,7 @@ export const AZURE_DNS: DnsProviderDescriptor = {
       subscriptionId: ids.value.subscription_id,
       resourceGroup: ids.value.resource_group,
     })
-    return ok(createAzureProvider(client))
+    return ok(createAzureProvider(client, zones))
   },
 }
 

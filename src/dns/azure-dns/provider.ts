@@ -9,19 +9,23 @@ import { MAX_CHARACTER_STRING_OCTETS } from '../limits.ts'
 import { type TxtSetStore, txtSetProvider } from '../txt-sets.ts'
 import { relativeName } from '../zone-candidates.ts'
 import { createZoneFinder } from '../zone-finder.ts'
+import type { ZoneMemo } from '../zone-memo.ts'
 import type { AzureClient, AzureSet, AzureTxt } from './client.ts'
 
 /** The zone itself, as the API calls it among its records. */
 const APEX = '@'
 
-export function createAzureProvider(client: AzureClient): DnsProvider {
-  const zones = createZoneFinder({
-    list: client.listZones,
-    named: client.findZones,
-    setting: null,
-    only: null,
-    failure: client.failure,
-  })
+export function createAzureProvider(client: AzureClient, memo?: ZoneMemo): DnsProvider {
+  const zones = createZoneFinder(
+    {
+      list: client.listZones,
+      named: client.findZones,
+      setting: null,
+      only: null,
+      failure: client.failure,
+    },
+    memo,
+  )
 
   return txtSetProvider(zones, (id) => storeOf(client, id))
 }

@@ -31,7 +31,7 @@ export const CLOUDFLARE: DnsProviderDescriptor = {
   propagation: { timeoutSeconds: 300, intervalSeconds: 5 },
   defaultTtlSeconds: 60,
   listsZones: true,
-  create(settings, { http, now, allowPrivateTargets }) {
+  create(settings, { http, now, allowPrivateTargets, zones }) {
     const apiToken = parseToken('api_token', settings.api_token)
     if (!apiToken.ok) return apiToken
     const endpoint = parseEndpoint(settings.endpoint, 'https://api.cloudflare.com/client/v4', allowPrivateTargets)
@@ -39,6 +39,6 @@ export const CLOUDFLARE: DnsProviderDescriptor = {
     const zoneId = settings.zone_id?.trim() ?? ''
     if (!/^[0-9A-Za-z]{0,64}$/.test(zoneId)) return err("zone_id: give the id that the zone's overview page shows")
     const client = createCloudflareClient({ http, now, endpoint: endpoint.value, apiToken: apiToken.value })
-    return ok(createCloudflareProvider(client, zoneId === '' ? null : zoneId))
+    return ok(createCloudflareProvider(client, zoneId === '' ? null : zoneId, zones))
   },
 }

@@ -7,7 +7,8 @@ import type { DnsProvider, DnsProviderError, TxtRecord } from '../dns-provider.t
 import { MAX_PARALLEL_LOOKUPS } from '../limits.ts'
 import { mapBounded } from '../map-bounded.ts'
 import { quoteTxt, unquoteTxt } from '../txt-content.ts'
-import { isWithin, parentOf, parseName } from '../wire/name.ts'
+import { createZoneFinder } from '../zone-finder.ts'
+import type { FoundZone, ZoneMemo } from '../zone-memo.ts'
 import type { CloudflareClient, CloudflareFailure, CloudflareZone } from './client.ts'
 
 /**
@@ -32,38 +33,21 @@ interface Existing {
 }
 
 /** `zoneId` restricts the provider to one zone. */
-export function createCloudflareProvider(client: CloudflareClient, zoneId: string | null): DnsProvider {
-  /** Ids of zones by name: the same provider is asked for a zone and then to write in it. */
-  const known = new Map<string, string>()
-
-  const remember = (zones: readonly CloudflareZone[]): readonly string[] => {
-    for (const { id, name } of zones) known.set(name.toLowerCase(), id)
-    return zones.map(({ name }) => name.toLowerCase())
-  }
-
-  const listZones = async (signal: AbortSignal): Promise<Result<readonly string[], DnsProviderError>> => {
-    if (zoneId !== null) {
-      const zone = await client.readZone(zoneId, signal)
-      return zone.ok ? ok(remember([zone.value])) : err(zone.error.error)
-    }
-    const zones = await client.listZones(null, signal)
-    return zones.ok ? ok(remember(zones.value)) : err(zones.error.error)
-  }
-
-  /** The zone's id; null where these credentials have no zone of that name. */
-  const zoneIdOf = async (zone: string, signal: AbortSignal): Promise<Result<string | null, DnsProviderError>> => {
-    const id = known.get(zone)
-    if (id !== undefined) return ok(id)
-    if (zoneId === null) {
-      const found = await client.listZones(zone, signal)
-      if (!found.ok) return err(found.error.error)
-      remember(found.value)
-    } else {
-      const listed = await listZones(signal)
-      if (!listed.ok) return listed
-    }
-    return ok(known.get(zone) ?? null)
-  }
+export function createCloudflareProvider(
+  client: CloudflareClient,
+  zoneId: string | null,
+  memo?: ZoneMemo,
+): DnsProvider {
+  const zones = createZoneFinder(
+    {
+      list: async (signal) => foundZones(await client.listZones(null, signal)),
+      named: async (name, signal) => foundZones(await client.listZones(name, signal)),
+      setting: 'zone_id',
+      only: zoneId === null ? null : async (signal) => foundZone(await client.readZone(zoneId, signal)),
+      failure: client.failure,
+    },
+    memo,
+  )
 
   const change = async (
     zone: string,
@@ -72,9 +56,8 @@ export function createCloudflareProvider(client: CloudflareClient, zoneId: strin
     signal: AbortSignal,
   ): Promise<Result<void, DnsProviderError>> => {
     if (records.length === 0) return ok(undefined)
-    const id = await zoneIdOf(zone, signal)
+    const id = await zones.idOf(zone, signal)
     if (!id.ok) return id
-    if (id.value === null) return err(client.failure('no_zone', `find zone ${zone}`, 'the token has no such zone'))
     for (let attempt = 1; ; attempt += 1) {
       const existing = await readExisting(client, id.value, records, signal)
       if (!existing.ok) return err(existing.error.error)
@@ -86,28 +69,8 @@ export function createCloudflareProvider(client: CloudflareClient, zoneId: strin
   }
 
   return {
-    listZones,
-
-    async findZone(name, signal) {
-      const parsed = parseName(name)
-      if (!parsed.ok) return err(client.failure('no_zone', 'find zone', parsed.error))
-      const none = err(
-        client.failure('no_zone', `find the zone of ${parsed.value}`, 'the token has no zone that holds it'),
-      )
-      if (zoneId !== null) {
-        const zones = await listZones(signal)
-        if (!zones.ok) return zones
-        const zone = zones.value.find((each) => isWithin(parsed.value, each))
-        return zone === undefined ? none : ok(zone)
-      }
-      // A top-level domain is nobody's zone here.
-      for (let at: string | null = parsed.value; at?.includes('.'); at = parentOf(at)) {
-        const id = await zoneIdOf(at, signal)
-        if (!id.ok) return id
-        if (id.value !== null) return ok(at)
-      }
-      return none
-    },
+    listZones: zones.list,
+    findZone: zones.find,
 
     present: (zone, records, signal) =>
       change(
@@ -178,4 +141,17 @@ function distinct(records: readonly TxtRecord[]): readonly TxtRecord[] {
 
 function isSame(a: { name: string; value: string }, b: { name: string; value: string }): boolean {
   return a.name === b.name && a.value === b.value
+}
+
+/** Every zone there is public. */
+const publicZone = ({ id, name }: CloudflareZone): FoundZone => ({ id, name: name.toLowerCase(), isPrivate: false })
+
+function foundZone(answer: Result<CloudflareZone, CloudflareFailure>): Result<FoundZone, DnsProviderError> {
+  return answer.ok ? ok(publicZone(answer.value)) : err(answer.error.error)
+}
+
+function foundZones(
+  answer: Result<readonly CloudflareZone[], CloudflareFailure>,
+): Result<readonly FoundZone[], DnsProviderError> {
+  return answer.ok ? ok(answer.value.map(publicZone)) : err(answer.error.error)
 }

@@ -24,12 +24,12 @@ export const DIGITALOCEAN: DnsProviderDescriptor = {
   propagation: { timeoutSeconds: 300, intervalSeconds: 5 },
   defaultTtlSeconds: 60,
   listsZones: true,
-  create(settings, { http, now, allowPrivateTargets }) {
+  create(settings, { http, now, allowPrivateTargets, zones }) {
     const apiToken = parseToken('api_token', settings.api_token)
     if (!apiToken.ok) return apiToken
     const endpoint = parseEndpoint(settings.endpoint, 'https://api.digitalocean.com/v2', allowPrivateTargets)
     if (!endpoint.ok) return endpoint
     const client = createDigitalOceanClient({ http, now, endpoint: endpoint.value, apiToken: apiToken.value })
-    return ok(createDigitalOceanProvider(client))
+    return ok(createDigitalOceanProvider(client, zones))
   },
 }

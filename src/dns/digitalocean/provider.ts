@@ -7,6 +7,7 @@ import type { DnsProvider, DnsProviderError, TxtRecord } from '../dns-provider.t
 import { unquoteTxt } from '../txt-content.ts'
 import { relativeName } from '../zone-candidates.ts'
 import { createZoneFinder } from '../zone-finder.ts'
+import type { ZoneMemo } from '../zone-memo.ts'
 import type { DigitalOceanClient, DigitalOceanRecord } from './client.ts'
 
 /** The domain itself, as the API calls it among its records. */
@@ -15,14 +16,17 @@ const APEX = '@'
 /** The shortest TTL that the API takes. */
 const MIN_TTL_SECONDS = 30
 
-export function createDigitalOceanProvider(client: DigitalOceanClient): DnsProvider {
-  const zones = createZoneFinder({
-    list: client.listDomains,
-    named: client.findDomains,
-    setting: null,
-    only: null,
-    failure: client.failure,
-  })
+export function createDigitalOceanProvider(client: DigitalOceanClient, memo?: ZoneMemo): DnsProvider {
+  const zones = createZoneFinder(
+    {
+      list: client.listDomains,
+      named: client.findDomains,
+      setting: null,
+      only: null,
+      failure: client.failure,
+    },
+    memo,
+  )
 
   /** Goes through the names, each with the records that are there and the values that are wanted there or not. */
   const change = async (

@@ -41,7 +41,7 @@ export const GOOGLE_CLOUD_DNS: DnsProviderDescriptor = {
   propagation: { timeoutSeconds: 300, intervalSeconds: 5 },
   defaultTtlSeconds: 60,
   listsZones: true,
-  create(settings, { http, now, allowPrivateTargets }) {
+  create(settings, { http, now, allowPrivateTargets, zones }) {
     const account = parseServiceAccount(settings.service_account_json ?? '')
     if (!account.ok) return err(`service_account_json: ${account.error}`)
     const allowed = checkTarget(account.value.tokenUri, allowPrivateTargets)
@@ -55,6 +55,6 @@ export const GOOGLE_CLOUD_DNS: DnsProviderDescriptor = {
     const endpoint = parseEndpoint(settings.endpoint, 'https://dns.googleapis.com/dns/v1', allowPrivateTargets)
     if (!endpoint.ok) return endpoint
     const client = createGoogleClient({ http, now, endpoint: endpoint.value, account: account.value, projectId })
-    return ok(createGoogleProvider(client, managedZone === '' ? null : managedZone))
+    return ok(createGoogleProvider(client, managedZone === '' ? null : managedZone, zones))
   },
 }

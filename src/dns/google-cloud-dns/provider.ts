@@ -7,20 +7,24 @@ import type { DnsProvider } from '../dns-provider.ts'
 import { quoteTxt, unquoteTxt } from '../txt-content.ts'
 import { type TxtSetStore, txtSetProvider } from '../txt-sets.ts'
 import { createZoneFinder } from '../zone-finder.ts'
+import type { ZoneMemo } from '../zone-memo.ts'
 import type { GoogleClient, GoogleSet } from './client.ts'
 
 /** Far below the 1,000 additions and 1,000 deletions that one change may have (cloud.google.com/dns/quotas). */
 const MAX_CHANGE_SETS = 100
 
 /** `managedZone` restricts the provider to one zone. */
-export function createGoogleProvider(client: GoogleClient, managedZone: string | null): DnsProvider {
-  const zones = createZoneFinder({
-    list: (signal) => client.listZones(null, signal),
-    named: client.listZones,
-    setting: 'managed_zone',
-    only: managedZone === null ? null : (signal) => client.readZone(managedZone, signal),
-    failure: client.failure,
-  })
+export function createGoogleProvider(client: GoogleClient, managedZone: string | null, memo?: ZoneMemo): DnsProvider {
+  const zones = createZoneFinder(
+    {
+      list: (signal) => client.listZones(null, signal),
+      named: client.listZones,
+      setting: 'managed_zone',
+      only: managedZone === null ? null : (signal) => client.readZone(managedZone, signal),
+      failure: client.failure,
+    },
+    memo,
+  )
 
   return txtSetProvider(zones, (id) => storeOf(client, id))
 }

@@ -3,7 +3,7 @@ import { ok } from '../../core/result.ts'
 import type { DnsProviderDescriptor } from '../dns-provider.ts'
 import { ENDPOINT_SETTING, parseEndpoint, parseToken } from '../http-settings.ts'
 import { createHetznerClient } from './client.ts'
-import { createHetznerProvider } from './provider.ts'
+import { createHetznerProvider, pauseByTimer } from './provider.ts'
 
 export const HETZNER: DnsProviderDescriptor = {
   code: 'hetzner',
@@ -25,13 +25,17 @@ export const HETZNER: DnsProviderDescriptor = {
   propagation: { timeoutSeconds: 300, intervalSeconds: 5 },
   defaultTtlSeconds: 60,
   listsZones: true,
-  create(settings, { http, now, allowPrivateTargets }) {
+  create(settings, { http, now, allowPrivateTargets, zones }) {
     const apiToken = parseToken('api_token', settings.api_token)
     if (!apiToken.ok) return apiToken
     const endpoint = parseEndpoint(settings.endpoint, 'https://api.hetzner.cloud/v1', allowPrivateTargets)
     if (!endpoint.ok) return endpoint
     return ok(
-      createHetznerProvider(createHetznerClient({ http, now, endpoint: endpoint.value, apiToken: apiToken.value })),
+      createHetznerProvider(
+        createHetznerClient({ http, now, endpoint: endpoint.value, apiToken: apiToken.value }),
+        pauseByTimer,
+        zones,
+      ),
     )
   },
 }

@@ -7,6 +7,7 @@ import type { DnsProvider, DnsProviderError, TxtRecord } from '../dns-provider.t
 import { quoteTxt, unquoteTxt } from '../txt-content.ts'
 import { relativeName } from '../zone-candidates.ts'
 import { createZoneFinder } from '../zone-finder.ts'
+import type { ZoneMemo } from '../zone-memo.ts'
 import type { HetznerAction, HetznerClient } from './client.ts'
 
 /** The zone itself, as the API calls it among its records. */
@@ -27,14 +28,17 @@ const ACTION_PAUSES_MS = [100, 200, 400, 800, 1000, 1000, 1000, 1000]
 /** Ends early, without an error, when the signal aborts: the next call then says so. */
 export type Pause = (ms: number, signal: AbortSignal) => Promise<void>
 
-export function createHetznerProvider(client: HetznerClient, pause: Pause = pauseByTimer): DnsProvider {
-  const zones = createZoneFinder({
-    list: client.listZones,
-    named: client.findZones,
-    setting: null,
-    only: null,
-    failure: client.failure,
-  })
+export function createHetznerProvider(client: HetznerClient, pause: Pause, memo?: ZoneMemo): DnsProvider {
+  const zones = createZoneFinder(
+    {
+      list: client.listZones,
+      named: client.findZones,
+      setting: null,
+      only: null,
+      failure: client.failure,
+    },
+    memo,
+  )
 
   const change = async (
     kind: 'add' | 'remove',
@@ -118,7 +122,7 @@ function presentOf(records: readonly TxtRecord[], present: readonly string[]): r
   return present.filter((value) => mine.has(unquoteTxt(value)))
 }
 
-function pauseByTimer(ms: number, signal: AbortSignal): Promise<void> {
+export function pauseByTimer(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
       clearTimeout(timer)

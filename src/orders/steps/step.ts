@@ -24,6 +24,12 @@ export function afterFailure(
   entries: readonly JournalEntry[] = [],
 ): StepResult {
   const noted = logged(state, context.now(), failure.message)
+  // Nothing broke: errors are counted, turns are waited for.
+  if (failure.isTurn === true && failure.retryAtMs !== null) {
+    const { retryAtMs, message } = failure
+    const outcome: Outcome = { kind: 'wait', untilMs: retryAtMs, notBeforeMs: retryAtMs, waitingFor: message }
+    return { state: noted, outcome, entries }
+  }
   const outcome: Outcome = failure.transient
     ? {
         kind: 'retry',

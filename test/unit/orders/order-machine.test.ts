@@ -8,7 +8,7 @@ import {
   ORDER_MACHINE,
   type Outcome,
   type Phase,
-  transition,
+  transition as transitionWith,
 } from '../../../src/orders/order-machine.ts'
 
 const NOW = 1_000_000
@@ -16,6 +16,9 @@ const PHASES = Object.keys(ORDER_MACHINE) as ActivePhase[]
 const TARGETS: readonly (ActivePhase | 'settled')[] = [...PHASES, 'settled']
 
 const at = (phase: Phase, change: Partial<Job> = {}): Job => ({ ...newJob(NOW), phase, ...change })
+/** Without luck, every wait is as long as it may be. */
+const transition = (job: Job, outcome: Outcome, nowMs: number, random = 1): Job =>
+  transitionWith(job, outcome, nowMs, () => random)
 const isFinal = (job: Job) => job.phase === 'issued' || job.phase === 'failed'
 
 /** Repeats an outcome, with the clock at each wake, until the job leaves the phase. */
@@ -91,8 +94,8 @@ describe('order machine', () => {
   })
 
   it('ok: a retry waits at least as long as the peer asked', () => {
-    const job = transition(at('finalize'), { kind: 'retry', reason: '429', notBeforeMs: NOW + 3_600_000 }, NOW)
-    expect(job.wakeAtMs).toBe(NOW + 3_600_000)
+    const asked = { kind: 'retry', reason: '429', notBeforeMs: NOW + 3_600_000 } as const
+    expect(transition(at('finalize'), asked, NOW, 0).wakeAtMs).toBe(NOW + 3_600_000)
     const soon = transition(at('finalize'), { kind: 'retry', reason: '500', notBeforeMs: NOW - 5 }, NOW)
     expect(soon.wakeAtMs).toBe(NOW + 1_000)
   })
@@ -133,6 +136,21 @@ describe('order machine', () => {
     expect(waiting).toMatchObject({ waitingFor: 'the name servers', lastError: null })
     const next = transition(waiting, { kind: 'advance', to: 'propagate' }, NOW + 2_000)
     expect(next).toMatchObject({ waitingFor: null, lastError: null })
+  })
+
+  it.each([
+    ['the first time', 0, 1_000],
+    ['the third time', 2, 15_000],
+    ['the tenth time', 9, 300_000],
+  ])('ok: what failed together is tried again at different times, %s', (_, errors, longestMs) => {
+    for (const notBeforeMs of [0, NOW + 60_000]) {
+      const wakes = [0, 0.25, 1].map(
+        (chance) =>
+          transition(at('authorize', { errors }), { kind: 'retry', reason: '500', notBeforeMs }, NOW, chance).wakeAtMs,
+      )
+      const earliestMs = Math.max(NOW, notBeforeMs)
+      expect(wakes).toEqual([earliestMs, earliestMs + longestMs / 4, earliestMs + longestMs])
+    }
   })
 
   it('ok: a job at its end stays there', () => {
