@@ -65,7 +65,9 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
     ['x', 'x', { after: null, limit: 10 }],
     ['x', '', { after: 'x', limit: 10 }],
   ],
+  demandSigner: [[[ROW, ROW]]],
   demandToken: [[ROW]],
+  findEarlierVersion: [[ROW, 1]],
   findRevocation: [[ROW]],
   deleteRevocation: [[ROW]],
   replaceRevocation: [[ROW, ROW]],
@@ -77,6 +79,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
     [ROW, 'x', null],
     [ROW, 'x', 1],
   ],
+  readSecretField: [['x', 'x', 'x', () => undefined]],
   reseal: [[null], [{ column: 'certificates.sealed_private_key', after: ['x', 'x'] }]],
   updateAuthority: [
     [ROW, { status: 'active' }, { status: 'active', serialNumber: 'x', crlNumber: 1, cascadeAfter: null }],
@@ -140,7 +143,7 @@ let statements = 0
 const WALK = /^SCAN |^SEARCH .*\(tenant_id=\?\)$/
 /** Lists that come with the statement, and what it has made itself. */
 const OWN =
-  /^SCAN ((\d+ )?CONSTANT ROWS?|(json_each|each|kind|term|above|below|stretch|\(subquery.*)( VIRTUAL TABLE.*)?)$/
+  /^SCAN ((\d+ )?CONSTANT ROWS?|(json_each|each|wanted|kind|term|above|below|stretch|\(subquery.*)( VIRTUAL TABLE.*)?)$/
 
 async function explain(name: string, sql: string): Promise<void> {
   statements += 1
