@@ -33,9 +33,9 @@ export function accountObjects(env: Env): AccountObjects {
     return { key, object: stubOf(env, key) }
   }
   return {
-    register(tenantId, accountId, eab) {
+    register(tenantId, accountId, registration) {
       const { key, object } = objectOf(tenantId, accountId)
-      return object.register(key, eab)
+      return object.register(key, registration)
     },
     deactivate(tenantId, accountId) {
       const { key, object } = objectOf(tenantId, accountId)

@@ -12,19 +12,16 @@ import { systemClock } from '../src/core/clock.ts'
 import { err, ok, type Result } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
 import { type AccountBudget, accountBudget } from '../src/orders/account-budget.ts'
+import { contactOf, signingKey } from '../src/orders/account-client.ts'
 import { type AcmeRequests, acmeRequests } from '../src/orders/account-requests.ts'
-import {
-  type AccountSession,
-  AcmeAccountSession,
-  type RolloverRefusal,
-  signingKey,
-} from '../src/orders/account-session.ts'
+import { type AccountSession, AcmeAccountSession, type RolloverRefusal } from '../src/orders/account-session.ts'
 import type { BudgetLedger, BudgetVerdict } from '../src/orders/budget.ts'
 import type { BudgetReport } from '../src/orders/budget-report.ts'
-import type { AccountIdentity, CaRevocation, EabCredentials } from '../src/orders/objects.ts'
+import type { AccountIdentity, CaRevocation } from '../src/orders/objects.ts'
 import type { CertificateKeySpec } from '../src/orders/order-request.ts'
 import { acmeFailure } from '../src/orders/peer-failure.ts'
 import type { AcmePort, OrderEnd, PeerFailure, PortOrder } from '../src/orders/ports.ts'
+import type { Registration, RegistrationRefusal } from '../src/orders/register-at-ca.ts'
 import { runtimeOf } from '../src/runtime.ts'
 import { dueRenewalsOf, openPrivateKey } from '../src/store/certificates.ts'
 
@@ -38,16 +35,8 @@ export class AcmeAccount extends DurableObject<Env> {
   #account: AcmeAccountSession | null = null
   #ledger: BudgetLedger | undefined
 
-  async register(key: AccountKey, eab: EabCredentials | null): Promise<Result<string, AcmeError>> {
-    const registered = await this.#use(key, ({ client, email }) =>
-      client.newAccount({
-        contact: contactOf(email),
-        termsOfServiceAgreed: true,
-        ...(eab === null ? {} : { externalAccountBinding: { keyId: eab.kid, macKey: eab.hmacKey } }),
-      }),
-    )
-    if (!registered.ok) this.#of(key).reset()
-    return registered.ok ? ok(registered.value.accountUrl) : registered
+  register(key: AccountKey, registration: Registration): Promise<Result<string, RegistrationRefusal>> {
+    return this.#of(key).register(registration)
   }
 
   async deactivate(key: AccountKey): Promise<Result<void, AcmeError>> {
@@ -105,7 +94,9 @@ export class AcmeAccount extends DurableObject<Env> {
       const directory = await client.directory({ refresh: true })
       if (!directory.ok) return directory
       const { caaIdentities, accountHashPrefix, issuerDomainNames } = directory.value.meta
-      return ok({ meta: { caaIdentities, accountHashPrefix, issuerDomainNames }, thumbprint: client.thumbprint() })
+      const isKnown = await this.#of(key).isKnown()
+      const meta = { caaIdentities, accountHashPrefix, issuerDomainNames }
+      return ok({ meta, thumbprint: client.thumbprint(), isKnown })
     })
   }
 
@@ -180,9 +171,4 @@ export class AcmeAccount extends DurableObject<Env> {
     this.#account ??= new AcmeAccountSession(() => runtimeOf(this.env), tenantId, accountId)
     return this.#account
   }
-}
-
-/** RFC 8555 §7.3: contacts are `mailto:` addresses. */
-function contactOf(email: string | null): readonly string[] {
-  return email === null ? [] : [`mailto:${email}`]
 }

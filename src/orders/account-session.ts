@@ -13,10 +13,10 @@
  */
 import { type AcmeError, isProblem, isTransient } from '../acme/acme-error.ts'
 import type { CertificateAuthorityCode, Environment } from '../acme/certificate-authorities.ts'
-import { type AcmeClient, createAcmeClient } from '../acme/client.ts'
+import type { AcmeClient } from '../acme/client.ts'
+import { problemName } from '../acme/problem.ts'
 import { type RateLimit, rateLimitsOf } from '../acme/rate-limits.ts'
-import { importSigningKey, type SigningKey } from '../acme/signing-key.ts'
-import type { Actor } from '../core/actor.ts'
+import { type Actor, systemActor } from '../core/actor.ts'
 import type { Bytes } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
@@ -30,10 +30,14 @@ import {
   openAccountKeys,
   type PendingAccountKey,
   sealAccountKeys,
+  updateAcmeAccount,
 } from '../store/acme-accounts.ts'
-import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
+import { accountClient, signingKey } from './account-client.ts'
+import { accountEntry } from './accounts.ts'
 import type { CertificateKeySpec } from './order-request.ts'
+import type { PeerFailure } from './ports.ts'
+import { type Registration, type RegistrationRefusal, registerAtCa } from './register-at-ca.ts'
 
 export interface SessionDependencies {
   readonly store: Store
@@ -68,6 +72,9 @@ export class AcmeAccountSession {
   #session: Promise<AccountSession> | null = null
   /** Is there a new key of which is not known whether the CA has taken it? Null: not looked at yet. */
   #isPending: boolean | null = null
+  /** When the CA last said that it knows the present key, while there is a new one. */
+  #presentHeldAtMs: number | null = null
+  #doubting: Promise<void> | null = null
   #users = 0
   #onIdle: (() => void) | null = null
   #replacing: Promise<void> | null = null
@@ -81,15 +88,21 @@ export class AcmeAccountSession {
 
   /**
    * Calls with the account's client; any number at once, but none while the key is being replaced. `refuse` says what it
-   * means that the CA could not be asked which key holds. Throws where D1 has no such account.
+   * means that the CA could not be asked which key holds. A CA that says that it has no such account is asked once more, by
+   * the key, and then the account is marked as lost. Throws where D1 has no such account.
    */
-  async use<R>(call: (session: AccountSession) => Promise<R>, refuse: (error: AcmeError) => R): Promise<R> {
+  async use<T, E extends AcmeError | PeerFailure>(
+    call: (session: AccountSession) => Promise<Result<T, E>>,
+    refuse: (error: AcmeError) => Result<T, E>,
+  ): Promise<Result<T, E>> {
     while (this.#replacing !== null) await this.#replacing
     this.#users += 1
     try {
       const settled = await this.#settle()
       if (!settled.ok) return refuse(settled.error)
-      return await call(await this.#open())
+      const done = await call(await this.#open())
+      if (!done.ok) await this.#doubt(done.error)
+      return done
     } finally {
       this.#users -= 1
       if (this.#users === 0) this.#onIdle?.()
@@ -105,13 +118,45 @@ export class AcmeAccountSession {
   reset(): void {
     this.#session = null
     this.#isPending = null
+    this.#presentHeldAtMs = null
+  }
+
+  /** Does the CA know the account by its key (RFC 8555 §7.3.1)? Null where it did not say. One that it does not is marked. */
+  async isKnown(): Promise<boolean | null> {
+    const { row, keys } = await this.#read()
+    const found = await this.#accountOf(row, keys.current)
+    if (found.ok && found.value === null) await this.#markLost(row)
+    return found.ok ? found.value !== null : null
+  }
+
+  /** Registers the account, or finds it at the CA, while nobody uses it. One at a time; a second is refused. */
+  register(registration: Registration): Promise<Result<string, RegistrationRefusal>> {
+    return this.#alone(async () => {
+      const dependencies = await this.#dependencies()
+      const row = await findAcmeAccount(dependencies.store, this.#tenantId, this.#accountId)
+      // A new key that the CA has taken is the account's key.
+      const settled = row === null ? ok(undefined) : await this.#settle()
+      if (!settled.ok) return err({ reason: 'refused', error: settled.error, mayBeKnown: true })
+      const registered = await registerAtCa(
+        dependencies,
+        { tenantId: this.#tenantId, accountId: this.#accountId },
+        registration,
+      )
+      this.reset()
+      return registered
+    })
   }
 
   /**
    * Puts a new key in the place of the present one (RFC 8555 §7.3.5). One at a time; a second is refused. One that was cut
    * off before is brought to its end instead.
    */
-  async replaceKey(actor: Actor, spec: CertificateKeySpec): Promise<Result<void, RolloverRefusal>> {
+  replaceKey(actor: Actor, spec: CertificateKeySpec): Promise<Result<void, RolloverRefusal>> {
+    return this.#alone(() => this.#replaceKey(actor, spec))
+  }
+
+  /** Waits for those who use the account, and keeps others waiting meanwhile. */
+  async #alone<T, E>(work: () => Promise<Result<T, E>>): Promise<Result<T, E | { readonly reason: 'busy' }>> {
     if (this.#replacing !== null) return err({ reason: 'busy' })
     let release = () => {}
     this.#replacing = new Promise((resolve) => {
@@ -124,7 +169,7 @@ export class AcmeAccountSession {
         })
         this.#onIdle = null
       }
-      return await this.#replaceKey(actor, spec)
+      return await work()
     } finally {
       this.#replacing = null
       release()
@@ -166,9 +211,16 @@ export class AcmeAccountSession {
     return replaced
   }
 
-  /** Brings a replacement that was cut off to its end, or finds that the present key holds. */
-  #settle(): Promise<Result<void, AcmeError>> {
-    if (this.#isPending === false) return Promise.resolve(ok(undefined))
+  /**
+   * Brings a replacement that was cut off to its end, or finds that the present key holds. That is remembered: the CA is asked
+   * again where it refuses the account, and when nothing of the replacement can arrive any more.
+   */
+  async #settle(): Promise<Result<void, AcmeError>> {
+    if (this.#isPending === false) return ok(undefined)
+    if (this.#presentHeldAtMs !== null) {
+      const { now } = await this.#dependencies()
+      if (now() - this.#presentHeldAtMs <= PENDING_KEY_PATIENCE_MS) return ok(undefined)
+    }
     this.#settling ??= this.#settleNow().finally(() => {
       this.#settling = null
     })
@@ -188,8 +240,40 @@ export class AcmeAccountSession {
       await this.#finish(store, pending, actor)
     } else if (now() - pending.startedAtMs > PENDING_KEY_PATIENCE_MS) {
       await this.#forget()
-    }
+    } else this.#presentHeldAtMs = now()
     return ok(undefined)
+  }
+
+  /** After a refusal: is the account another one to the CA than it is here? */
+  async #doubt(error: AcmeError | PeerFailure): Promise<void> {
+    const name = 'problemType' in error ? error.problemType : error.reason === 'problem' ? problemName(error) : null
+    if (name !== 'accountDoesNotExist' && name !== 'unauthorized') return
+    // The new key may have taken its place after all: whoever comes next asks.
+    this.#presentHeldAtMs = null
+    if (name === 'unauthorized' || this.#isPending !== false) return
+    this.#doubting ??= this.#checkLost().finally(() => {
+      this.#doubting = null
+    })
+    // Where this cannot be found out or written now, the next refusal leads here again; the caller has its answer already.
+    await this.#doubting.catch(() => undefined)
+  }
+
+  /** The CA has said that it has no such account: is it so by the key too? One answer may be a slip. */
+  async #checkLost(): Promise<void> {
+    const { row, keys } = await this.#read()
+    const found = await this.#accountOf(row, keys.current)
+    if (found.ok && found.value !== row.accountUrl) await this.#markLost(row)
+  }
+
+  async #markLost(row: AcmeAccountRow): Promise<void> {
+    if (row.status !== 'active') return
+    const { store, now } = await this.#dependencies()
+    const actor = systemActor(row.tenantId)
+    await store.commit({
+      tenantId: row.tenantId,
+      statements: [updateAcmeAccount(store, row, { status: 'lost', updatedAtMs: now() })],
+      entries: [accountEntry('acme_account.lost', actor, row, { account_url: row.accountUrl })],
+    })
   }
 
   /** RFC 8555 §7.3.1: does the CA know this account by the new key? */
@@ -203,18 +287,20 @@ export class AcmeAccountSession {
   }
 
   async #isKeyOf(row: AcmeAccountRow, pkcs8: Bytes): Promise<Result<boolean, AcmeError>> {
+    const found = await this.#accountOf(row, pkcs8)
+    return found.ok ? ok(found.value === row.accountUrl) : found
+  }
+
+  /** RFC 8555 §7.3.1: the address of the account that the CA has for this key; null where it has none. */
+  async #accountOf(row: AcmeAccountRow, pkcs8: Bytes): Promise<Result<string | null, AcmeError>> {
     const client = await this.#clientOf(row, pkcs8, null)
     const found = await client.newAccount({ onlyReturnExisting: true })
-    if (found.ok) return ok(found.value.accountUrl === row.accountUrl)
-    return isProblem(found.error, 'accountDoesNotExist') ? ok(false) : found
+    if (found.ok) return ok(found.value.accountUrl)
+    return isProblem(found.error, 'accountDoesNotExist') ? ok(null) : found
   }
 
   async #clientOf(row: AcmeAccountRow, pkcs8: Bytes, accountUrl: string | null): Promise<AcmeClient> {
-    const { http, now, settings } = await this.#dependencies()
-    const accountKey = await signingKey(pkcs8)
-    const { directoryUrl } = row
-    const { allowPrivateTargets } = settings
-    return createAcmeClient({ http, directoryUrl, accountKey, accountUrl, now, allowPrivateTargets })
+    return accountClient(await this.#dependencies(), row, pkcs8, accountUrl)
   }
 
   /** The new key takes the place of the old one, in the same batch as its event. */
@@ -229,7 +315,7 @@ export class AcmeAccountSession {
       const outcome = await store.commit({
         tenantId: row.tenantId,
         statements: [changeAccountKeys(store, row, change)],
-        entries: [keyChanged(row, thumbprint, actor)],
+        entries: [accountEntry('acme_account.key_changed', actor, row, { old_thumbprint: row.thumbprint, thumbprint })],
       })
       if (outcome.kind === 'committed') break
       if (writes >= MAX_WRITES) throw new Error(`the new key of account ${this.#accountId} could not be written`)
@@ -280,22 +366,5 @@ export class AcmeAccountSession {
       directoryUrl: row.directoryUrl,
     })
     return { client: await this.#clientOf(row, keys.current, row.accountUrl), email: row.email, limits }
-  }
-}
-
-/** A stored key as one that signs. Throws where it is none: such keys are never stored. */
-export async function signingKey(pkcs8: Bytes): Promise<SigningKey> {
-  const key = await importSigningKey(pkcs8)
-  if (!key.ok) throw new Error(`a stored key: ${key.error}`)
-  return key.value
-}
-
-function keyChanged(row: AcmeAccountRow, thumbprint: string, actor: Actor): JournalEntry {
-  return {
-    event: 'acme_account.key_changed',
-    actor: actor.tokenId,
-    resource: `pki/acme/accounts/${row.id}`,
-    detail: { account_id: row.id, name: row.name, old_thumbprint: row.thumbprint, thumbprint },
-    requestId: actor.requestId,
   }
 }

@@ -15,7 +15,7 @@ import { type AcmeOrderRow, insertAcmeOrder } from '../store/acme-orders.ts'
 import { type CertificateRow, findCertificate, STANDING, updateCertificate } from '../store/certificates.ts'
 import type { Store } from '../store/store.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
-import { requireAccount } from './accounts.ts'
+import { requireAccount, unusable } from './accounts.ts'
 import type { AccountObjects, OrderObjects } from './objects.ts'
 import { checkOrderNames } from './order-names.ts'
 import { EMPTY_REPORT } from './order-report.ts'
@@ -84,7 +84,7 @@ export async function renewAcmeCertificate(
   if (certificate.revokedAtMs !== null) throw revokedAlready(certificate.revocationReason)
   if (certificate.openOrderId !== null) throw alreadyOrdered(certificate.openOrderId)
   const stored = certificate.renewalRequest as OrderRequest
-  const account = await activeAccount(dependencies.store, actor.tenantId, stored.accountId)
+  const account = await usableAccount(dependencies.store, actor.tenantId, stored.accountId)
   await requireServed(dependencies, actor, stored)
   const request = {
     ...stored,
@@ -118,8 +118,10 @@ export async function readRequest(
   dependencies: Pick<IssueDependencies, 'store' | 'now'>,
   actor: Actor,
   input: IssueInput,
+  /** Of the account. */
+  statuses: readonly string[] = ['active'],
 ): Promise<{ readonly account: AcmeAccountRow; readonly request: OrderRequest }> {
-  const account = await activeAccount(dependencies.store, actor.tenantId, input.accountId)
+  const account = await usableAccount(dependencies.store, actor.tenantId, input.accountId, statuses)
   const domains = checkOrderNames(input.domains, input.challengeType, isPublicCa(account))
   if (!domains.ok) {
     const [first] = domains.error
@@ -145,17 +147,22 @@ export async function readRequest(
 }
 
 /** Does the account belong to a CA of the public web? One at another address is its operator's to know. */
-function isPublicCa(account: AcmeAccountRow): boolean {
+export function isPublicCa(account: AcmeAccountRow): boolean {
   const { directoryUrl } = account
   return Object.values(CERTIFICATE_AUTHORITIES).some(
     ({ productionUrl, stagingUrl }) => directoryUrl === productionUrl || directoryUrl === stagingUrl,
   )
 }
 
-async function activeAccount(store: Store, tenantId: string, accountId: string): Promise<AcmeAccountRow> {
+async function usableAccount(
+  store: Store,
+  tenantId: string,
+  accountId: string,
+  statuses: readonly string[] = ['active'],
+): Promise<AcmeAccountRow> {
   const account = await requireAccount(store, tenantId, accountId)
-  if (account.status === 'active') return account
-  throw new AppError('conflict', `The ACME account ${accountId} is ${account.status}: register another one`)
+  if (statuses.includes(account.status)) return account
+  throw new AppError('conflict', unusable(account))
 }
 
 /** dns-01 by the product itself needs a provider for every name. */

@@ -12,6 +12,7 @@ import type { BudgetReport } from './budget-report.ts'
 import type { OrderProgress } from './order-report.ts'
 import type { CertificateKeySpec } from './order-request.ts'
 import type { PeerFailure } from './ports.ts'
+import type { Registration, RegistrationRefusal } from './register-at-ca.ts'
 
 /** Running orders. */
 export interface OrderObjects {
@@ -53,8 +54,12 @@ export interface SealedCertificateKey {
 
 /** Accounts at CAs. */
 export interface AccountObjects {
-  /** Registers the account whose key D1 has; the CA's address of it. Idempotent: a key that it knows is the same account. */
-  register(tenantId: string, accountId: string, eab: EabCredentials | null): Promise<Result<string, AcmeError>>
+  /** Registers the account whose key D1 has; the CA's address of it. Idempotent: a key that the CA knows is the same account. */
+  register(
+    tenantId: string,
+    accountId: string,
+    registration: Registration,
+  ): Promise<Result<string, RegistrationRefusal>>
   /** RFC 8555 §7.3.6. */
   deactivate(tenantId: string, accountId: string): Promise<Result<void, AcmeError>>
   /** RFC 8555 §7.3.2: tells the CA whom to write to; null: nobody. */
@@ -71,7 +76,7 @@ export interface AccountObjects {
   outlook(tenantId: string, accountId: string, domains: readonly string[]): Promise<BudgetVerdict>
   /** What is left of each limit; with `domain` of those that count for it. */
   limits(tenantId: string, accountId: string, domain: string | null): Promise<BudgetReport>
-  /** What the CA's directory says of the CA, and who the account is to it. */
+  /** What the CA's directory says of the CA, and who the account is to it; asks the CA whether it has the account. */
   identity(tenantId: string, accountId: string): Promise<Result<AccountIdentity, AcmeError>>
 }
 
@@ -79,4 +84,6 @@ export interface AccountIdentity {
   readonly meta: Pick<DirectoryMeta, 'caaIdentities' | 'accountHashPrefix' | 'issuerDomainNames'>
   /** RFC 7638 thumbprint of the account key, base64url. */
   readonly thumbprint: string
+  /** Does the CA know the account by its key (RFC 8555 §7.3.1)? Null where it did not say. */
+  readonly isKnown: boolean | null
 }

@@ -1,5 +1,12 @@
 /** What a CA's or a DNS provider's failure means for an order, and for a caller of the API. */
-import { type AcmeError, describeAcmeError, isRateLimited, isTransient, retryAfterOf } from '../acme/acme-error.ts'
+import {
+  type AcmeError,
+  describeAcmeError,
+  isProblem,
+  isRateLimited,
+  isTransient,
+  retryAfterOf,
+} from '../acme/acme-error.ts'
 import { problemName } from '../acme/problem.ts'
 import { AppError, type ErrorCode } from '../core/errors.ts'
 import type { DnsProviderError } from '../dns/dns-provider.ts'
@@ -27,7 +34,7 @@ export function acmeFailure(error: AcmeError): PeerFailure {
   const passing = error.reason === 'bad_answer' || (error.reason === 'transport' && error.failure === 'too_large')
   return {
     code: codeOf(error),
-    message: describeAcmeError(error),
+    message: describe(error),
     transient: passing || isTransient(error),
     retryAtMs: retryAfterOf(error),
     problemType: error.reason === 'problem' ? problemName(error) : null,
@@ -38,10 +45,18 @@ export function acmeFailure(error: AcmeError): PeerFailure {
 /** The same for somebody who waits for the answer. */
 export function acmeAppError(error: AcmeError, nowMs: number): AppError {
   const retryAtMs = retryAfterOf(error)
-  return new AppError(codeOf(error), describeAcmeError(error), {
+  return new AppError(codeOf(error), describe(error), {
     ...(retryAtMs === null ? {} : { retryAfterSeconds: Math.max(1, Math.ceil((retryAtMs - nowMs) / 1000)) }),
   })
 }
+
+function describe(error: AcmeError): string {
+  const said = describeAcmeError(error)
+  return isProblem(error, 'accountDoesNotExist') ? `${said}; ${LOST}` : said
+}
+
+const LOST =
+  'the CA has lost the account: register it anew (POST /v1/pki/acme/accounts/{id}/register), or give its certificates another account'
 
 function codeOf(error: AcmeError): ErrorCode {
   if (isRateLimited(error)) return 'backend_rate_limited'

@@ -15,6 +15,7 @@ import { mapBounded } from '../dns/map-bounded.ts'
 import { parseIpAddress } from '../pki/ip-address.ts'
 import type { AcmeAccountRow } from '../store/acme-accounts.ts'
 import type { DnsProviderRow } from '../store/dns-providers.ts'
+import { unusable } from './accounts.ts'
 import { type IssueDependencies, type IssueInput, readRequest } from './issue.ts'
 import type { AccountIdentity, AccountObjects } from './objects.ts'
 import type { OrderRequest } from './order-request.ts'
@@ -80,6 +81,8 @@ export interface NameReport {
 export interface PreflightReport {
   readonly status: CheckStatus
   readonly directory: Check
+  /** Does the CA have the account? */
+  readonly account: Check
   readonly budget: BudgetCheck
   readonly names: readonly NameReport[]
 }
@@ -99,7 +102,7 @@ export async function preflight(
   actor: Actor,
   input: IssueInput,
 ): Promise<PreflightReport> {
-  const { account, request } = await readRequest(dependencies, actor, input)
+  const { account, request } = await readRequest(dependencies, actor, input, ['active', 'lost'])
   const placing = startPlacing(dependencies, actor.tenantId)
   const deadline = AbortSignal.timeout(TIME_MS)
   const [verdict, identity, providers] = await Promise.all([
@@ -118,7 +121,8 @@ export async function preflight(
   const names = await mapBounded(request.domains, CONCURRENCY, (name) => lookAt(looking, name))
   const directory = directoryCheck(account.directoryUrl, identity)
   const budget = budgetCheck(verdict)
-  return { status: worst([directory, budget, ...names]), directory, budget, names }
+  const known = accountCheck(account, identity)
+  return { status: worst([directory, known, budget, ...names]), directory, account: known, budget, names }
 }
 
 /** Null: nobody has answered in time. */
@@ -128,6 +132,13 @@ function directoryCheck(url: string, identity: Result<AccountIdentity, AcmeError
   return identity.ok
     ? { status: 'ok', message: `${url} answers` }
     : { status: 'error', message: describeAcmeError(identity.error) }
+}
+
+function accountCheck(account: AcmeAccountRow, identity: Result<AccountIdentity, AcmeError> | null): Check {
+  const isKnown = identity?.ok ? identity.value.isKnown : null
+  if (isKnown === null) return { status: 'unknown', message: 'the CA did not say whether it has the account' }
+  if (isKnown && account.status === 'active') return { status: 'ok', message: 'the CA has the account' }
+  return { status: 'error', message: unusable({ id: account.id, status: 'lost' }) }
 }
 
 /** What is known of the CA and of the account at it. */

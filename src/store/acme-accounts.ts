@@ -1,5 +1,5 @@
 /** ACME accounts: rows and their sealed keys. */
-import { and, desc, eq, lt } from 'drizzle-orm'
+import { and, desc, eq, lt, sql } from 'drizzle-orm'
 import { type Bytes, fromBase64, toBase64, utf8 } from '../core/bytes.ts'
 import { SealBroken, type SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
@@ -62,6 +62,20 @@ export function updateAcmeAccount(
           eq(acmeAccounts.status, account.status),
         ),
       ),
+  )
+}
+
+/** Registrations of every tenant that nobody has gone on with since then, the oldest first. */
+export function staleRegistrations(store: Store, beforeMs: number, limit: number): Promise<AcmeAccountRow[]> {
+  return (
+    store.db
+      .select()
+      .from(acmeAccounts)
+      // As a literal: a bound value does not tell that the partial index holds these.
+      .where(and(sql`${acmeAccounts.status} = 'registering'`, lt(acmeAccounts.updatedAtMs, beforeMs)))
+      .orderBy(acmeAccounts.updatedAtMs)
+      .limit(limit)
+      .all()
   )
 }
 

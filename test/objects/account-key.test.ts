@@ -165,6 +165,40 @@ describe('replacing the key of an account (RFC 8555 §7.3.5)', () => {
     expect(await keyEvents()).toEqual([])
   })
 
+  it('fail: after a replacement that came to nothing, the CA is asked once which key holds, and again when it refuses', async () => {
+    let asked = 0
+    const http: Runtime['http'] = async (request) => {
+      if (isKeyChange(request.url)) return cutOff(request.url)
+      const answer = await runtime.http(request)
+      // Pebble refuses good nonces now and then: those requests do not count.
+      const isRefusedNonce = answer.ok && new TextDecoder().decode(answer.value.body).includes('badNonce')
+      if (request.url.endsWith('/sign-me-up') && !isRefusedNonce) asked += 1
+      return answer
+    }
+    const life = session({ http })
+    expect(await life.replaceKey(ACTOR, SPEC)).toMatchObject({ ok: false })
+    asked = 0
+    for (let uses = 0; uses < 3; uses += 1) expect(await account(life)).toMatchObject({ ok: true })
+    expect(asked).toBe(1)
+    expect((await stored()).keys.pending).not.toBeNull()
+    const refused = { reason: 'problem', type: 'urn:ietf:params:acme:error:unauthorized' } as never
+    await life.use(async () => err(refused), err)
+    expect(await account(life)).toMatchObject({ ok: true })
+    expect(asked).toBe(2)
+  })
+
+  it('fail: a CA that answers 501 will never do it: nothing is left behind', async () => {
+    const http: Runtime['http'] = async (request) => {
+      const { url } = request
+      if (!isKeyChange(url)) return runtime.http(request)
+      return { ok: true, value: { status: 501, headers: new Headers(), body: utf8('not implemented'), url } }
+    }
+    const before = await stored()
+    const life = session({ http })
+    expect(await life.replaceKey(ACTOR, SPEC)).toMatchObject({ ok: false, error: { status: 501 } })
+    expect(await stored()).toMatchObject({ row: { thumbprint: before.row.thumbprint }, keys: { pending: null } })
+  })
+
   it('fail: the answer of the CA is lost: whoever comes next finds the new key in its place', async () => {
     const before = await stored()
     const cut = session({ http: deafFromKeyChange() })

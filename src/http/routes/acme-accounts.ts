@@ -7,13 +7,16 @@ import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { changeAccount, rolloverAccountKey } from '../../orders/account-changes.ts'
-import { deactivateAccount, registerAccount, requireAccount } from '../../orders/accounts.ts'
+import { deactivateAccount, requireAccount } from '../../orders/accounts.ts'
+import { registerAccount, registerAnew } from '../../orders/register-account.ts'
 import { parseDnsName } from '../../pki/dns-name.ts'
 import { type AcmeAccountRow, listAcmeAccounts } from '../../store/acme-accounts.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { certificateKeyOf, KEY_FIELDS } from '../key-fields.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
+
+const ACCOUNT_STATUSES = ['registering', 'active', 'lost', 'deactivated'] as const
 
 const accountSchema = z
   .strictObject({
@@ -24,7 +27,10 @@ const accountSchema = z
     email: z.string().nullable(),
     directory_url: z.string(),
     account_url: z.string().nullable().openapi({ description: "The CA's address of the account" }),
-    status: z.enum(['registering', 'active', 'deactivated']),
+    status: z.enum(ACCOUNT_STATUSES).openapi({
+      description:
+        'registering: it is not known whether the CA has made the account; ask again, or POST …/register. lost: the CA says that it has no such account; POST …/register makes it anew',
+    }),
     key_type: z.string(),
     key_size: z.number().int(),
     thumbprint: z.string().openapi({ description: 'RFC 7638 thumbprint of the account key' }),
@@ -33,6 +39,11 @@ const accountSchema = z
     created_at: z.iso.datetime(),
   })
   .openapi('AcmeAccount')
+
+const EAB = z
+  .strictObject({ kid: z.string().min(1).max(512), hmac_key: z.string().min(1).max(1024) })
+  .optional()
+  .openapi({ description: 'What the CA gave for external account binding; for zerossl, email is enough' })
 
 const accountBody = z
   .strictObject({
@@ -45,10 +56,7 @@ const accountBody = z
       .max(2048)
       .optional()
       .openapi({ description: 'For custom; for others another address of the same API' }),
-    eab: z
-      .strictObject({ kid: z.string().min(1).max(512), hmac_key: z.string().min(1).max(1024) })
-      .optional()
-      .openapi({ description: 'What the CA gave for external account binding; for zerossl, email is enough' }),
+    eab: EAB,
     preferred_chain: z
       .string()
       .max(256)
@@ -85,7 +93,10 @@ const create = defineRoute({
   path: '/v1/pki/acme/accounts',
   tag: 'ACME',
   summary: 'Register an account at a CA',
-  description: 'Makes the account key, which stays here sealed. Registering agrees to the terms of service of the CA.',
+  description:
+    'Makes the account key, which stays here sealed. Registering agrees to the terms of service of the CA. Where the CA does not answer, ' +
+    'the account stays `registering`: the same name, directory and kind of key go on with the same key, which finds what the CA has made ' +
+    'of it, and take the other fields of the new request. What nobody goes on with for a week is removed.',
   access: { scope: 'pki:admin', resource: 'pki/acme/accounts/acme_*' },
   idempotent: true,
   // A CA may be slow to answer, several times.
@@ -109,6 +120,30 @@ const create = defineRoute({
   },
 })
 
+const registerRoute = defineRoute({
+  method: 'post',
+  path: '/v1/pki/acme/accounts/{id}/register',
+  tag: 'ACME',
+  summary: 'Register an account anew',
+  description:
+    'For an account that the CA has lost, or whose registration was cut off. Its key stays, so that a CA that does know it says so ' +
+    '(RFC 8555 §7.3.1), and nothing changes then. The CA gives a new account another `account_url`: CAA records and persistent DNS records that ' +
+    'name the old one have to follow.',
+  access: { scope: 'pki:admin', resource: resourceOf },
+  params,
+  body: z
+    .strictObject({
+      eab: EAB,
+      email: z.email().max(254).nullable().optional().openapi({ description: 'Default: as it is' }),
+    })
+    .openapi('AcmeAccountRegisterRequest'),
+  responses: { 200: { description: 'The account', schema: accountSchema } },
+  async handler({ params: { id }, body, actor, deps }) {
+    const eab = body.eab === undefined ? null : { kid: body.eab.kid, hmacKey: body.eab.hmac_key }
+    return json(200, showAccount(await registerAnew(deps, actor, id, { eab, email: body.email })))
+  },
+})
+
 const read = defineRoute({
   method: 'get',
   path: '/v1/pki/acme/accounts/{id}',
@@ -127,7 +162,7 @@ const remove = defineRoute({
   tag: 'ACME',
   summary: 'Deactivate an account at its CA',
   description:
-    'Cannot be undone (RFC 8555 §7.3.6). Certificates stay valid; they are not renewed by this account any more.',
+    'Cannot be undone (RFC 8555 §7.3.6). Certificates stay valid; they are not renewed by this account any more. A registration that came to no end is given up.',
   access: { scope: 'pki:admin', resource: resourceOf },
   params,
   responses: { 204: { description: 'It is deactivated' } },
@@ -261,7 +296,7 @@ function domainOf(text: string): string {
   return name.value.name
 }
 
-export const acmeAccountRoutes: readonly Route[] = [list, create, read, change, remove, rollover, limits]
+export const acmeAccountRoutes: readonly Route[] = [list, create, read, change, remove, registerRoute, rollover, limits]
 
 function showAccount(row: AcmeAccountRow): z.input<typeof accountSchema> {
   return {
@@ -272,7 +307,7 @@ function showAccount(row: AcmeAccountRow): z.input<typeof accountSchema> {
     email: row.email,
     directory_url: row.directoryUrl,
     account_url: row.accountUrl,
-    status: row.status as 'registering' | 'active' | 'deactivated',
+    status: row.status as (typeof ACCOUNT_STATUSES)[number],
     key_type: row.keyType,
     key_size: row.keySize,
     thumbprint: row.thumbprint,

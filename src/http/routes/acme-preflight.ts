@@ -43,6 +43,7 @@ const preflightSchema = z
     account_id: z.string(),
     challenge_type: z.string(),
     directory: z.strictObject(CHECK_FIELDS),
+    account: z.strictObject(CHECK_FIELDS).openapi({ description: 'Does the CA have the account?' }),
     budget: z.strictObject({
       ...CHECK_FIELDS,
       allowed: z.boolean(),
@@ -71,11 +72,12 @@ const look = defineRoute({
 
 export const acmePreflightRoutes: readonly Route[] = [look]
 
-function showReport({ status, directory, budget, names }: PreflightReport) {
+function showReport({ status, directory, account, budget, names }: PreflightReport) {
   const { nextAvailableAtMs, ...rest } = budget
   return {
     status,
     directory,
+    account,
     budget: { ...rest, next_available_at: nextAvailableAtMs === null ? null : formatTime(nextAvailableAtMs) },
     names: names.map(showName),
   }

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { utf8 } from '../../../src/core/bytes.ts'
 import { ok } from '../../../src/core/result.ts'
-import { type AccountInput, registerAccount } from '../../../src/orders/accounts.ts'
 import type { EabCredentials } from '../../../src/orders/objects.ts'
+import { type AccountInput, registerAccount } from '../../../src/orders/register-account.ts'
+import type { Registration } from '../../../src/orders/register-at-ca.ts'
 import { findAcmeAccountByName } from '../../../src/store/acme-accounts.ts'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
 import { type TestApp, testApp } from '../support/worker-app.ts'
@@ -37,11 +38,11 @@ function register(input: Partial<AccountInput>, answer: unknown, name: string) {
     return ok({ status: 200, headers, body: utf8(JSON.stringify(answer)), url })
   }
   const accounts = {
-    register: async (_tenantId: string, _accountId: string, eab: EabCredentials | null) => {
+    register: async (_tenantId: string, _accountId: string, { eab }: Registration) => {
       bound.push(eab)
       return ok('https://acme.zerossl.com/account/1')
     },
-  } as TestApp['deps']['accounts']
+  } as Partial<TestApp['deps']['accounts']> as TestApp['deps']['accounts']
   return registerAccount({ ...app.deps, http, accounts }, ACTOR, { ...INPUT, name, ...input })
 }
 

@@ -24,10 +24,10 @@ const worker = (exports as unknown as { readonly default: Fetcher }).default
 const TXT = 16
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape.
-export async function api(method: string, path: string, body?: unknown): Promise<any> {
+export async function api(method: string, path: string, body?: unknown, token = bindings.ADMIN_TOKEN): Promise<any> {
   const response = await worker.fetch(`http://certwright.example${path}`, {
     method,
-    headers: { authorization: `Bearer ${bindings.ADMIN_TOKEN}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
   return response.json()
