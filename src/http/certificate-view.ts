@@ -1,6 +1,7 @@
 /** A managed certificate as the API shows it. */
 import { z } from '@hono/zod-openapi'
 import { formatTime } from '../core/clock.ts'
+import type { OrderRequest } from '../orders/order-request.ts'
 import { formatSerialHex } from '../pki/serial.ts'
 import type { CertificateRow } from '../store/certificates.ts'
 
@@ -22,7 +23,11 @@ export const certificateSchema = z
     }),
     issuer_ca_id: z.string().nullable(),
     role: z.string().nullable().openapi({ description: 'The role that it was issued under' }),
-    acme_account_id: z.string().nullable(),
+    acme_account_id: z.string().nullable().openapi({ description: 'The account that renews it' }),
+    issued_by_account_id: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The account that the current version came by; another one after a move' }),
     serial_number: z.string(),
     valid_from: time,
     valid_until: time,
@@ -57,7 +62,8 @@ export function showCertificate(row: CertificateRow, nowMs: number): z.input<typ
     names: { dns: [...row.names.dns], ip: [...row.names.ip], email: [...row.names.email], uri: [...row.names.uri] },
     issuer_ca_id: row.issuerCaId,
     role: row.roleName,
-    acme_account_id: row.acmeAccountId,
+    acme_account_id: (row.renewalRequest as OrderRequest | null)?.accountId ?? row.acmeAccountId,
+    issued_by_account_id: row.acmeAccountId,
     serial_number: formatSerialHex(row.serialNumber),
     valid_from: formatTime(row.notBeforeMs),
     valid_until: formatTime(row.notAfterMs),

@@ -72,7 +72,7 @@ function storing(
   // Whoever changed auto_renew while the order was under way is heard.
   const isRenewed = stands && (existing?.autoRenew ?? state.request.autoRenew)
   const renewal = {
-    renewalRequest: state.request,
+    acmeAccountId: state.request.accountId,
     openOrderId: null,
     nextRenewalAtMs: isRenewed ? nextRenewalMs(certificateId, issued.notBeforeMs, issued.notAfterMs) : null,
     renewalReason: 'lifetime',
@@ -90,7 +90,8 @@ function storing(
     statements: [
       ...(existing === null
         ? [insertCertificate(store, newRow(state, version, renewal, nowMs))]
-        : replaceVersion(store, existing, { ...version, ...renewal, ...revocation }, nowMs, { revocation })),
+        : // What renewals ask for stays: the certificate may have got another account while the order was under way.
+          replaceVersion(store, existing, { ...version, ...renewal, ...revocation }, nowMs, { revocation })),
       ...insertTerms(store, { tenantId, id: certificateId }, terms),
     ],
     entries: [storedEntry(state, issued, existing, revocation)],
@@ -166,7 +167,7 @@ function newRow(
   version: NewVersion,
   renewal: Pick<
     CertificateRow,
-    | 'renewalRequest'
+    | 'acmeAccountId'
     | 'openOrderId'
     | 'nextRenewalAtMs'
     | 'renewalReason'
@@ -190,7 +191,7 @@ function newRow(
     roleName: null,
     keyOrigin: null,
     issueTerms: null,
-    acmeAccountId: state.request.accountId,
+    renewalRequest: state.request,
     tags: [],
     description: null,
     autoRenew: state.request.autoRenew,

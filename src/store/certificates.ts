@@ -251,7 +251,7 @@ export async function dueRenewalsOf(
         isNull(certificates.revokedAtMs),
         lte(certificates.nextRenewalAtMs, nowMs),
         eq(certificates.tenantId, account.tenantId),
-        eq(certificates.acmeAccountId, account.accountId),
+        eq(sql`json_extract(${certificates.renewalRequest}, '$.accountId')`, account.accountId),
       ),
     )
     .orderBy(certificates.nextRenewalAtMs)
@@ -294,6 +294,7 @@ export function replaceVersion(
         certificateId: sql<string>`${certificates.id}`.as('certificate_id'),
         version: certificates.version,
         issuerCaId: certificates.issuerCaId,
+        acmeAccountId: certificates.acmeAccountId,
         serialNumber: certificates.serialNumber,
         notBeforeMs: certificates.notBeforeMs,
         notAfterMs: certificates.notAfterMs,
@@ -363,6 +364,28 @@ export const STANDING: Revocation = { revokedAtMs: null, revocationReason: null 
 
 const isRevokedAs = ({ revokedAtMs, revocationReason }: Revocation): SQL =>
   sql`(${certificates.revokedAtMs} IS ${revokedAtMs} AND ${certificates.revocationReason} IS ${revocationReason})`
+
+/**
+ * Writes the account that earlier versions came by where it does not stand there yet: all of one certificate have the same
+ * until it moves to another.
+ */
+export function noteVersionAccounts(
+  store: Store,
+  { tenantId, id, acmeAccountId }: Pick<CertificateRow, 'tenantId' | 'id' | 'acmeAccountId'>,
+): Statement {
+  return statement(
+    store.db
+      .update(certificateVersions)
+      .set({ acmeAccountId })
+      .where(
+        and(
+          eq(certificateVersions.tenantId, tenantId),
+          eq(certificateVersions.certificateId, id),
+          isNull(certificateVersions.acmeAccountId),
+        ),
+      ),
+  )
+}
 
 /**
  * Private keys are sealed for the certificate and the serial number of their version, so that they stay readable when

@@ -13,6 +13,8 @@ export interface IssuedVersion {
   readonly version: number
   readonly isCurrent: boolean
   readonly issuerCaId: string | null
+  /** The ACME account that it came by. */
+  readonly acmeAccountId: string | null
   readonly serialNumber: string
   readonly notAfterMs: number
   readonly leafPem: string

@@ -96,7 +96,7 @@ export const acmeAccounts = sqliteTable(
     directoryUrl: text('directory_url').notNull(),
     /** The CA's address of the account, verbatim; null until the CA has answered. */
     accountUrl: text('account_url'),
-    /** registering, active, deactivated */
+    /** registering, active, lost, deactivated */
     status: text().notNull(),
     keyType: text('key_type').notNull(),
     keySize: integer('key_size').notNull(),
@@ -112,6 +112,8 @@ export const acmeAccounts = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.tenantId, table.id] }),
     uniqueIndex('acme_accounts_by_name').on(table.tenantId, table.name),
+    // Of every tenant: those that may be given up.
+    index('acme_accounts_registering').on(table.updatedAtMs).where(sql`${table.status} = 'registering'`),
   ],
 )
 
@@ -158,6 +160,7 @@ export const certificates = sqliteTable(
     issuerCaId: text('issuer_ca_id'),
     /** The role that an internal certificate was issued under; null where an approved CSR was signed. */
     roleName: text('role_name'),
+    /** The account that the current version came by; the one that renews it is in `renewal_request`. */
     acmeAccountId: text('acme_account_id'),
     commonName: text('common_name'),
     displayName: text('display_name').notNull(),
@@ -224,6 +227,8 @@ export const certificateVersions = sqliteTable(
     certificateId: text('certificate_id').notNull(),
     version: integer().notNull(),
     issuerCaId: text('issuer_ca_id'),
+    /** Null for versions from before certificates could move to another account: the certificate's own, then. */
+    acmeAccountId: text('acme_account_id'),
     serialNumber: text('serial_number').notNull(),
     notBeforeMs: integer('not_before_ms').notNull(),
     notAfterMs: integer('not_after_ms').notNull(),

@@ -9,6 +9,7 @@ import { parseDurationSeconds } from '../../core/duration.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { renewAcmeCertificate } from '../../orders/issue.ts'
+import { moveCertificate } from '../../orders/move-certificate.ts'
 import { renewalSchedule } from '../../orders/renewal-time.ts'
 import { parsePemOf } from '../../pki/pem.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
@@ -130,13 +131,17 @@ const certificatePatch = defineRoute({
   method: 'patch',
   path: '/v1/pki/certificates/{id}',
   tag: 'Certificates',
-  summary: 'Change tags, description or auto_renew',
+  summary: 'Change tags, description, auto_renew or the account',
+  description:
+    'With `account_id`, an ACME certificate is renewed with that account from then on, whichever CA it is at; the token needs the account among its paths. An order ' +
+    'under way goes on with the account before, and what was issued stays with it: it says when to renew, and it revokes. Renewals that failed are tried again at once.',
   access: { scope: 'pki:issue', resource: resourceOf },
   params,
   body: z.strictObject({
     tags: z.array(z.string().min(1).max(128)).max(50).optional(),
     description: z.string().max(1024).nullable().optional(),
     auto_renew: z.boolean().optional(),
+    account_id: z.string().optional(),
   }),
   responses: { 200: { description: 'The certificate', schema: certificateSchema } },
   async handler(input) {
@@ -148,7 +153,13 @@ const certificatePatch = defineRoute({
     if (body.auto_renew === true && before.revokedAtMs !== null && before.revocationReason !== HOLD) {
       throw new AppError('conflict', 'The certificate is revoked and is not renewed: order another one in its place')
     }
+    if (body.account_id !== undefined) await input.requireResource(`pki/acme/accounts/${body.account_id}`)
+    const move =
+      body.account_id === undefined
+        ? { change: {}, statements: [] }
+        : await moveCertificate({ store: deps.store, nowMs: deps.now() }, before, body.account_id)
     const change = {
+      ...move.change,
       ...(body.tags === undefined ? {} : { tags: [...new Set(body.tags)] }),
       ...(body.description === undefined ? {} : { description: body.description }),
       ...(body.auto_renew === undefined ? {} : renewalChange(before, body.auto_renew, deps.now())),
@@ -158,6 +169,7 @@ const certificatePatch = defineRoute({
       tenantId: actor.tenantId,
       // The next renewal is reckoned from this version: not to be written over that of a newer one, nor of a revoked one.
       statements: [
+        ...move.statements,
         ...(change.tags === undefined ? [] : replaceTagTerms(deps.store, before, change.tags)),
         updateCertificate(deps.store, before, change, { version: before.version, revocation: before }),
       ],
@@ -166,7 +178,11 @@ const certificatePatch = defineRoute({
           event: 'certificate.updated',
           actor: actor.tokenId,
           resource: `pki/certificates/${before.id}`,
-          detail: { certificate_id: before.id, fields: Object.keys(body) },
+          detail: {
+            certificate_id: before.id,
+            fields: Object.keys(body),
+            ...(body.account_id === undefined ? {} : { account_id: body.account_id }),
+          },
           requestId: actor.requestId,
         },
       ],

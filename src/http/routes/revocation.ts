@@ -199,7 +199,12 @@ async function revokeEach(
   for (const version of versions.filter(isOpen)) {
     const row = await findCertificate(deps.store, actor.tenantId, version.certificateId)
     if (row === null) throw missing(`pki/certificates/${version.certificateId}`)
-    const done = await revokeAtCa(deps, actor, { ...version, id: row.id, acmeAccountId: row.acmeAccountId }, request)
+    const done = await revokeAtCa(
+      deps,
+      actor,
+      { ...version, id: row.id, acmeAccountId: version.acmeAccountId ?? row.acmeAccountId },
+      request,
+    )
     if (!done.ok) throw done.error
   }
 }

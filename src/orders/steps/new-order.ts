@@ -73,12 +73,17 @@ async function openOrder(
 
 /**
  * RFC 9773 §5: a renewal names the certificate that it replaces, and CAs exempt such orders from their limits. Null for
- * the first order, after a restart (the CA has the replacement already), and for certificates without an AKI.
+ * the first order, after a restart (the CA has the replacement already), for certificates of another account, and for
+ * those without an AKI.
  */
 async function replacedCertificateId(context: StepContext, state: OrderState): Promise<string | null> {
   if (state.purpose === 'issue' || state.job.restarts > 0) return null
   const current = await findCertificate(context.store, state.tenantId, state.certificateId)
-  return current === null ? null : certificateIdOf(current.leafPem)
+  if (current === null) return null
+  // RFC 9773 §5: "Servers SHOULD check that the identified certificate and the newOrder request correspond to the same
+  // ACME Account": after a move to another account there is nothing that its CA could replace.
+  const isSameAccount = current.acmeAccountId === state.request.accountId
+  return isSameAccount ? certificateIdOf(current.leafPem) : null
 }
 
 /** A new order at the CA; what may still be in DNS for the old one stays known. */
