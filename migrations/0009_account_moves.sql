@@ -1,0 +1,2 @@
+ALTER TABLE `certificate_versions` ADD `acme_account_id` text;--> statement-breakpoint
+CREATE INDEX `acme_accounts_registering` ON `acme_accounts` (`updated_at_ms`) WHERE "acme_accounts"."status" = 'registering';
