@@ -55,6 +55,8 @@ describe('the application', () => {
     }
     const service = ['get /healthz', 'get /readyz', 'get /v1/openapi.json', 'get /v1/docs']
     const published = [
+      'get /agent/certwright.mjs',
+      'get /agent/checksums.txt',
       'get /.well-known/acme-challenge/{token}',
       'get /v1/pki/ca/{id}/certificate',
       'get /v1/pki/ca/{id}/crl',
