@@ -24,6 +24,7 @@ const version = (name: string, isCurrent: boolean): IssuedVersion => ({
   version: 1,
   isCurrent,
   issuerCaId: null,
+  acmeAccountId: null,
   serialNumber: name,
   notAfterMs: 1,
   leafPem: '',
