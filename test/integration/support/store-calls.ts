@@ -127,13 +127,32 @@ function collect(found: unknown, sent: Set<string>): void {
 const isStatement = (found: unknown): found is Statement =>
   typeof found === 'object' && found !== null && 'sql' in found && 'mustChange' in found
 
-/** The SQL that a function of the store prepares, each once. */
+/**
+ * The SQL that a function of the store prepares, each once. With `given`, what follows the store; else what the names of the parameters
+ * tell, and where that does not fit, something else in one of their places.
+ */
 export async function sqlOf(call: StoreFunction, given: readonly unknown[] | null): Promise<string[]> {
-  const sent = new Set<string>()
-  const store = await recordedStore(sent)
+  if (given !== null) return sqlWith(call, (store) => [store, ...given])
   const names = parametersOf(call)
-  const values = given === null ? names.map((name) => argumentFor(name, store)) : [store, ...given]
-  const found: unknown = await call(...values)
+  const guess = (store: Store) => names.map((name) => argumentFor(name, store))
+  const others = names.flatMap((_, place) => OTHERS.map((other) => (store: Store) => guess(store).with(place, other)))
+  let failure: unknown = null
+  for (const values of [guess, ...others]) {
+    try {
+      return await sqlWith(call, values)
+    } catch (error) {
+      failure ??= error
+    }
+  }
+  throw failure
+}
+
+/** What an argument may be whose name tells something else. */
+const OTHERS: readonly unknown[] = [1, 'x', ROW, [ROW], ['x'], null]
+
+async function sqlWith(call: StoreFunction, values: (store: Store) => readonly unknown[]): Promise<string[]> {
+  const sent = new Set<string>()
+  const found: unknown = await call(...values(await recordedStore(sent)))
   if (typeof found === 'object' && found !== null && Symbol.asyncIterator in found) {
     for await (const _page of found as AsyncIterable<unknown>) break
   }
