@@ -68,7 +68,7 @@ export class AcmeOrder extends DurableObject<Env> {
           requestedBy: row.requestedBy,
           request: row.request as OrderRequest,
           createdAtMs: row.createdAtMs,
-          job: newJob(systemClock()),
+          job: newJob(systemClock(), row.purpose === 'issue' && (row.request as OrderRequest).retry === true),
           ca: null,
           authorizations: [],
           leftovers: [],

@@ -44,6 +44,8 @@ export interface IssueInput {
   readonly profile: string | null
   readonly notAfterMs: number | null
   readonly solver: 'auto' | 'manual'
+  /** Try again what fails for a reason that may pass. */
+  readonly retry: boolean
 }
 
 /** Orders a new certificate. Throws AppError. */
@@ -142,6 +144,7 @@ export async function readRequest(
     profile: input.profile ?? account.profile,
     notAfterMs: input.notAfterMs,
     solver: input.solver,
+    ...(input.retry ? { retry: true } : {}),
   }
   return { account, request }
 }

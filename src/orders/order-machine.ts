@@ -80,8 +80,12 @@ export interface Job {
   readonly notBeforeMs?: number | null
   /** What the phase waits for, as one sentence. */
   readonly waitingFor?: string | null
-  /** What the last try of the phase broke of, while it is tried again. */
+  /** What the last try of the phase, or of the order, broke of, while it is tried again. */
   readonly lastError?: OrderFailure | null
+  /** The how manieth try of the whole order this is. Absent: there is one alone. */
+  readonly attempt?: number
+  /** True from a failure that may pass until the order begins anew, which it does once everything is cleaned up. */
+  readonly beginsAnew?: boolean
   /** The first failure. A later one, in clean-up, is a warning and never replaces it. */
   readonly failure: OrderFailure | null
   readonly warnings: readonly string[]
@@ -95,9 +99,16 @@ export function mayWakeEarly(job: Job, nowMs: number): boolean {
   return nowMs >= (job.notBeforeMs ?? 0)
 }
 
-/** A job at its beginning. */
-export function newJob(nowMs: number): Job {
+/** How often an order may begin anew after failures that may pass: for about a week. */
+export const MAX_ATTEMPTS = 10
+/** As renewals are: after 1 minute, 10 minutes, 100 minutes, then once a day. */
+const NEXT_ATTEMPT_MS = [MINUTE_MS, 10 * MINUTE_MS, 100 * MINUTE_MS] as const
+const LAST_ATTEMPTS_MS = 1440 * MINUTE_MS
+
+/** A job at its beginning. `retries`: does the order begin anew after a failure that may pass? */
+export function newJob(nowMs: number, retries = false): Job {
   return {
+    ...(retries ? { attempt: 1 } : {}),
     phase: 'new-order',
     enteredAtMs: nowMs,
     errors: 0,
@@ -139,7 +150,7 @@ export function transition(job: Job, outcome: Outcome, nowMs: number, random: ()
       const errors = job.errors + 1
       const late = nowMs - job.enteredAtMs >= rules.timeoutMs
       if (errors >= rules.maxErrors || late) {
-        return fail(job, rules, { code: 'too_many_errors', message: reason }, nowMs)
+        return fail(passing(job), rules, { code: 'too_many_errors', message: reason }, nowMs)
       }
       const backoffMs = BACKOFF_MS[errors - 1] ?? MAX_BACKOFF_MS
       // Full jitter: what failed together is not tried again together, whatever the peer has said to all of them.
@@ -154,6 +165,13 @@ export function transition(job: Job, outcome: Outcome, nowMs: number, random: ()
     case 'fail':
       return fail(job, rules, outcome.failure, nowMs)
   }
+}
+
+/** What failed for its peers' sake is tried again from the beginning, where that is wanted. */
+function passing(job: Job): Job {
+  const { attempt, phase, failure } = job
+  const isWanted = attempt !== undefined && attempt < MAX_ATTEMPTS && phase !== 'clean-up' && failure === null
+  return isWanted ? { ...job, beginsAnew: true } : job
 }
 
 /** Not past the phase's end, so that a peer which says "in a week" is still looked at before giving up. */
@@ -181,6 +199,14 @@ function fail(job: Job, rules: Row, failure: OrderFailure, nowMs: number): Job {
 
 function enter(job: Job, to: ActivePhase | 'settled', nowMs: number): Job {
   const fresh = { enteredAtMs: nowMs, errors: 0, notBeforeMs: null, waitingFor: null, lastError: null }
+  if (to === 'settled' && job.beginsAnew && job.attempt !== undefined) {
+    const { attempt, failure } = job
+    const wakeAtMs = nowMs + (NEXT_ATTEMPT_MS[attempt - 1] ?? LAST_ATTEMPTS_MS)
+    const waitingFor = `another try of the whole order: ${failure?.message ?? ''}`
+    // The phase's time begins with the try.
+    const next = { ...fresh, enteredAtMs: wakeAtMs, waitingFor, lastError: failure, wakeAtMs, attempt: attempt + 1 }
+    return { ...job, ...next, phase: 'new-order', restarts: 0, failure: null, beginsAnew: false }
+  }
   if (to === 'settled') {
     const phase = job.failure === null ? 'issued' : 'failed'
     return { ...job, ...fresh, phase, wakeAtMs: null }

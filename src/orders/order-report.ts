@@ -28,6 +28,8 @@ export interface OrderReport {
   readonly waiting_for?: string | null
   /** What the last try broke of, while it is tried again. */
   readonly last_error?: OrderFailure | null
+  /** The how manieth try of the whole order this is. */
+  readonly attempt?: number
 }
 
 /** Why an order for the next version of a certificate is called off that nobody cancelled. */
@@ -69,7 +71,7 @@ export function statusOf({ job }: Pick<OrderState, 'job'>): string {
       return 'invalid'
     case 'clean-up':
       // The verdict is in. It waits for a clean zone, but not for a provider that is down.
-      if (job.errors === 0) return 'processing'
+      if (job.errors === 0 || job.beginsAnew) return 'processing'
       return job.failure === null ? 'valid' : 'invalid'
     case 'new-order':
     case 'present':
@@ -113,10 +115,12 @@ function reportOf(state: OrderState): OrderReport {
       ]
     }),
     log: state.log.map(({ atMs, message }) => ({ at: formatTime(atMs), message })),
-    error: state.job.failure,
+    // One that begins anew has no verdict yet.
+    error: state.job.beginsAnew ? null : state.job.failure,
     warnings: state.job.warnings,
     waiting_for: state.job.waitingFor?.slice(0, MAX_SENTENCE_CHARS) ?? null,
-    last_error: state.job.lastError ?? null,
+    last_error: state.job.lastError ?? (state.job.beginsAnew ? state.job.failure : null),
+    attempt: state.job.attempt ?? 1,
   }
 }
 

@@ -24,6 +24,8 @@ export interface OrderRequest {
   readonly notAfterMs: number | null
   /** manual: the order shows what to publish and waits for `complete`. */
   readonly solver: 'auto' | 'manual'
+  /** Is a first order that fails for what may pass tried again, as renewals are? Not in requests of earlier releases. */
+  readonly retry?: boolean
 }
 
 /** Why an order was started. */

@@ -98,7 +98,7 @@ export async function completeChallenge(
 
 /** `acme_chal_<order>_<number>` */
 export function orderOfChallenge(challengeId: string): string | null {
-  const match = /^acme_chal_([0-9a-hjkmnp-tv-z]{26})_\d{1,4}$/.exec(challengeId)
+  const match = /^acme_chal_([0-9a-hjkmnp-tv-z]{26})_\d{1,5}$/.exec(challengeId)
   return match === null ? null : `acme_order_${match[1]}`
 }
 

@@ -58,7 +58,7 @@ export async function checkRenewalInfo(dependencies: RenewalCheckDependencies): 
     const notes: Note[] = []
     for (let start = 0; start < rows.length; start += CONCURRENCY) {
       const together = rows.slice(start, start + CONCURRENCY)
-      notes.push(...(await Promise.all(together.map((row) => check(dependencies, row, silent)))))
+      notes.push(...(await Promise.all(together.map((row) => checkOne(dependencies, row, silent)))))
     }
     for (const { kind } of notes) {
       if (kind === 'answered') total.answered += 1
@@ -78,6 +78,26 @@ interface Note {
   readonly quiet: readonly Statement[]
   /** A renewal that moves: a statement that must change its row, and what to say about it. */
   readonly move: { readonly statement: Statement; readonly entries: readonly JournalEntry[] } | null
+}
+
+/** One that breaks in a way that nobody expected keeps no other one from being asked. */
+async function checkOne(
+  dependencies: RenewalCheckDependencies,
+  row: RenewalCheckRow,
+  silent: Set<string>,
+): Promise<Note> {
+  try {
+    return await check(dependencies, row, silent)
+  } catch (fault) {
+    dependencies.log.error('renewal_info_fault', { certificate: row.id, ...errorFields(fault) })
+    const ariCheckAtMs = afterError(row, null, dependencies.now())
+    return {
+      kind: 'failed',
+      tenantId: row.tenantId,
+      quiet: [noteRenewalCheck(dependencies.store, row, { ariCheckAtMs })],
+      move: null,
+    }
+  }
 }
 
 async function check(dependencies: RenewalCheckDependencies, row: RenewalCheckRow, silent: Set<string>): Promise<Note> {

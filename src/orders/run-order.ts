@@ -7,7 +7,7 @@ import { authorize } from './steps/authorize.ts'
 import { cleanUp } from './steps/clean-up.ts'
 import { download } from './steps/download.ts'
 import { finalize } from './steps/finalize.ts'
-import { newOrder } from './steps/new-order.ts'
+import { forgetOrder, newOrder } from './steps/new-order.ts'
 import { present } from './steps/present.ts'
 import { propagate } from './steps/propagate.ts'
 import { respond } from './steps/respond.ts'
@@ -34,7 +34,8 @@ const CANCELLABLE: ReadonlySet<string> = new Set<ActivePhase>([
 ])
 
 export function isCancellable(state: OrderState): boolean {
-  return CANCELLABLE.has(state.job.phase) || (state.job.phase === 'finalize' && !state.finalizeSent)
+  const { phase, beginsAnew = false } = state.job
+  return CANCELLABLE.has(phase) || (phase === 'finalize' && !state.finalizeSent) || (phase === 'clean-up' && beginsAnew)
 }
 
 /** What a phase came to. */
@@ -66,6 +67,8 @@ export async function runPhase(context: StepContext, state: OrderState, cancelle
     },
   }
   try {
+    // What is being cleaned up is cleaned up, and then it is over.
+    if (cancelled !== null && phase === 'clean-up' && state.job.beginsAnew) return over(context, state, cancelled)
     const result =
       cancelled !== null && isCancellable(state)
         ? fail(context, state, 'cancelled', cancelled)
@@ -79,6 +82,13 @@ export async function runPhase(context: StepContext, state: OrderState, cancelle
   }
 }
 
+function over(context: StepContext, state: OrderState, message: string): RunResult {
+  const job = { ...state.job, beginsAnew: false, failure: { code: 'cancelled', message }, wakeAtMs: context.now() }
+  return { state: logged({ ...state, job }, context.now(), message), entries: [], fault: null }
+}
+
 function settle({ state, outcome }: StepResult, { now, random }: StepContext): OrderState {
-  return { ...state, job: transition(state.job, outcome, now(), random) }
+  const job = transition(state.job, outcome, now(), random)
+  const beginsAnew = state.job.phase === 'clean-up' && job.phase === 'new-order'
+  return beginsAnew ? { ...forgetOrder(state), sealedKey: null, csrBase64: null, job } : { ...state, job }
 }

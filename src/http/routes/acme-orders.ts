@@ -7,7 +7,7 @@ import { isId } from '../../core/ids.ts'
 import { coversResource, type Principal } from '../../core/principal.ts'
 import { type IssueInput, issueCertificate } from '../../orders/issue.ts'
 import type { OrderReport } from '../../orders/order-report.ts'
-import { CHALLENGE_TYPES } from '../../orders/order-request.ts'
+import { CHALLENGE_TYPES, type OrderRequest } from '../../orders/order-request.ts'
 import {
   cancelOrder,
   completeChallenge,
@@ -52,6 +52,8 @@ export const orderSchema = z
     certificate_id: z.string().nullable(),
     not_after: z.iso.datetime().nullable(),
     next_attempt_at: z.iso.datetime().nullable(),
+    retry: z.boolean().openapi({ description: 'Whether it begins anew after a failure that may pass' }),
+    attempt: z.number().int().openapi({ description: 'The how manieth try of the whole order this is' }),
     waiting_for: z.string().nullable().openapi({ description: 'What the order waits for until `next_attempt_at`' }),
     last_error: z
       .strictObject({ code: z.string(), message: z.string() })
@@ -77,6 +79,10 @@ export const issueBody = z
     profile: z.string().max(64).optional(),
     not_after: z.string().optional().openapi({ format: 'date-time' }),
     solver: z.enum(['auto', 'manual']).default('auto'),
+    retry: z.boolean().default(false).openapi({
+      description:
+        'Begin anew where the order fails for a reason that may pass (the CA or a DNS provider out of reach, server errors): after 1, 10 and 100 minutes, then daily, ten times in all. Renewals always do',
+    }),
   })
   .openapi('AcmeIssueRequest')
 
@@ -124,6 +130,7 @@ export async function issueInput(store: Store, principal: Principal, body: Issue
     profile: body.profile ?? null,
     notAfterMs: body.not_after === undefined ? null : timeOf('not_after', body.not_after),
     solver: body.solver,
+    retry: body.retry,
   }
 }
 
@@ -276,6 +283,8 @@ export function showOrder(row: AcmeOrderRow): z.input<typeof orderSchema> {
     certificate_id: row.status === 'valid' || row.purpose !== 'issue' ? row.certificateId : null,
     not_after: row.notAfterMs === null ? null : formatTime(row.notAfterMs),
     next_attempt_at: row.nextAttemptAtMs === null ? null : formatTime(row.nextAttemptAtMs),
+    retry: row.purpose === 'issue' && (row.request as OrderRequest).retry === true,
+    attempt: report.attempt ?? 1,
     waiting_for: report.waiting_for ?? null,
     last_error: report.last_error ?? null,
     error: report.error,

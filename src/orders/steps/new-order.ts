@@ -3,7 +3,7 @@ import { dns01Value } from '../../acme/challenge.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { findCertificate } from '../../store/certificates.ts'
 import { certificateIdOf } from '../certificate-id.ts'
-import type { Outcome } from '../order-machine.ts'
+import { MAX_RESTARTS, type Outcome } from '../order-machine.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
 import type { CaAuthorization, CaChallenge, CaOrder, PeerFailure, Step, StepContext, StepResult } from '../ports.ts'
@@ -168,11 +168,12 @@ async function recordValueOf({ keyAuthorization, persistRecord }: CaChallenge): 
 }
 
 /**
- * A challenge's id names its order, so that no index is needed to find it: `acme_chal_<order>_<number>`. After a restart
- * the numbers are others: what the owner said of the challenges before is not said of these.
+ * A challenge's id names its order, so that no index is needed to find it: `acme_chal_<order>_<number>`. After a restart,
+ * or in the next try of the whole order, the numbers are others: what the owner said of the challenges before is not said of these.
  */
 function challengeId({ orderId, job }: OrderState, index: number): string {
-  return `acme_chal_${orderId.slice('acme_order_'.length)}_${job.restarts * 1_000 + index}`
+  const round = ((job.attempt ?? 1) - 1) * (MAX_RESTARTS + 1) + job.restarts
+  return `acme_chal_${orderId.slice('acme_order_'.length)}_${round * 1_000 + index}`
 }
 
 function refusal(message: string): PeerFailure {

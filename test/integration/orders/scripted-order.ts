@@ -185,7 +185,7 @@ export class OrderWorld {
         requestedBy: row.requestedBy,
         request: row.request as OrderRequest,
         createdAtMs: row.createdAtMs,
-        job: newJob(this.app.nowMs),
+        job: newJob(this.app.nowMs, row.purpose === 'issue' && (row.request as OrderRequest).retry === true),
         ca: null,
         authorizations: [],
         leftovers: [],
