@@ -6,16 +6,26 @@
 import { type AcmeError, isTransient, retryAfterOf } from '../acme/acme-error.ts'
 import { MAX_RENEWAL_INFO_RETRY_AFTER_MS, MIN_RENEWAL_INFO_RETRY_AFTER_MS } from '../acme/limits.ts'
 import type { RenewalInfo } from '../acme/renewal-info.ts'
+import type { Actor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { formatTime } from '../core/clock.ts'
+import { AppError } from '../core/errors.ts'
 import { errorFields, type Log } from '../core/log.ts'
 import type { Result } from '../core/result.ts'
-import { dueRenewalChecks, moveRenewal, noteRenewalCheck, type RenewalCheckRow } from '../store/certificates.ts'
+import {
+  type CertificateRow,
+  dueRenewalChecks,
+  findCertificate,
+  moveRenewal,
+  noteRenewalCheck,
+  type RenewalCheckRow,
+} from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import type { Statement } from '../store/work.ts'
 import { certificateIdOf } from './certificate-id.ts'
 import type { AccountObjects } from './objects.ts'
+import { acmeAppError } from './peer-failure.ts'
 import { adviseRenewal } from './renewal-advice.ts'
 import { fractionOf } from './renewal-time.ts'
 
@@ -150,15 +160,62 @@ function afterError(row: RenewalCheckRow, error: AcmeError | null, nowMs: number
   return Math.floor(nowMs + boundedMs * (1 + 0.1 * fractionOf(`${row.id}/${nowMs}`)))
 }
 
+/** What the CA's answer to somebody's question came to. */
+export interface AnsweredCheck {
+  /** Null: the CA has no renewal information. */
+  readonly info: RenewalInfo | null
+  /** The certificate's row after it. */
+  readonly certificate: CertificateRow
+}
+
+/**
+ * Asks the CA about one ACME certificate now, for somebody who waits. Stores the window, and moves the renewal as the sweep
+ * would; renews nothing. Throws AppError.
+ */
+export async function checkRenewalNow(
+  { store, now, accounts }: Omit<RenewalCheckDependencies, 'log'>,
+  actor: Actor,
+  certificate: CertificateRow,
+): Promise<AnsweredCheck> {
+  const { id, tenantId, acmeAccountId } = certificate
+  if (certificate.revokedAtMs !== null) {
+    throw new AppError('conflict', `The certificate is revoked (${certificate.revocationReason}) and is not renewed`)
+  }
+  // RFC 9773 §4.3: clients "MUST NOT check a certificate's RenewalInfo after the certificate has expired".
+  if (certificate.notAfterMs <= now()) throw new AppError('conflict', 'The certificate has expired: renew it')
+  const certificateId = acmeAccountId === null ? null : certificateIdOf(certificate.leafPem)
+  const info =
+    acmeAccountId === null || certificateId === null
+      ? null
+      : await accounts.renewalInfo(tenantId, acmeAccountId, certificateId)
+  if (info !== null && !info.ok && info.error.reason !== 'unsupported') throw acmeAppError(info.error, now())
+  const window = info?.ok ? info.value : null
+  if (window !== null) {
+    const { quiet, move } = noteOf(store, certificate, window, now(), actor)
+    const work = { tenantId, statements: move === null ? quiet : [move.statement], entries: move?.entries ?? [] }
+    const outcome = await store.commit(work)
+    if (outcome.kind !== 'committed') throw new AppError('conflict', 'The certificate was changed meanwhile: ask again')
+  }
+  const after = await findCertificate(store, tenantId, id)
+  if (after === null) throw new AppError('not_found', `There is no certificate ${id}`)
+  return { info: window, certificate: after }
+}
+
+/** Of a certificate that is not renewed by itself, or is being renewed, the window is noted and nothing is moved. */
+function noteOf(store: Store, row: CertificateRow, info: RenewalInfo, nowMs: number, actor: Actor): Note {
+  const note = answered(store, row, info, nowMs)
+  if (row.autoRenew && row.openOrderId === null) {
+    const by = { actor: actor.tokenId, requestId: actor.requestId }
+    const move =
+      note.move === null ? null : { ...note.move, entries: note.move.entries.map((each) => ({ ...each, ...by })) }
+    return { ...note, move }
+  }
+  return { ...note, quiet: [noteRenewalCheck(store, row, knownOf(info, nowMs))], move: null }
+}
+
 function answered(store: Store, row: RenewalCheckRow, info: RenewalInfo, nowMs: number): Note {
   const { renewAtMs, isNews } = adviseRenewal(row, info, nowMs)
-  const known = {
-    ariStartMs: info.startMs,
-    ariEndMs: info.endMs,
-    ariExplanationUrl: info.explanationUrl,
-    // RFC 9773 §4.3.2: Retry-After says when to ask again; the client has put its limits to it.
-    ariCheckAtMs: info.retryAfterMs ?? nowMs + AFTER_ERROR_MS,
-  }
+  const known = knownOf(info, nowMs)
   const { tenantId } = row
   const isSame = renewAtMs === row.nextRenewalAtMs && (row.renewalReason === 'ari' || row.renewalFailures > 0)
   if (isSame) return { kind: 'answered', tenantId, quiet: [noteRenewalCheck(store, row, known)], move: null }
@@ -166,6 +223,14 @@ function answered(store: Store, row: RenewalCheckRow, info: RenewalInfo, nowMs: 
   const entries = isNews ? [scheduled(row, info, renewAtMs)] : []
   return { kind: 'answered', tenantId, quiet: [], move: { statement: moveRenewal(store, row, change), entries } }
 }
+
+const knownOf = (info: RenewalInfo, nowMs: number) => ({
+  ariStartMs: info.startMs,
+  ariEndMs: info.endMs,
+  ariExplanationUrl: info.explanationUrl,
+  // RFC 9773 §4.3.2: Retry-After says when to ask again; the client has put its limits to it.
+  ariCheckAtMs: info.retryAfterMs ?? nowMs + AFTER_ERROR_MS,
+})
 
 function scheduled(row: RenewalCheckRow, info: RenewalInfo, renewAtMs: number | null): JournalEntry {
   return {

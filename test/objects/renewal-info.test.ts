@@ -82,6 +82,33 @@ describe('renewal at the time that the CA suggests (RFC 9773)', () => {
     expect(await ordersOf(id)).toEqual([])
   })
 
+  it('ok: asked about by hand: shows the window and what follows, and renews nothing', async () => {
+    const id = await newCertificate('asked.acme.example')
+    const [start, end] = [Date.now() + 20 * DAY_MS, Date.now() + 21 * DAY_MS]
+    await suggest(id, start, end)
+    const check = () => api('POST', `/v1/pki/certificates/${id}/renew?only=check`, {})
+    const found = await check()
+    const seconds = (ms: number) => new Date(Math.floor(ms / 1_000) * 1_000).toISOString().replace('.000', '')
+    expect(found).toMatchObject({
+      certificate_id: id,
+      supported: true,
+      window_start: seconds(start),
+      window_end: seconds(end),
+      explanation_url: 'https://ca.example/why',
+    })
+    expect(Date.parse(found.next_renewal_at)).toBeGreaterThanOrEqual(start - 1_000)
+    expect(Date.parse(found.next_renewal_at)).toBeLessThan(end)
+    expect(await read(id)).toMatchObject({ renewal_reason: 'ari', next_renewal_at: found.next_renewal_at, version: 1 })
+    expect(await row(id)).toMatchObject({ ari_start_ms: start, ari_end_ms: end })
+    // Of one that is not renewed by itself, and of a window in the past, nothing follows by itself.
+    await api('PATCH', `/v1/pki/certificates/${id}`, { auto_renew: false })
+    await suggest(id, Date.now() - 2 * DAY_MS, Date.now() - DAY_MS)
+    expect(await check()).toMatchObject({ supported: true, auto_renew: false, next_renewal_at: null })
+    expect(await ordersOf(id)).toEqual([])
+    await api('POST', '/v1/pki/revoke', { certificate_id: id, reason: 'superseded' })
+    expect((await check()).error).toMatchObject({ code: 'conflict', message: expect.stringContaining('revoked') })
+  })
+
   it('ok: a window that moves into the past renews now, as the replacement, once, and says why', async () => {
     const id = await newCertificate('incident.acme.example')
     await sweep()

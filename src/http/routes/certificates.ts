@@ -10,6 +10,7 @@ import { AppError, invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { renewAcmeCertificate } from '../../orders/issue.ts'
 import { moveCertificate } from '../../orders/move-certificate.ts'
+import { type AnsweredCheck, checkRenewalNow } from '../../orders/renewal-checks.ts'
 import { renewalSchedule } from '../../orders/renewal-time.ts'
 import { parsePemOf } from '../../pki/pem.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
@@ -250,16 +251,46 @@ const certificateVersions = defineRoute({
 /** Ten years of six-day certificates; more are not shown. */
 const MAX_VERSIONS = 1_000
 
+const renewalCheckSchema = z
+  .strictObject({
+    certificate_id: z.string(),
+    checked_at: time,
+    supported: z.boolean().openapi({ description: 'Whether the CA says when it wants certificates renewed' }),
+    window_start: time.nullable(),
+    window_end: time.nullable(),
+    explanation_url: z.string().nullable(),
+    auto_renew: z.boolean(),
+    next_renewal_at: time.nullable().openapi({ description: 'When it is renewed by itself, after this' }),
+    next_check_at: time.nullable().openapi({ description: 'When the CA is asked again' }),
+  })
+  .openapi('RenewalCheck')
+
+function showCheck({ info, certificate }: AnsweredCheck, nowMs: number): z.input<typeof renewalCheckSchema> {
+  const { id, autoRenew, nextRenewalAtMs, ariCheckAtMs } = certificate
+  return {
+    certificate_id: id,
+    checked_at: formatTime(nowMs),
+    supported: info !== null,
+    window_start: info === null ? null : formatTime(info.startMs),
+    window_end: info === null ? null : formatTime(info.endMs),
+    explanation_url: info?.explanationUrl ?? null,
+    auto_renew: autoRenew,
+    next_renewal_at: nextRenewalAtMs === null ? null : formatTime(nextRenewalAtMs),
+    next_check_at: ariCheckAtMs === null ? null : formatTime(ariCheckAtMs),
+  }
+}
+
 const certificateRenew = defineRoute({
   method: 'post',
   path: '/v1/pki/certificates/{id}/renew',
   tag: 'Certificates',
   summary: 'Make a new version now',
   description:
-    'Of an internal certificate at once, with a new key unless it was signed from a CSR; of an ACME certificate by an order. The version before stays valid until its end.',
+    'Of an internal certificate at once, with a new key unless it was signed from a CSR; of an ACME certificate by an order. The version before stays valid until its end. `?only=check` renews nothing: it asks the CA of an ACME certificate when it wants it renewed (RFC 9773), stores the window, and shows what follows.',
   access: { scope: 'pki:issue', resource: resourceOf },
   idempotent: true,
   params,
+  query: z.object({ only: z.enum(['check']).optional() }),
   body: z
     .strictObject({
       ttl: durationField.optional().openapi({ description: 'Internal certificates alone; as long as before' }),
@@ -267,12 +298,20 @@ const certificateRenew = defineRoute({
     })
     .openapi('RenewRequest'),
   responses: {
+    200: { description: 'What the CA suggests, of `?only=check`', schema: renewalCheckSchema },
     201: { description: 'The new version', schema: issuedSchema },
     202: { description: 'The order that makes it', schema: orderSchema },
   },
   async handler(input) {
     const { body, deps, actor, once } = input
     const row = await requireCertificate(input)
+    if (input.query.only === 'check') {
+      if (row.source !== 'acme') {
+        const why = `the certificate is ${row.source}: there is no CA to ask; leave it out to renew it`
+        throw invalidField('only', row.source === 'internal' ? why : 'it was imported: its renewal is elsewhere')
+      }
+      return json(200, showCheck(await checkRenewalNow(deps, actor, row), deps.now()))
+    }
     if (row.source === 'imported') {
       throw new AppError('conflict', 'It was imported: its issuer is elsewhere, and so is its renewal')
     }

@@ -1,0 +1,56 @@
+/** What one CA answers about one certificate keeps no other one waiting. */
+import { beforeEach, expect, it } from 'vitest'
+import { newId } from '../../../src/core/ids.ts'
+import { createLog } from '../../../src/core/log.ts'
+import { ok } from '../../../src/core/result.ts'
+import { checkRenewalInfo } from '../../../src/orders/renewal-checks.ts'
+import { findCertificate } from '../../../src/store/certificates.ts'
+import { DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
+import { bindings } from '../support/bindings.ts'
+import { OrderWorld } from './scripted-order.ts'
+
+let world: OrderWorld
+let accountId = ''
+beforeEach(async () => {
+  world = await OrderWorld.begin()
+  accountId = newId('acmeAccount', world.app.nowMs)
+  await world.addAccount(accountId)
+  await bindings.DB.prepare('UPDATE certificates SET next_renewal_at_ms = NULL, ari_check_at_ms = NULL').run()
+})
+
+async function order(): Promise<string> {
+  const body = { account_id: accountId, domains: ['www.example.org'], challenge_type: 'dns-01', solver: 'manual' }
+  return (await world.app.request('POST', '/v1/pki/acme/issue', { body })).json.order_id
+}
+
+async function certificate(): Promise<string> {
+  const id = await order()
+  await world.drive(id)
+  return (await world.app.request('GET', `/v1/pki/acme/orders/${id}`)).json.certificate_id
+}
+
+const set = (id: string, column: string, value: number | string) =>
+  bindings.DB.prepare(`UPDATE certificates SET ${column} = ? WHERE id = ?`).bind(value, id).run()
+
+const log = createLog(() => undefined)
+
+it('ok: a certificate about which the CA says what no calendar has', async () => {
+  const [broken, whole] = [await certificate(), await certificate()]
+  await set(broken, 'ari_check_at_ms', 1)
+  await set(whole, 'ari_check_at_ms', 2)
+  const startMs = world.app.nowMs + 86_400_000
+  let asked = 0
+  const accounts = {
+    renewalInfo: async () => {
+      asked += 1
+      const window = asked === 1 ? { startMs: -9e15, endMs: -8e15 } : { startMs, endMs: startMs + 1 }
+      return ok({ ...window, explanationUrl: null, retryAfterMs: null })
+    },
+  }
+  await checkRenewalInfo({ ...world.app.deps, accounts, log })
+  expect(asked).toBe(2)
+  expect(await findCertificate(world.app.store, TENANT, whole)).toMatchObject({ renewalReason: 'ari' })
+  const row = await findCertificate(world.app.store, TENANT, broken)
+  expect(row).toMatchObject({ renewalReason: 'lifetime', ariStartMs: null })
+  expect(row?.ariCheckAtMs).toBeGreaterThan(world.app.nowMs)
+})
