@@ -37,8 +37,7 @@ export const AWS_ROUTE53: DnsProviderDescriptor = {
     },
     {
       name: 'secret_access_key',
-      description:
-        'The secret of that key. The user needs route53:ListHostedZones, route53:ListHostedZonesByName, route53:ListResourceRecordSets and route53:ChangeResourceRecordSets; with hosted_zone_id, route53:GetHostedZone instead of the first two',
+      description: 'The secret of that key',
       required: true,
       secret: true,
       example: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',

@@ -6,6 +6,7 @@ import { AppError, invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { hasScope } from '../../core/principal.ts'
 import { findDescriptor, isSecretSetting, nameServerList } from '../../dns/registry.ts'
+import { describeSettings } from '../../dns/settings-reference.ts'
 import { secretPathsOf } from '../../orders/credential-demands.ts'
 import {
   changeProvider,
@@ -109,7 +110,9 @@ function routesAt(base: string): readonly Route[] {
     tag: 'DNS providers',
     summary: 'Configure a DNS provider',
     description:
-      'Settings whose name ends in _path name a secret, as path or path#field, that is looked up at every use. Others are taken as they are; secret ones are sealed and never shown again.',
+      'Secret settings are sealed and never shown again, or given as `…_path`: the path of a secret, or path#field, that is looked up at every use. ' +
+      'To send such a secret to an address of your own (endpoint, login_endpoint, nameserver) takes a token that may read it.\n\n' +
+      describeSettings(),
     access: { scope: 'pki:admin', resource: RESOURCES },
     idempotent: true,
     // With `verify` the provider is asked.

@@ -6,7 +6,7 @@ import { toListPage } from '../../core/cursor.ts'
 import { parseDurationSeconds } from '../../core/duration.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
 import { isId, newId } from '../../core/ids.ts'
-import { globCovers, isPathGlob, MAX_GLOB_CHARS } from '../../core/path-glob.ts'
+import { globCovers, MAX_GLOB_CHARS } from '../../core/path-glob.ts'
 import {
   coversResource,
   effectiveScopes,
@@ -15,6 +15,7 @@ import {
   SCOPE_NAMES,
   type Scope,
 } from '../../core/principal.ts'
+import { canCoverResources, FORMS_SENTENCE, RESOURCE_FORMS } from '../../core/resource-forms.ts'
 import type { JournalEntry } from '../../store/journal.ts'
 import { DEFAULT_TENANT_ID, type Store } from '../../store/store.ts'
 import { tenantExists } from '../../store/tenants.ts'
@@ -59,10 +60,21 @@ const tokenBody = z
     name: nameField,
     scopes: z.array(SCOPE).min(1).max(SCOPE_NAMES.length),
     paths: z
-      .array(z.string().max(MAX_GLOB_CHARS).refine(isPathGlob, 'must be a glob such as pki/certificates/cert_*'))
+      .array(
+        z
+          .string()
+          .max(MAX_GLOB_CHARS)
+          .refine(canCoverResources, `matches no resource that there can be; ${FORMS_SENTENCE}`),
+      )
       .min(1)
       .max(50)
-      .optional(),
+      .optional()
+      .openapi({
+        description:
+          'Outside of these the token sees nothing. A `*` stands for any characters within one segment; a glob covers what it matches and all below it. ' +
+          `The forms: ${RESOURCE_FORMS.map(({ example, meaning }) => `\`${example}\` (${meaning})`).join(', ')}.`,
+        example: ['pki/certificates/cert_*', 'pki/roles/svc-mtls'],
+      }),
     expires_at: z.string().optional().openapi({ format: 'date-time' }),
     ttl: z
       .union([z.string(), z.number()])

@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest'
+import { canCoverResources } from '../../../src/core/resource-forms.ts'
+import { describeSettings } from '../../../src/dns/settings-reference.ts'
+import { openApiDocument } from '../../../src/http/openapi.ts'
+import { ROUTES } from '../../../src/http/routes.ts'
+
+describe('the reference', () => {
+  it('ok: has the settings of every type of DNS provider', () => {
+    const document = JSON.stringify(openApiDocument(ROUTES, 'https://certwright.example'))
+    expect(document).toContain(JSON.stringify(describeSettings()).slice(1, -1))
+  })
+
+  it('ok: every resource that a route names has a form that paths of tokens may have', () => {
+    const named = ROUTES.flatMap(({ access }) =>
+      'resource' in access && typeof access.resource === 'string' ? [access.resource] : [],
+    )
+    expect(named.length).toBeGreaterThan(10)
+    expect(named.filter((resource) => !canCoverResources(resource))).toEqual([])
+  })
+})
