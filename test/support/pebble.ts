@@ -8,9 +8,10 @@ import { join } from 'node:path'
 import { requireServers } from '../../tools/install-servers.ts'
 import { type HttpsAnswer, requestHttps } from './https-request.ts'
 import { freePorts } from './ports.ts'
-import { startProcess, waitForPort } from './process.ts'
+import { leaveRunning, type RunningProcess, startProcess, waitForPort } from './process.ts'
 import { makeServerCertificate } from './server-certificate.ts'
 import { makeTempFolder } from './temp-folder.ts'
+import { startWatchdog } from './watchdog.ts'
 
 export interface PebbleProfile {
   readonly description: string
@@ -48,6 +49,8 @@ export interface PebbleOptions {
   /** Where http-01 and tls-alpn-01 are validated. Default: free ports. */
   readonly httpPort?: number
   readonly tlsPort?: number
+  /** How often it is looked at whether Pebble still answers; three times without an answer start it anew. Default 10 s. */
+  readonly watchMs?: number
 }
 
 export interface CertificateStatus {
@@ -69,6 +72,8 @@ export interface Pebble {
   readonly tls: { readonly certificateFile: string; readonly keyFile: string }
   readonly httpPort: number
   readonly tlsPort: number
+  /** Of the process that answers now. */
+  readonly pid: number
   /** Root of the n-th chain, 0 being the default one. */
   rootPem(chain?: number): Promise<string>
   /** The certificate of the n-th chain's issuer, which signs the leaves; further intermediates are only in the chains of orders. */
@@ -107,23 +112,27 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
   writeFileSync(configurationFile, JSON.stringify({ pebble: pebbleConfiguration }))
 
   const strict = options.strict === false ? [] : ['-strict']
-  const server = startProcess(
-    requireServers().pebble,
-    ['-config', configurationFile, '-dnsserver', options.dnsServer, ...strict],
-    {
-      env: {
-        PEBBLE_WFE_NONCEREJECT: String(options.nonceReject ?? 20),
-        PEBBLE_VA_NOSLEEP: options.noSleep === false ? '0' : '1',
-        PEBBLE_ALTERNATE_ROOTS: String(options.alternateRoots ?? 0),
-        PEBBLE_CHAIN_LENGTH: String(options.chainLength ?? 1),
-        PEBBLE_AUTHZREUSE: options.authzReuse === undefined ? undefined : String(options.authzReuse),
-        // A setting of the shell that would make every challenge valid without looking.
-        PEBBLE_VA_ALWAYS_VALID: undefined,
+  const start = async (): Promise<RunningProcess> => {
+    const running = startProcess(
+      requireServers().pebble,
+      ['-config', configurationFile, '-dnsserver', options.dnsServer, ...strict],
+      {
+        env: {
+          PEBBLE_WFE_NONCEREJECT: String(options.nonceReject ?? 20),
+          PEBBLE_VA_NOSLEEP: options.noSleep === false ? '0' : '1',
+          PEBBLE_ALTERNATE_ROOTS: String(options.alternateRoots ?? 0),
+          PEBBLE_CHAIN_LENGTH: String(options.chainLength ?? 1),
+          PEBBLE_AUTHZREUSE: options.authzReuse === undefined ? undefined : String(options.authzReuse),
+          // A setting of the shell that would make every challenge valid without looking.
+          PEBBLE_VA_ALWAYS_VALID: undefined,
+        },
       },
-    },
-  )
-  await waitForPort(listenPort, server)
-  await waitForPort(managementPort, server)
+    )
+    await waitForPort(listenPort, running)
+    await waitForPort(managementPort, running)
+    return running
+  }
+  let server = await start()
 
   const managementUrl = `https://127.0.0.1:${managementPort}`
   const manage = (path: string, body?: string): Promise<HttpsAnswer> =>
@@ -134,6 +143,20 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     return answer.body
   }
 
+  // Pebble 2.10 has locked itself up under twenty orders at once. The second address needs the lock of its database.
+  const watchdog = startWatchdog({
+    name: `Pebble on port ${listenPort}`,
+    probe: () => Promise.all([requestHttps(`https://127.0.0.1:${listenPort}/dir`, { caFile }), manage(LOCKED_PATH)]),
+    restart: async () => {
+      await server.stop()
+      server = await start()
+      // Whoever is let end while servers run is let end while this one runs.
+      leaveRunning()
+    },
+    intervalMs: options.watchMs ?? 10_000,
+    misses: 3,
+  })
+
   return {
     directoryUrl: `https://127.0.0.1:${listenPort}/dir`,
     managementUrl,
@@ -142,6 +165,9 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     tls: { certificateFile, keyFile },
     httpPort,
     tlsPort,
+    get pid() {
+      return server.pid
+    },
     rootPem: (chain = 0) => pem(`/roots/${chain}`),
     intermediatePem: (chain = 0) => pem(`/intermediates/${chain}`),
     async certificateStatus(serialHex) {
@@ -158,11 +184,14 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     },
     log: () => server.output(),
     async stop() {
+      watchdog.stop()
       await server.stop()
       folder.remove()
     },
   }
 }
+
+const LOCKED_PATH = '/cert-status-by-serial/1'
 
 interface PebbleCertificateStatus {
   readonly Status: 'Valid' | 'Revoked'

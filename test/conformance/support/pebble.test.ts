@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { requestHttps } from '../../support/https-request.ts'
 import { type Pebble, startPebble } from '../../support/pebble.ts'
+import { eventually } from '../../support/service.ts'
 
 describe('a Pebble for a test', () => {
   let pebble: Pebble
@@ -51,5 +52,19 @@ describe('a Pebble for a test', () => {
 
   it('fail: renewal information for a certificate that Pebble did not issue is refused', async () => {
     await expect(pebble.setRenewalInfo(readFileSync(pebble.tls.certificateFile, 'utf8'), '{}')).rejects.toThrow('404')
+  })
+})
+
+describe('a Pebble that locks itself up', () => {
+  it('ok: is started again at the same address, with the same CA', async () => {
+    const pebble = await startPebble({ dnsServer: '127.0.0.1:9', watchMs: 300 })
+    try {
+      const before = pebble.pid
+      process.kill(before, 'SIGSTOP')
+      await eventually(async () => (pebble.pid === before ? null : true), 20_000, 'another Pebble')
+      expect((await requestHttps(pebble.directoryUrl, pebble)).status).toBe(200)
+    } finally {
+      await pebble.stop()
+    }
   })
 })
