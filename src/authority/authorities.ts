@@ -8,6 +8,7 @@ import type { Bytes } from '../core/bytes.ts'
 import { formatTime } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
+import type { NameConstraintsInput } from '../pki/build-extensions.ts'
 import type { Certificate } from '../pki/certificate.ts'
 import { buildName, type SubjectFields } from '../pki/distinguished-name.ts'
 import { parseCertifiedDnsName } from '../pki/dns-name.ts'
@@ -51,6 +52,8 @@ export interface AuthorityInput {
   readonly maxPathLength: number | null
   readonly permittedDnsDomains: readonly string[]
   readonly excludedDnsDomains: readonly string[]
+  /** For mailboxes, URIs and addresses. */
+  readonly otherConstraints: NameConstraintsInput
   readonly crlPartitions: number
 }
 
@@ -74,7 +77,10 @@ export async function createAuthority(
     spkiDer: pair.spkiDer,
     // RFC 5280 §4.2.1.9: one less than above, where the parent has a limit and none was asked for.
     pathLength: input.maxPathLength ?? pathLengthBelow(parent),
-    names: { permitted: permitted.map(dnsName), excluded: excluded.map(dnsName) },
+    names: {
+      permitted: [...permitted.map(dnsName), ...input.otherConstraints.permitted],
+      excluded: [...excluded.map(dnsName), ...input.otherConstraints.excluded],
+    },
     ...times,
   }
   const id = newId('ca', now())

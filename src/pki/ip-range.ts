@@ -29,6 +29,10 @@ export function isInIpRange(octets: Uint8Array, range: IpRange): boolean {
   })
 }
 
+/** The mask of a range, in as many octets as its address has. */
+export const maskOf = ({ octets, prefixBits }: IpRange): Uint8Array =>
+  Uint8Array.from(octets, (_, index) => maskOctet(prefixBits, index))
+
 function maskOctet(prefixBits: number, index: number): number {
   const bits = Math.min(8, Math.max(0, prefixBits - 8 * index))
   return (0xff << (8 - bits)) & 0xff

@@ -75,10 +75,10 @@ function generateAlgorithm(spec: KeySpec) {
 export async function importPrivateKeyPem(pem: string, options: ImportOptions): Promise<Result<KeyPair, KeyError>> {
   const blocks = parsePem(pem)
   if (!blocks.ok) {
-    if (blocks.error.reason === 'has_headers') return encrypted()
+    if (blocks.error.reason === 'has_headers') return fault('encrypted', OLD_ENCRYPTION)
     return fault('malformed', blocks.error.message)
   }
-  if (blocks.value.some((block) => block.label === 'ENCRYPTED PRIVATE KEY')) return encrypted()
+  if (blocks.value.some((block) => block.label === 'ENCRYPTED PRIVATE KEY')) return fault('encrypted', ENCRYPTED)
   const keys = blocks.value.filter((block) => block.label.endsWith('PRIVATE KEY'))
   const [block] = keys
   if (block === undefined) return fault('malformed', 'there is no private key in the PEM text')
@@ -90,8 +90,10 @@ export async function importPrivateKeyPem(pem: string, options: ImportOptions): 
   return importPrivateKey(format, block.der, options)
 }
 
-const encrypted = (): Result<never, KeyError> =>
-  fault('encrypted', 'the private key is encrypted: decrypt it first, for instance with "openssl pkey"')
+const ENCRYPTED = 'the private key is encrypted: give its passphrase, or decrypt it, for instance with "openssl pkey"'
+/** RFC 1421 §4.6: headers, and a key that is derived with MD5. */
+const OLD_ENCRYPTION =
+  'the private key is encrypted in a form that is not opened here: bring it to PKCS#8 with "openssl pkcs8 -topk8"'
 
 /** A private key in DER; its public half is computed, never believed, and both are tried on each other. */
 export async function importPrivateKey(

@@ -25,3 +25,7 @@ export const MAX_URI_CHARS = 2_048
 /** Verifying costs the square of it; roots in use end at 4,096, some people's own at 8,192. */
 export const MAX_RSA_BITS = 8_192
 export const MIN_RSA_BITS = 2_048
+
+/** What Workers derive with PBKDF2 at most; writers of today use 2,048 to 100,000. */
+export const MAX_KDF_ITERATIONS = 100_000
+export const MAX_PASSPHRASE_CHARS = 1_000

@@ -1,6 +1,6 @@
 /**
- * PKCS#12 files (RFC 7292): a private key and its chain under a passphrase, for servers that take nothing else. Writes, does
- * not read. Encryption and MAC are pkijs's, which is loaded when it is first needed; the layout is written here.
+ * PKCS#12 files (RFC 7292): a private key and its chain under a passphrase, for servers that take nothing else. Writes; reading is
+ * in read-pkcs12.ts. Encryption and MAC are pkijs's, which is loaded when it is first needed; the layout is written here.
  */
 import type { CryptoEngine } from 'pkijs'
 import { type Bytes, concatBytes, utf8 } from '../core/bytes.ts'
@@ -16,6 +16,7 @@ import {
   derSetOf,
   derValue,
 } from './der/writer.ts'
+import { MAX_PASSPHRASE_CHARS } from './limits.ts'
 
 export interface Pkcs12Input {
   readonly privateKeyPkcs8Der: Bytes
@@ -44,7 +45,6 @@ const OID = {
  */
 const ITERATIONS = 10_000
 const SALT_OCTETS = 32
-const MAX_PASSPHRASE_CHARS = 1_000
 
 /** A file that openssl and keytool open. The error is a sentence about the passphrase. */
 export async function buildPkcs12(input: Pkcs12Input): Promise<Result<Bytes, string>> {

@@ -3,6 +3,7 @@
 import { z } from '@hono/zod-openapi'
 import { createAuthority, crossSignAuthority, reissueAuthority } from '../../authority/authorities.ts'
 import { shownCrlNumber } from '../../authority/crl-number.ts'
+import { openMaterial } from '../../authority/given-material.ts'
 import { importAuthority, MAX_CRL_PEM_CHARS } from '../../authority/import-authority.ts'
 import { revokeAuthority } from '../../authority/revoke-authority.ts'
 import { findChainPems } from '../../authority/signer.ts'
@@ -22,12 +23,14 @@ import {
 } from '../../store/authorities.ts'
 import { type CaCertificateRow, listCaCertificates } from '../../store/ca-certificates.ts'
 import { json, raw } from '../answer.ts'
+import { CONSTRAINT_FIELDS, constraintsOf, SHOWN_CONSTRAINTS, showConstraints } from '../ca-constraints.ts'
 import { definePublicRoute, defineRoute, type Route } from '../define-route.ts'
 import type { AppDependencies } from '../dependencies.ts'
 import { missing } from '../error-envelope.ts'
 import { nameField } from '../fields.ts'
 import { internalKeyOf, internalKeySize, internalKeyType } from '../key-fields.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
+import { MATERIAL_FIELDS, materialOf } from '../material-fields.ts'
 import { CERTIFICATE_FORMS, preferredForm } from '../negotiation.ts'
 import { reasonField } from '../revocation-fields.ts'
 import { SUBJECT_FIELDS, subjectFieldsOf } from '../subject-fields.ts'
@@ -45,7 +48,6 @@ const crlPartitions = z
   .openapi({ description: 'Certificates then name one of so many CRLs, each with its part; 0: one CRL for all' })
 /** The largest CRL with the line feeds of its PEM escaped, and room for the other fields. */
 const MAX_IMPORT_BYTES = 12_000_000
-const pem = z.string().min(1).max(1_000_000)
 
 const authoritySchema = z
   .strictObject({
@@ -62,6 +64,7 @@ const authoritySchema = z
     max_path_length: z.number().int().nullable().openapi({ description: 'null: any number of CAs may follow' }),
     permitted_dns_domains: z.array(z.string()),
     excluded_dns_domains: z.array(z.string()),
+    ...SHOWN_CONSTRAINTS,
     crl_partitions: z.number().int(),
     crl_number: z
       .union([z.number().int(), z.string()])
@@ -147,6 +150,7 @@ const create = defineRoute({
       max_path_length: z.number().int().min(0).max(15).optional(),
       permitted_dns_domains: z.array(z.string().max(254)).max(100).default([]),
       excluded_dns_domains: z.array(z.string().max(254)).max(100).default([]),
+      ...CONSTRAINT_FIELDS,
       crl_partitions: crlPartitions,
     })
     .openapi('CertificateAuthorityRequest'),
@@ -164,6 +168,7 @@ const create = defineRoute({
       maxPathLength: body.max_path_length ?? null,
       permittedDnsDomains: body.permitted_dns_domains,
       excludedDnsDomains: body.excluded_dns_domains,
+      otherConstraints: constraintsOf(body),
       crlPartitions: body.crl_partitions,
     }
     const view = async (row: AuthorityRow) => json(201, await showAuthority(deps, row))
@@ -183,20 +188,20 @@ const importCa = defineRoute({
   body: z
     .strictObject({
       name: nameField,
-      certificate_pem: pem,
-      private_key_pem: pem,
-      chain_pem: pem.optional(),
+      ...MATERIAL_FIELDS,
       crl_pem: z.string().min(1).max(MAX_CRL_PEM_CHARS).optional(),
       crl_partitions: crlPartitions,
     })
     .openapi('CertificateAuthorityImport'),
   responses: { 201: { description: 'The CA', schema: authoritySchema } },
   async handler({ body, actor, deps, once }) {
+    const { certificatePem, privateKeyPem, chainPem } = await openMaterial(materialOf(body))
+    if (privateKeyPem === null) throw invalidField('private_key_pem', 'give the private key of the CA')
     const input = {
       name: body.name,
-      certificatePem: body.certificate_pem,
-      privateKeyPem: body.private_key_pem,
-      chainPem: body.chain_pem ?? null,
+      certificatePem,
+      privateKeyPem,
+      chainPem,
       crlPem: body.crl_pem ?? null,
       crlPartitions: body.crl_partitions,
     }
@@ -361,6 +366,7 @@ function showCounted(deps: AppDependencies, row: AuthorityRow, uncounted: number
     max_path_length: row.maxPathLength,
     permitted_dns_domains: [...row.permittedDnsDomains],
     excluded_dns_domains: [...row.excludedDnsDomains],
+    ...showConstraints(row.certificatePem),
     crl_partitions: row.crlPartitions,
     crl_number: row.crlNextUpdateMs === null ? null : shownCrlNumber(row, row.crlPublishedNumber),
     crl_next_update: row.crlNextUpdateMs === null ? null : formatTime(row.crlNextUpdateMs),

@@ -1,5 +1,6 @@
 /** Certificates that are brought here: to be kept, or to be checked. `/v1/pki/certificates/import` and `/validate`. */
 import { z } from '@hono/zod-openapi'
+import { openMaterial } from '../../authority/given-material.ts'
 import { importCertificate } from '../../authority/import-certificate.ts'
 import { validateCertificate } from '../../authority/validate.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
@@ -13,6 +14,7 @@ import type { CertificateRow } from '../../store/certificates.ts'
 import { json } from '../answer.ts'
 import { certificateSchema, showCertificate } from '../certificate-view.ts'
 import { defineRoute, type Route } from '../define-route.ts'
+import { MATERIAL_FIELDS, materialOf } from '../material-fields.ts'
 
 const time = z.iso.datetime()
 const pem = z.string().min(1).max(1_000_000)
@@ -28,9 +30,7 @@ const importRoute = defineRoute({
   idempotent: true,
   body: z
     .strictObject({
-      certificate_pem: pem,
-      private_key_pem: pem.optional(),
-      chain_pem: pem.optional(),
+      ...MATERIAL_FIELDS,
       ca_id: z.string().optional().openapi({ description: 'A CA here that signed it; found by itself otherwise' }),
       tags: z.array(z.string().min(1).max(128)).max(50).default([]),
       description: z.string().max(1_024).optional(),
@@ -39,9 +39,7 @@ const importRoute = defineRoute({
   responses: { 201: { description: 'The certificate', schema: certificateSchema } },
   async handler({ body, actor, deps, once }) {
     const input = {
-      certificatePem: body.certificate_pem,
-      privateKeyPem: body.private_key_pem ?? null,
-      chainPem: body.chain_pem ?? null,
+      ...(await openMaterial(materialOf(body))),
       caId: body.ca_id ?? null,
       tags: body.tags,
       description: body.description ?? null,
