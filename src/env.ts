@@ -26,7 +26,7 @@ export interface Settings {
   readonly ring: KeyRing
   /** The first admin's token; null where the deployment no longer sets one. */
   readonly adminToken: string | null
-  /** Without a trailing slash. */
+  /** Without a trailing slash; empty where it is not set, and then nothing is issued that would carry it. */
   readonly publicUrl: string
   readonly allowPrivateTargets: boolean
   /** DNS-over-HTTPS addresses (RFC 8484). */
@@ -46,7 +46,8 @@ export async function checkEnv(env: Env): Promise<Settings> {
     throw new Error(`ADMIN_TOKEN is shorter than ${MIN_ADMIN_TOKEN_CHARS} characters`)
   }
   const publicUrl = (env.PUBLIC_URL ?? '').replace(/\/+$/, '')
-  if (!URL.canParse(publicUrl)) throw new Error('PUBLIC_URL is not an address: set it in wrangler.toml')
+  if (publicUrl !== '' && !URL.canParse(publicUrl))
+    throw new Error('PUBLIC_URL is not an address: set it in wrangler.toml')
   return {
     ring: ring.value,
     adminToken: env.ADMIN_TOKEN || null,

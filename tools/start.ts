@@ -66,10 +66,20 @@ async function untilReady(): Promise<void> {
     const answer = await fetch(`${address}/readyz`).catch(() => null)
     if (answer?.status === 200) return
     const found = (await answer?.text()) ?? 'no answer'
+    if (lacksPublicUrlAlone(found)) {
+      console.error('No certificates are issued by the internal PKI: PUBLIC_URL is an address that others cannot reach')
+      return
+    }
     if (!isTold && Date.now() - sinceMs > PATIENCE_MS) {
       console.error(`Not ready yet: ${found}`)
       isTold = true
     }
     await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS))
   }
+}
+
+/** Everything else works without it, and who starts the service on one machine may have no other address. */
+function lacksPublicUrlAlone(found: string): boolean {
+  const failed = [...found.matchAll(/"(\w+)":"(?:failed|missing)"/g)].map(([, name]) => name)
+  return failed.length === 1 && failed[0] === 'public_url'
 }

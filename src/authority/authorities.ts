@@ -85,7 +85,7 @@ export async function createAuthority(
   }
   const id = newId('ca', now())
   const certificate =
-    parent === null ? await certifyRoot(plan, pair.privateKey) : await certify(dependencies, plan, parent)
+    parent === null ? await certifyRoot(dependencies, plan, pair.privateKey) : await certify(dependencies, plan, parent)
   const row: AuthorityRow = {
     tenantId: actor.tenantId,
     id,
@@ -189,7 +189,9 @@ export async function reissueAuthority(
       : await requireParent(dependencies, actor, authority.parentCaId, authority.maxPathLength)
   const plan = planOf(authority, current, timesOf(now(), validityDays, parent))
   const certificate =
-    parent === null ? await certifyRoot(plan, signer.issuer.privateKey) : await certify(dependencies, plan, parent)
+    parent === null
+      ? await certifyRoot(dependencies, plan, signer.issuer.privateKey)
+      : await certify(dependencies, plan, parent)
   const change = { ...certificateColumns(certificate), crlDueAtMs: now(), updatedAtMs: now() }
   const row = { ...authority, ...change }
   const outcome = await store.commit({

@@ -11,7 +11,7 @@ import { formatCertificatesPem } from '../pki/pem.ts'
 import { newSerial } from '../pki/serial.ts'
 import type { AuthorityRow } from '../store/authorities.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
-import { locationsBelow } from './locations.ts'
+import { locationsBelow, requirePublicAddress } from './locations.ts'
 import type { Signer } from './signer.ts'
 
 const DAY_MS = 86_400_000
@@ -55,10 +55,15 @@ function constraintsOf(certificate: Certificate, side: 'permitted' | 'excluded')
 
 export const dnsName = (value: string): AltName => ({ type: 'dns', value })
 
-export const certifyRoot = async (
+export async function certifyRoot(
+  { settings }: AuthorityDependencies,
   plan: CertificatePlan,
   privateKey: Signer['issuer']['privateKey'],
-): Promise<Certificate> => parseOwn(await buildRoot({ ...inputOf(plan), privateKey }))
+): Promise<Certificate> {
+  // A root says nothing of addresses, but all that it signs will.
+  requirePublicAddress(settings)
+  return parseOwn(await buildRoot({ ...inputOf(plan), privateKey }))
+}
 
 export async function certify(
   { settings }: AuthorityDependencies,
@@ -69,7 +74,7 @@ export async function certify(
   if (!key.ok)
     throw new AppError('policy_violation', `The key of the CA is not certified any more: ${key.error.message}`)
   const serialNumber = newSerial()
-  const locations = locationsBelow(settings.publicUrl, parent.authority, toHex(serialNumber))
+  const locations = locationsBelow(settings, parent.authority, toHex(serialNumber))
   return parseOwn(await buildIntermediate({ ...inputOf(plan), ...locations, serialNumber }, parent.issuer))
 }
 

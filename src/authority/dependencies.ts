@@ -12,5 +12,7 @@ export interface AuthorityDependencies {
   readonly settings: {
     /** Without a trailing slash: certificates carry it. */
     readonly publicUrl: string
+    /** May that address be a private one? */
+    readonly allowPrivateTargets: boolean
   }
 }

@@ -25,6 +25,7 @@ import {
   revokeCaCertificates,
   standingCaCertificates,
 } from '../store/ca-certificates.ts'
+import { reasonBelow } from '../store/cascades.ts'
 import { revokeVersions, standingVersions } from '../store/issued-versions.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import { insertRevocations, partitionOf } from '../store/revocations.ts'
@@ -114,10 +115,7 @@ const revokedCaEntry = (actor: Actor, caId: string, detail: JournalEntry['detail
   requestId: actor.requestId,
 })
 
-/** Their own keys are not lost: it is their CA that is not to be trusted any more. */
-function belowReason(reason: RevocationReason): RevocationReason {
-  return reason === 'key_compromise' ? 'ca_compromise' : reason
-}
+const belowReason = (reason: RevocationReason): RevocationReason => reasonBelow(reason) as RevocationReason
 
 /** Those CAs, and the cross-certificates that they and the revoked CA gave to others. */
 const revokeBelow = (
@@ -218,8 +216,9 @@ async function cascadePage(
   from: string,
 ): Promise<boolean> {
   const { store, now } = dependencies
-  const page = await standingVersions(store, authority, { from, limit: CERTIFICATES_PER_BATCH }, now())
   const revokedAtMs = authority.revokedAtMs ?? now()
+  // What has ended since was valid when its CA was revoked, and was shown as revoked from then on.
+  const page = await standingVersions(store, authority, { from, limit: CERTIFICATES_PER_BATCH }, revokedAtMs)
   const reason = belowReason((authority.revocationReason ?? 'unspecified') as RevocationReason)
   const { versions } = page
   const outcome = await store.commit({

@@ -22,7 +22,8 @@ export function openApiDocument(routes: readonly Route[], publicUrl: string): Op
   const document = registry.getOpenAPI31Document({
     openapi: '3.1.0',
     info: { title: 'Certwright', version: '1', description: INTRODUCTION },
-    servers: [{ url: publicUrl }],
+    // Where it is not set: the address that the document came from.
+    servers: [{ url: publicUrl || '/' }],
   })
   documents.set(routes, document)
   return document

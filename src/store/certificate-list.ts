@@ -2,7 +2,8 @@
  * Lists of certificates by any combination of filters, newest first. Nothing says how many rows a filter leaves, so that is counted
  * first, no further than `MAX_FEW`: where one leaves few, those are looked up; else the list is walked along the index that fits.
  */
-import { and, desc, eq, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, isNotNull, isNull, lt, not, or, type SQL, sql } from 'drizzle-orm'
+import { isBelowOpen, type OpenCascade, openCascadesQuery, withCascades } from './cascades.ts'
 import { hasTerm, idsInIndex, idsWithTerm, lowerAscii, nameTerm, tagTerm } from './certificate-terms.ts'
 import type { CertificateRow } from './certificates.ts'
 import { columnsOf, indexedBy } from './index-hint.ts'
@@ -31,23 +32,34 @@ export async function listCertificates(
   filter: CertificateFilter,
   page: Page,
 ): Promise<CertificateRow[]> {
-  const narrowings = narrowingsOf(tenantId, filter)
+  return listCertificatesBeside(store, tenantId, filter, page, await openCascadesQuery(store, tenantId))
+}
+
+/** The same, where it is known which CAs are being revoked: mostly none. */
+export async function listCertificatesBeside(
+  store: Store,
+  tenantId: string,
+  filter: CertificateFilter,
+  page: Page,
+  cascades: Cascades,
+): Promise<CertificateRow[]> {
+  const narrowings = narrowingsOf(tenantId, filter, cascades)
   const few = await fewestOf(store, narrowings)
   const rows = await store.db
     .select(columnsOf(certificates))
-    .from(few === null ? walkOf(filter) : sql`${certificates}`)
+    .from(few === null ? walkOf(filter, cascades) : sql`${certificates}`)
     .where(
       and(
         eq(certificates.tenantId, tenantId),
         lt(certificates.id, page.before ?? AFTER_EVERY_ID),
         ...narrowings.map((each) => (each === few ? sql`${certificates.id} IN ${each.ids}` : each.condition)),
-        ...conditionsOf(filter, few !== null),
+        ...conditionsOf(filter, cascades, few !== null),
       ),
     )
     .orderBy(desc(certificates.id))
     .limit(page.limit)
     .all()
-  return rows as unknown as CertificateRow[]
+  return (rows as unknown as CertificateRow[]).map((row) => withCascades(row, cascades))
 }
 
 /** A filter that may leave few rows. */
@@ -60,7 +72,11 @@ interface Narrowing {
   readonly condition: SQL
 }
 
-function narrowingsOf(tenantId: string, { commonName, san, tag, revoked, ends }: CertificateFilter): Narrowing[] {
+function narrowingsOf(
+  tenantId: string,
+  { commonName, san, tag, revoked, ends }: CertificateFilter,
+  cascades: Cascades,
+): Narrowing[] {
   const terms = [
     ...(commonName === null ? [] : [nameTerm(commonName)]),
     ...(san === null ? [] : [nameTerm(san)]),
@@ -78,7 +94,10 @@ function narrowingsOf(tenantId: string, { commonName, san, tag, revoked, ends }:
   const endingIds = sql`${idsBy('certificates_by_expiry')} WHERE ${and(isOfTenant, endsWithin(ends))}`
   return [
     ...byTerm,
-    ...(revoked === 'only' ? [{ counted: revokedIds, ids: sql`(${revokedIds})`, condition: isRevoked }] : []),
+    // While a CA is being revoked, the index does not have all of them.
+    ...(revoked === 'only' && cascades.length === 0
+      ? [{ counted: revokedIds, ids: sql`(${revokedIds})`, condition: isRevoked }]
+      : []),
     ...(ends.byMs === null ? [] : [{ counted: endingIds, ids: sql`(${endingIds})`, condition: unindexedEnd(ends) }]),
   ]
 }
@@ -93,16 +112,18 @@ async function fewestOf(store: Store, narrowings: readonly Narrowing[]): Promise
 }
 
 /** The table by the index that leaves out the most. */
-function walkOf({ source, issuerCaId, revoked }: CertificateFilter): SQL {
+function walkOf({ source, issuerCaId, revoked }: CertificateFilter, cascades: Cascades): SQL {
   if (isRare(source)) return indexedBy(certificates, 'certificates_by_source')
   if (issuerCaId !== null) return indexedBy(certificates, 'certificates_by_issuer')
-  return revoked === 'only' ? indexedBy(certificates, 'certificates_by_revocation') : sql`${certificates}`
+  return revoked === 'only' && cascades.length === 0
+    ? indexedBy(certificates, 'certificates_by_revocation')
+    : sql`${certificates}`
 }
 
 const isRare = (source: string | null): boolean => source !== null && source !== 'internal'
 
 /** What is not narrowed by. A plus keeps SQLite from looking for an index where there are ids already. */
-function conditionsOf(filter: CertificateFilter, hasIds: boolean): (SQL | undefined)[] {
+function conditionsOf(filter: CertificateFilter, cascades: Cascades, hasIds: boolean): (SQL | undefined)[] {
   const { issuerCaId, source, commonName, san, revoked, ends } = filter
   const plus = hasIds ? sql`+` : sql``
   return [
@@ -113,11 +134,20 @@ function conditionsOf(filter: CertificateFilter, hasIds: boolean): (SQL | undefi
     // The index has names of both kinds.
     commonName === null ? undefined : eq(sql`lower(${certificates.commonName})`, lowerAscii(commonName)),
     san === null ? undefined : hasName(lowerAscii(san)),
-    revoked === 'without' ? isNull(certificates.revokedAtMs) : undefined,
+    revokedCondition(revoked, cascades),
     ends.byMs === null && ends.afterMs !== null ? unindexedEnd(ends) : undefined,
   ]
 }
 
+function revokedCondition(revoked: CertificateFilter['revoked'], cascades: Cascades): SQL | undefined {
+  if (revoked === 'with') return undefined
+  const isMarked = revoked === 'only' ? isNotNull(certificates.revokedAtMs) : isNull(certificates.revokedAtMs)
+  if (cascades.length === 0) return isMarked
+  return revoked === 'only' ? or(isMarked, isBelowOpen(cascades)) : and(isMarked, not(isBelowOpen(cascades)))
+}
+
+/** CAs whose certificates are still being marked as revoked. */
+type Cascades = readonly OpenCascade[]
 type Ends = CertificateFilter['ends']
 
 const endsWithin = ({ afterMs, byMs }: Ends): SQL | undefined =>

@@ -1,6 +1,7 @@
 /** Managed certificates and their versions: one model for internal, ACME and imported certificates. */
-import { and, desc, eq, getTableColumns, gt, isNull, lte, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, gt, isNull, lte, not, type SQL, sql } from 'drizzle-orm'
 import type { Bytes } from '../core/bytes.ts'
+import { isBelowRevoked, openCascadesQuery, withCascades } from './cascades.ts'
 import { indexedBy } from './index-hint.ts'
 import type { SealPlace } from './key-ring.ts'
 import { certificates, certificateVersions } from './schema.ts'
@@ -27,29 +28,36 @@ export type NewVersion = Pick<
   | 'sealedPrivateKey'
 >
 
+/** The certificate; as revoked where its CA is, also before the mark has come to its row. */
 export async function findCertificate(store: Store, tenantId: string, id: string): Promise<CertificateRow | null> {
-  const row = await store.db
-    .select()
-    .from(certificates)
-    .where(and(eq(certificates.tenantId, tenantId), eq(certificates.id, id)))
-    .get()
-  return row ?? null
+  const [cascades, rows] = await store.db.batch([
+    openCascadesQuery(store, tenantId),
+    store.db
+      .select()
+      .from(certificates)
+      .where(and(eq(certificates.tenantId, tenantId), eq(certificates.id, id))),
+  ])
+  const [row] = rows
+  return row === undefined ? null : withCascades(row, cascades)
 }
 
-/** Earlier versions, newest first. The current one is in the certificate's own row. */
-export function listEarlierVersions(
+/** Earlier versions, newest first, each as revoked where its CA is. The current one is in the certificate's own row. */
+export async function listEarlierVersions(
   store: Store,
   tenantId: string,
   certificateId: string,
   limit: number,
 ): Promise<CertificateVersionRow[]> {
-  return store.db
-    .select()
-    .from(certificateVersions)
-    .where(and(eq(certificateVersions.tenantId, tenantId), eq(certificateVersions.certificateId, certificateId)))
-    .orderBy(desc(certificateVersions.version))
-    .limit(limit)
-    .all()
+  const [cascades, rows] = await store.db.batch([
+    openCascadesQuery(store, tenantId),
+    store.db
+      .select()
+      .from(certificateVersions)
+      .where(and(eq(certificateVersions.tenantId, tenantId), eq(certificateVersions.certificateId, certificateId)))
+      .orderBy(desc(certificateVersions.version))
+      .limit(limit),
+  ])
+  return rows.map((row) => withCascades(row, cascades))
 }
 
 /** One earlier version. */
@@ -277,14 +285,14 @@ export function replaceVersion(
   current: Pick<CertificateRow, 'tenantId' | 'id' | 'version'>,
   next: NewVersion & Partial<CertificateRow>,
   nowMs: number,
-  /** `standing`: and that it has not been revoked; `revocation`: and that what is known of its revocation is still so. */
+  /** `standing`: and that it has not been revoked, by itself or with its CA; `revocation`: and that what is known of its revocation is still so. */
   when: { readonly standing?: boolean; readonly revocation?: Revocation } = {},
 ): readonly Statement[] {
   const isCurrent = and(
     eq(certificates.tenantId, current.tenantId),
     eq(certificates.id, current.id),
     eq(certificates.version, current.version),
-    when.standing ? isNull(certificates.revokedAtMs) : undefined,
+    when.standing ? and(isNull(certificates.revokedAtMs), not(isBelowRevoked())) : undefined,
     when.revocation === undefined ? undefined : isRevokedAs(when.revocation),
   )
   const copy = store.db.insert(certificateVersions).select(

@@ -1,5 +1,6 @@
 /** Versions of certificates as their issuer knows them: by serial number, standing or revoked. */
 import { and, eq, gt, gte, isNull, type SQL, sql } from 'drizzle-orm'
+import { openCascadesQuery, withCascades } from './cascades.ts'
 import type { CertificateRow, CertificateVersionRow } from './certificates.ts'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import { certificates, certificateVersions } from './schema.ts'
@@ -23,18 +24,22 @@ export interface IssuedVersion {
   readonly revocationReason: string | null
 }
 
-/** Every version with that serial number, hex of its content octets: issuers do not coordinate theirs. */
+/**
+ * Every version with that serial number, hex of its content octets: issuers do not coordinate theirs. Each as revoked where its CA
+ * is, also before the mark has come to its row.
+ */
 export async function findVersionsBySerial(
   store: Store,
   tenantId: string,
   serialNumber: string,
 ): Promise<IssuedVersion[]> {
   const has = (table: VersionTable) => and(eq(table.tenantId, tenantId), eq(table.serialNumber, serialNumber))
-  const [current, earlier] = await store.db.batch([
+  const [cascades, current, earlier] = await store.db.batch([
+    openCascadesQuery(store, tenantId),
     store.db.select(columnsOf(certificates)).from(bySerial(certificates)).where(has(certificates)),
     store.db.select(columnsOf(certificateVersions)).from(bySerial(certificateVersions)).where(has(certificateVersions)),
   ])
-  return versionsOf(current, earlier)
+  return versionsOf(current, earlier).map((version) => withCascades(version, cascades))
 }
 
 type VersionTable = typeof certificates | typeof certificateVersions

@@ -172,7 +172,10 @@ const certificatePatch = defineRoute({
       statements: [
         ...move.statements,
         ...(change.tags === undefined ? [] : replaceTagTerms(deps.store, before, change.tags)),
-        updateCertificate(deps.store, before, change, { version: before.version, revocation: before }),
+        updateCertificate(deps.store, before, change, {
+          version: before.version,
+          ...(body.auto_renew === undefined ? {} : { revocation: before }),
+        }),
       ],
       entries: [
         {

@@ -1,6 +1,7 @@
 /** Is the service able to work? Looks at the database, its migrations, the key ring and the cron. */
 import { z } from '@hono/zod-openapi'
 import { logFault } from '../../core/log.ts'
+import { checkPublicAddress } from '../../core/public-address.ts'
 import { lastCronRun } from '../../store/cron-runs.ts'
 import { missingMigrations } from '../../store/migrations.ts'
 import { findUnopenable } from '../../store/reseal.ts'
@@ -27,6 +28,9 @@ const readinessView = z.strictObject({
       .openapi({ description: 'missing: apply them; until then requests are answered with `unavailable`' }),
     key_ring: check,
     cron: check,
+    public_url: z.enum(['ok', 'failed']).openapi({
+      description: 'failed: certificates would carry an address that others cannot reach, so none are issued',
+    }),
   }),
 })
 
@@ -48,7 +52,8 @@ export const readiness = definePublicRoute({
   tag: 'Service',
   summary: 'Is the service able to work?',
   description:
-    'The database answers and has had its migrations, the key ring opens what is stored, and the cron has run within ten minutes. A deployment ' +
+    'The database answers and has had its migrations, the key ring opens what is stored, the cron has run within ten minutes, ' +
+    'and PUBLIC_URL, which certificates carry, is an address that others can reach (a private one where private targets are allowed). A deployment ' +
     'on which the cron has never run counts as starting, and ready, for ten minutes after it was first asked.',
   access: { public: 'a load balancer has none' },
   responses: {
@@ -74,17 +79,18 @@ async function look(deps: AppDependencies): Promise<Readiness> {
 }
 
 async function lookAnew(deps: AppDependencies, nowMs: number, sinceMs: number): Promise<Readiness> {
+  const public_url = publicUrlCheck(deps)
   // The look at the migrations is the look at the database: without it, and without them, the others have nothing to look at.
   const missing = await attempt(() => missingMigrations(deps.store))
   if (missing === null) {
     return {
       status: 'not_ready',
-      checks: { database: 'failed', migrations: 'failed', key_ring: 'failed', cron: 'failed' },
+      checks: { database: 'failed', migrations: 'failed', key_ring: 'failed', cron: 'failed', public_url },
     }
   }
   if (missing.length > 0) {
     logFault('readiness', new Error(`migrations missing: ${missing.join(', ')}`))
-    const rest = { key_ring: 'starting', cron: 'starting' } as const
+    const rest = { key_ring: 'starting', cron: 'starting', public_url } as const
     return { status: 'not_ready', checks: { database: 'ok', migrations: 'missing', ...rest } }
   }
   const cron = await attempt(async () => cronCheck(await lastCronRun(deps.store, CRON_JOB), nowMs, sinceMs))
@@ -94,9 +100,13 @@ async function lookAnew(deps: AppDependencies, nowMs: number, sinceMs: number): 
     migrations: 'ok' as const,
     key_ring: keyRing ?? ('failed' as const),
     cron: cron ?? ('failed' as const),
+    public_url,
   }
   return { status: Object.values(checks).includes('failed') ? 'not_ready' : 'ready', checks }
 }
+
+const publicUrlCheck = ({ settings }: AppDependencies): 'ok' | 'failed' =>
+  checkPublicAddress(settings.publicUrl, settings.allowPrivateTargets).ok ? 'ok' : 'failed'
 
 async function ringCheck(deps: AppDependencies): Promise<Check> {
   return (await findUnopenable(deps.store)) === null ? 'ok' : 'failed'

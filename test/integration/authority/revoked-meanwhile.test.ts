@@ -107,21 +107,34 @@ describe('issuing', () => {
     expect(serialsOf(await crlOf(app, caId))).toEqual([serial])
   })
 
-  it('ok: renewed while a page of its CA is being revoked: both versions are', async () => {
+  it('fail: renewed while a page of its CA is being revoked, under another CA: it is revoked already', async () => {
     const caId = await newCa(app)
     const role = await newRole(app, caId)
     const other = await newCa(app)
     const { id, serial } = await issued(app, role)
     bodyOf(await app.request('PATCH', `/v1/pki/roles/${role}`, { body: { ca_id: other } }))
-    // Renewed under another CA, which stands: the version before was of the one that is revoked.
     const [revoked, renewal] = await overtaken(
       'certificate.revoked',
       (each) => revokeCa(each, caId),
       (each) => renew(each, id),
     )
-    expect([revoked.status, renewal.status]).toEqual([200, 201])
+    expect([revoked.status, refused(renewal)]).toEqual([200, [409, 'conflict']])
     expect(serialsOf(await crlOf(app, caId))).toEqual([serial])
-    expect(await storedCertificate(id)).toMatchObject({ version: 2, revoked_at_ms: null, issuer_ca_id: other })
+    expect(await storedCertificate(id)).toMatchObject({ version: 1, revocation_reason: 'superseded' })
+  })
+
+  it('fail: renewed under another CA as its own is revoked: the batch finds it revoked', async () => {
+    const caId = await newCa(app)
+    const role = await newRole(app, caId)
+    const { id } = await issued(app, role)
+    bodyOf(await app.request('PATCH', `/v1/pki/roles/${role}`, { body: { ca_id: await newCa(app) } }))
+    const [slow] = await overtaken(
+      'certificate.renewed',
+      (each) => renew(each, id),
+      (each) => revokeCa(each, caId),
+    )
+    expect(refused(slow)).toEqual([409, 'conflict'])
+    expect(await storedCertificate(id)).toMatchObject({ version: 1, revocation_reason: 'superseded' })
   })
 
   it('fail: an approved request whose CA is revoked first stays approved', async () => {

@@ -13,18 +13,30 @@ const ask = async (app: Awaited<ReturnType<typeof testApp>>) => {
 describe('readiness', () => {
   it('ok: before the cron has ever run it is starting, for ten minutes', async () => {
     const app = await testApp()
-    expect(await ask(app)).toEqual([200, { database: 'ok', migrations: 'ok', key_ring: 'ok', cron: 'starting' }])
+    expect(await ask(app)).toEqual([
+      200,
+      { database: 'ok', migrations: 'ok', key_ring: 'ok', cron: 'starting', public_url: 'ok' },
+    ])
     app.nowMs += 10 * 60_000
-    expect(await ask(app)).toEqual([503, { database: 'ok', migrations: 'ok', key_ring: 'ok', cron: 'failed' }])
+    expect(await ask(app)).toEqual([
+      503,
+      { database: 'ok', migrations: 'ok', key_ring: 'ok', cron: 'failed', public_url: 'ok' },
+    ])
   })
 
   it('ok: it is ready within ten minutes of the cron, and not after', async () => {
     const app = await testApp()
     await recordCronRun(app.store, 'resume-orders', app.nowMs)
     app.nowMs += 9 * 60_000
-    expect(await ask(app)).toEqual([200, { database: 'ok', migrations: 'ok', key_ring: 'ok', cron: 'ok' }])
+    expect(await ask(app)).toEqual([
+      200,
+      { database: 'ok', migrations: 'ok', key_ring: 'ok', cron: 'ok', public_url: 'ok' },
+    ])
     app.nowMs += 60_000
-    expect(await ask(app)).toEqual([503, { database: 'ok', migrations: 'ok', key_ring: 'ok', cron: 'failed' }])
+    expect(await ask(app)).toEqual([
+      503,
+      { database: 'ok', migrations: 'ok', key_ring: 'ok', cron: 'failed', public_url: 'ok' },
+    ])
     await recordCronRun(app.store, 'prune', app.nowMs)
     expect((await ask(app))[0]).toBe(503)
   })
@@ -35,7 +47,10 @@ describe('readiness', () => {
     await app.request('PUT', '/v1/secrets/probe', { body: { data: { value: 'x' } } })
     expect((await ask(app))[0]).toBe(200)
     const other = await testApp({ ring: ringEntry('k2') })
-    expect(await ask(other)).toEqual([503, { database: 'ok', migrations: 'ok', key_ring: 'failed', cron: 'ok' }])
+    expect(await ask(other)).toEqual([
+      503,
+      { database: 'ok', migrations: 'ok', key_ring: 'failed', cron: 'ok', public_url: 'ok' },
+    ])
   })
 
   it('fail: a database that does not answer is not ready, and the answer says no more than that', async () => {
@@ -50,7 +65,10 @@ describe('readiness', () => {
     const answer = await app.request('GET', '/readyz', { token: null })
     expect([answer.status, answer.json]).toEqual([
       503,
-      { status: 'not_ready', checks: { database: 'failed', migrations: 'failed', key_ring: 'failed', cron: 'failed' } },
+      {
+        status: 'not_ready',
+        checks: { database: 'failed', migrations: 'failed', key_ring: 'failed', cron: 'failed', public_url: 'ok' },
+      },
     ])
   })
 
@@ -72,7 +90,7 @@ describe('readiness', () => {
       503,
       {
         status: 'not_ready',
-        checks: { database: 'ok', migrations: 'missing', key_ring: 'starting', cron: 'starting' },
+        checks: { database: 'ok', migrations: 'missing', key_ring: 'starting', cron: 'starting', public_url: 'ok' },
       },
     ])
     const { code, message, retry_after } = read.json.error

@@ -21,7 +21,7 @@ const modules = import.meta.glob<Readonly<Record<string, unknown>>>('../../../sr
 
 /** What does not ask the database: it makes bytes, names and parts of queries. */
 const NO_STATEMENT =
-  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|secretResource|currentVersionOf|earlierVersionOf|privateKeyPlace|chainEntry|findBrokenLink|statement|mustChange|demand|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit)$/
+  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|secretResource|currentVersionOf|earlierVersionOf|privateKeyPlace|chainEntry|findBrokenLink|statement|mustChange|demand|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|reasonBelow)$/
 
 const page = { before: null, limit: 10 }
 const nothing = {
@@ -35,6 +35,16 @@ const nothing = {
 }
 const journalFilter = { event: null, actor: null, resource: null, sinceMs: null, untilMs: null }
 
+const LISTS_OF_CERTIFICATES: readonly (readonly unknown[])[] = [
+  ['x', nothing, page],
+  ['x', { ...nothing, commonName: 'x' }, page],
+  ['x', { ...nothing, san: 'x', tag: 'x' }, page],
+  ['x', { ...nothing, issuerCaId: 'x', revoked: 'without' }, page],
+  ['x', { ...nothing, source: 'acme' }, page],
+  ['x', { ...nothing, revoked: 'only' }, page],
+  ['x', { ...nothing, ends: { afterMs: 1, byMs: 2 } }, page],
+]
+
 /** Calls beside the one that follows from the names of the parameters, or in its place, each with what follows the store. */
 const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   listAcmeOrders: [
@@ -43,15 +53,8 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
     ['x', { status: null, accountId: 'x' }, page],
     ['x', { status: 'pending', accountId: 'x' }, page],
   ],
-  listCertificates: [
-    ['x', nothing, page],
-    ['x', { ...nothing, commonName: 'x' }, page],
-    ['x', { ...nothing, san: 'x', tag: 'x' }, page],
-    ['x', { ...nothing, issuerCaId: 'x', revoked: 'without' }, page],
-    ['x', { ...nothing, source: 'acme' }, page],
-    ['x', { ...nothing, revoked: 'only' }, page],
-    ['x', { ...nothing, ends: { afterMs: 1, byMs: 2 } }, page],
-  ],
+  listCertificates: LISTS_OF_CERTIFICATES,
+  listCertificatesBeside: LISTS_OF_CERTIFICATES.map((each) => [...each, []]),
   listCsrs: [
     ['x', null, page],
     ['x', 'pending', page],
@@ -103,7 +106,7 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
     reason: 'From the newest entry back, with a limit: the key is the order.',
   },
   {
-    names: ['listCertificates'],
+    names: ['listCertificatesBeside'],
     step: /^SEARCH certificates USING INDEX certificates_by_revocation \(tenant_id=\?\)$/,
     reason: 'A partial index, of revoked certificates alone, and counted with a limit before it is read.',
   },

@@ -51,6 +51,8 @@ export interface TestAppOptions {
   readonly ring?: string
   readonly routes?: readonly Route[]
   readonly adminToken?: string | null
+  /** In place of those of the tests. */
+  readonly settings?: Partial<Settings>
   /** Put between the app and its store, to see or to break what passes. */
   readonly wrapStore?: (store: Store) => Store
   /** What is behind orders and accounts, and the network, in a test that needs them. */
@@ -75,6 +77,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     publicUrl: 'https://certwright.example',
     allowPrivateTargets: true,
     dnsResolvers: [],
+    ...options.settings,
   }
   const now: Clock = () => test.nowMs
   // In the place of the objects, whose clock tests cannot turn; each app has writers of its own, as objects that overlap have.
