@@ -29,6 +29,8 @@ export interface RolePolicy {
   readonly allowedEmailDomains: readonly string[]
   readonly maxTtlSeconds: number
   readonly defaultTtlSeconds: number
+  /** Has somebody given it? If not, it follows `maxTtlSeconds`. Absent in roles that are older than it. */
+  readonly hasDefaultTtl?: boolean
   readonly keyType: 'rsa' | 'ec' | 'ed25519'
   readonly keyBits: number
   readonly requireCn: boolean
@@ -45,6 +47,20 @@ export interface RolePolicy {
   /** RFC 9608: nobody will ever publish a revocation of its certificates. */
   readonly noRevAvail?: boolean
 }
+
+/** What a role grants where nobody asks for a lifetime, and nobody has given it another default. */
+export const DEFAULT_TTL_SECONDS = 30 * 86_400
+
+/** The policy with its default lifetime: the one that was given, or 30 days, cut to the longest. */
+export function withDefaultTtl(policy: RolePolicy): RolePolicy {
+  const { hasDefaultTtl = hadDefaultTtl(policy) } = policy
+  if (hasDefaultTtl) return { ...policy, hasDefaultTtl }
+  return { ...policy, hasDefaultTtl, defaultTtlSeconds: Math.min(DEFAULT_TTL_SECONDS, policy.maxTtlSeconds) }
+}
+
+/** Of a role that does not say: one that is not the default was given. */
+export const hadDefaultTtl = ({ defaultTtlSeconds, maxTtlSeconds }: RolePolicy): boolean =>
+  defaultTtlSeconds !== Math.min(DEFAULT_TTL_SECONDS, maxTtlSeconds)
 
 /** TLS-BR §1.6.1: a certificate that is short-lived, and so needs no revocation, lasts seven days at most. */
 export const MAX_NO_REV_AVAIL_SECONDS = 7 * 86_400
@@ -91,7 +107,13 @@ export function checkRolePolicy(policy: RolePolicy): Result<RolePolicy, readonly
     const error = uriPatternError(pattern)
     if (error !== null) report(`allowed_uri_sans[${index}]`, error)
   }
-  if (policy.defaultTtlSeconds > policy.maxTtlSeconds) report('default_ttl', 'is longer than max_ttl')
+  if (policy.defaultTtlSeconds > policy.maxTtlSeconds) {
+    const { defaultTtlSeconds, maxTtlSeconds } = policy
+    report('default_ttl', `it is ${defaultTtlSeconds}s, longer than max_ttl with ${maxTtlSeconds}s: give a shorter one`)
+  }
+  if (policy.notBeforeBackdateSeconds > MAX_BACKDATE_SECONDS) {
+    report('not_before_backdate', `it is ${MAX_BACKDATE_SECONDS}s at most`)
+  }
   const purposes = extKeyUsagesOf(policy)
   if (purposes.length === 0) {
     report('server_auth', 'a certificate is for servers, for clients or for extended_key_usages: allow one')

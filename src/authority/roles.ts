@@ -5,7 +5,7 @@ import { findAuthority } from '../store/authorities.ts'
 import { deleteRole, findRole, insertRole, type RoleRow, updateRole } from '../store/roles.ts'
 import { type Alongside, nothingElse } from '../store/work.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
-import { checkRolePolicy, type RolePolicy } from './role-policy.ts'
+import { checkRolePolicy, hadDefaultTtl, MAX_BACKDATE_SECONDS, type RolePolicy, withDefaultTtl } from './role-policy.ts'
 
 type RoleDependencies = Pick<AuthorityDependencies, 'store' | 'now'>
 
@@ -20,7 +20,7 @@ export async function createRole(
     tenantId: actor.tenantId,
     name: input.name,
     caId: await requireCa(store, actor, input.caId),
-    policy: requirePolicy(input.policy),
+    policy: requirePolicy(withDefaultTtl(input.policy)),
     version: 1,
     createdAtMs: now(),
     updatedAtMs: now(),
@@ -45,7 +45,16 @@ export async function changeRole(
 ): Promise<RoleRow> {
   const before = await requireRole(store, actor.tenantId, name)
   const caId = change.caId === undefined ? before.caId : await requireCa(store, actor, change.caId)
-  const policy = requirePolicy({ ...(before.policy as RolePolicy), ...change.policy })
+  const stored = before.policy as RolePolicy
+  const policy = requirePolicy(
+    withDefaultTtl({
+      ...stored,
+      hasDefaultTtl: stored.hasDefaultTtl ?? hadDefaultTtl(stored),
+      // Roles of a time without a limit: issuing cuts it too.
+      notBeforeBackdateSeconds: Math.min(stored.notBeforeBackdateSeconds, MAX_BACKDATE_SECONDS),
+      ...change.policy,
+    }),
+  )
   const row = { ...before, caId, policy, version: before.version + 1, updatedAtMs: now() }
   const outcome = await store.commit({
     tenantId: actor.tenantId,

@@ -6,11 +6,13 @@ const UNIT_SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 /** The longest duration that makes sense anywhere: 100 years. */
 export const MAX_DURATION_SECONDS = 100 * 365 * 86_400
 
-/** Reads a duration; whole seconds, more than zero. The error is a sentence for the caller. */
-export function parseDurationSeconds(input: string | number): Result<number, string> {
+/** Reads a duration; whole seconds, more than zero, or also zero where that is the `least`. The error is a sentence for the caller. */
+export function parseDurationSeconds(input: string | number, least: 0 | 1 = 1): Result<number, string> {
   const seconds = typeof input === 'number' ? input : secondsOf(input)
   if (seconds === null) return err('give a duration such as "720h", "30d", "90m" or "3600s", or a number of seconds')
-  if (!Number.isSafeInteger(seconds) || seconds <= 0) return err('a duration is a whole number of seconds above zero')
+  if (!Number.isSafeInteger(seconds) || seconds < least) {
+    return err(`a duration is a whole number of seconds${least === 0 ? '' : ' above zero'}`)
+  }
   if (seconds > MAX_DURATION_SECONDS) return err('a duration is at most 36500d')
   return ok(seconds)
 }

@@ -1,7 +1,7 @@
 /** Roles: `/v1/pki/roles`. Issuing under them is in issuing.ts. */
 import { z } from '@hono/zod-openapi'
 import { purposeName, purposeOid } from '../../authority/purposes.ts'
-import type { RolePolicy } from '../../authority/role-policy.ts'
+import { DEFAULT_TTL_SECONDS, type RolePolicy } from '../../authority/role-policy.ts'
 import { changeRole, createRole, removeRole, requireRole } from '../../authority/roles.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
@@ -73,7 +73,7 @@ const policyFields = {
   allowed_uri_sans: patterns.optional(),
   allowed_email_domains: patterns.optional(),
   max_ttl: durationField.optional(),
-  default_ttl: durationField.optional(),
+  default_ttl: durationField.optional().openapi({ description: 'Where it is not given: 30 days, cut to max_ttl' }),
   key_type: internalKeyType.optional(),
   key_bits: z.number().int().optional(),
   require_cn: z.boolean().optional(),
@@ -81,7 +81,9 @@ const policyFields = {
   server_auth: z.boolean().optional(),
   client_auth: z.boolean().optional(),
   key_usages: z.array(z.enum(KEY_USAGES)).max(KEY_USAGES.length).nullable().optional(),
-  not_before_backdate: durationField.optional(),
+  not_before_backdate: durationField.optional().openapi({
+    description: 'How much earlier certificates begin, for late clocks: 0 to 24h, and never before the CA',
+  }),
   organization: SUBJECT_FIELDS.organization
     .nullable()
     .openapi({ description: 'In the subject of every certificate, as the four below; null takes it away' }),
@@ -115,7 +117,8 @@ const DEFAULTS: RolePolicy = {
   allowedUriSans: [],
   allowedEmailDomains: [],
   maxTtlSeconds: 30 * DAY_SECONDS,
-  defaultTtlSeconds: 30 * DAY_SECONDS,
+  defaultTtlSeconds: DEFAULT_TTL_SECONDS,
+  hasDefaultTtl: false,
   keyType: 'ec',
   keyBits: 256,
   requireCn: true,
@@ -159,10 +162,7 @@ const create = defineRoute({
   responses: { 201: { description: 'The role', schema: roleSchema } },
   async handler({ body, actor, deps, once }) {
     const given = policyOf(body)
-    const maxTtlSeconds = given.maxTtlSeconds ?? DEFAULTS.maxTtlSeconds
-    // A short max_ttl is also the default, where no other is given.
-    const defaultTtlSeconds = given.defaultTtlSeconds ?? Math.min(DEFAULTS.defaultTtlSeconds, maxTtlSeconds)
-    const policy = { ...DEFAULTS, ...given, maxTtlSeconds, defaultTtlSeconds, subject: subjectAfter({}, body) }
+    const policy = { ...DEFAULTS, ...given, subject: subjectAfter({}, body) }
     const keyBits = internalKeySizeOf(policy.keyType, body.key_bits, 'key_bits')
     const input = { name: body.name, caId: body.ca_id, policy: { ...policy, keyBits } }
     const view = (row: RoleRow) => json(201, showRole(row))
@@ -275,6 +275,7 @@ function policyOf(body: PolicyBody): Partial<RolePolicy> {
     allowedEmailDomains: body.allowed_email_domains,
     maxTtlSeconds: body.max_ttl === undefined ? undefined : durationOf('max_ttl', body.max_ttl),
     defaultTtlSeconds: body.default_ttl === undefined ? undefined : durationOf('default_ttl', body.default_ttl),
+    hasDefaultTtl: body.default_ttl === undefined ? undefined : true,
     keyType: body.key_type,
     requireCn: body.require_cn,
     storePrivateKeys: body.store_private_keys,
@@ -282,7 +283,9 @@ function policyOf(body: PolicyBody): Partial<RolePolicy> {
     clientAuth: body.client_auth,
     keyUsages: body.key_usages,
     notBeforeBackdateSeconds:
-      body.not_before_backdate === undefined ? undefined : durationOf('not_before_backdate', body.not_before_backdate),
+      body.not_before_backdate === undefined
+        ? undefined
+        : durationOf('not_before_backdate', body.not_before_backdate, 0),
     noRevAvail: body.no_rev_avail,
     ...(body.extended_key_usages === undefined ? {} : purposesOf(body.extended_key_usages)),
   }
