@@ -9,8 +9,9 @@ const NOBODY = '127.0.0.1:1'
 /** Where the provider sends its updates. */
 async function sendUpdatesTo(nameserver: string): Promise<void> {
   const [provider] = (await api('GET', '/v1/dns/providers')).data
-  const config = { nameserver, tsig_secret: bindings.TEST_TSIG_SECRET }
-  await api('PATCH', `/v1/dns/providers/${provider.id}`, { config })
+  const config = { nameserver, tsig_key: bindings.TEST_TSIG_KEY, tsig_secret: bindings.TEST_TSIG_SECRET }
+  const changed = await api('PATCH', `/v1/dns/providers/${provider.id}`, { config })
+  if (changed.error !== undefined) throw new Error(JSON.stringify(changed))
 }
 
 const read = (orderId: string) => api('GET', `/v1/pki/acme/orders/${orderId}`)
