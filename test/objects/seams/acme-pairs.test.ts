@@ -5,16 +5,17 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { prepare } from '../support/product.ts'
 import { brokenRules } from './acme-rules.ts'
-import { type Answer, newScene, OPERATIONS, RENEW, settle } from './acme-scene.ts'
+import { type AcmeOperation, type Answer, newScene, OPERATIONS, RENEW, settle } from './acme-scene.ts'
 
 beforeAll(prepare)
 
 /** An operation is done, or refused with a reason: there is no third. */
 const ANSWERS = [200, 201, 202, 204, 404, 409, 422]
 
-const statusesOutsideOf = (...answers: readonly Answer[]): string[] =>
+/** A crash may cost an answer. What was asked for is done once or not at all, all the same. */
+const statusesOutsideOf = (operations: readonly AcmeOperation[], answers: readonly Answer[]): string[] =>
   answers
-    .filter(({ status }) => !ANSWERS.includes(status))
+    .filter(({ status }) => !ANSWERS.includes(status) && operations.every(({ name }) => name !== 'crash'))
     .map(({ status, json }) => `${status} ${JSON.stringify(json)}`)
 
 describe('one after the other', () => {
@@ -26,7 +27,7 @@ describe('one after the other', () => {
         await settle(scene)
         answers.push(await other.run(scene))
         await settle(scene)
-        const broken = [...statusesOutsideOf(...answers), ...(await brokenRules(scene))]
+        const broken = [...statusesOutsideOf([one, other], answers), ...(await brokenRules(scene))]
         return broken.map((rule) => `${one.name}, then ${other.name}: ${rule}`)
       }),
     )
@@ -46,7 +47,7 @@ describe('while a renewal runs', () => {
         await scheduler.wait(momentMs)
         const answers = [await operation.run(scene), await renewal]
         await settle(scene)
-        const broken = [...statusesOutsideOf(...answers), ...(await brokenRules(scene))]
+        const broken = [...statusesOutsideOf([operation], answers), ...(await brokenRules(scene))]
         return broken.map((rule) => `${operation.name} after ${momentMs} ms: ${rule}`)
       }),
     )

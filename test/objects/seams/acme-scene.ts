@@ -1,10 +1,17 @@
-/** One managed certificate at a real Pebble, and what can happen to it. What is left is held against `acme-rules.ts`. */
-import { createScheduledController } from 'cloudflare:test'
+/**
+ * One managed certificate at a real Pebble, with an account, a provider and a secret of its own, and what can happen to them.
+ * What is left is held against `acme-rules.ts`.
+ */
+import { abortAllDurableObjects, createScheduledController } from 'cloudflare:test'
 import worker from '../../../src/index.ts'
-import { accountOf, api, bindings, untilFinished } from '../support/product.ts'
+import { bindings, untilFinished } from '../support/product.ts'
 
 export interface AcmeScene {
   readonly domain: string
+  readonly accountId: string
+  readonly providerId: string
+  /** Where the provider's credentials are read. */
+  readonly secretPath: string
   readonly idempotencyKey: string
   readonly certificateId: string
   readonly firstOrderId: string
@@ -28,25 +35,57 @@ let scenes = 0
 /** A name of its own with its certificate. */
 export async function newScene(): Promise<AcmeScene> {
   scenes += 1
-  const domain = `seam-${scenes}.acme.example`
-  const idempotencyKey = `seam-${scenes}`
-  const { json } = await order(domain, idempotencyKey)
-  const finished = await untilFinished(json.order_id, () => scheduler.wait(50))
+  const name = `seam-${scenes}`
+  const domain = `${name}.acme.example`
+  const secretPath = `seams/${name}`
+  await requireDone(putSecret(secretPath))
+  const provider = await requireDone(request('POST', '/v1/dns/providers', { body: providerOf(name, secretPath) }))
+  const body = { name, provider: 'custom', directory_url: bindings.TEST_DIRECTORY_URL }
+  const account = await requireDone(request('POST', '/v1/pki/acme/accounts', { body }))
+  const ordered = await requireDone(order(account.id, domain, name))
+  const finished = await untilFinished(ordered.order_id, () => scheduler.wait(50))
   if (finished.status !== 'valid') throw new Error(`no certificate: ${JSON.stringify(finished)}`)
   return {
     domain,
-    idempotencyKey,
+    accountId: account.id,
+    providerId: provider.id,
+    secretPath,
+    idempotencyKey: name,
     certificateId: finished.certificate_id,
-    firstOrderId: json.order_id,
+    firstOrderId: ordered.order_id,
     cancelled: new Set(),
   }
 }
 
-const order = (domain: string, idempotencyKey: string): Promise<Answer> =>
+const putSecret = (path: string): Promise<Answer> =>
+  request('PUT', `/v1/secrets/${path}`, {
+    body: { data: { tsig_secret: bindings.TEST_TSIG_SECRET }, secret_type: 'json' },
+  })
+
+const providerOf = (name: string, secretPath: string) => ({
+  name,
+  type: 'rfc2136',
+  config: {
+    nameserver: bindings.TEST_NAMESERVER,
+    nameservers: [bindings.TEST_NAMESERVER],
+    tsig_key: bindings.TEST_TSIG_KEY,
+    tsig_secret_path: secretPath,
+  },
+  managed_zones: [`${name}.acme.example`],
+})
+
+const order = (accountId: string, domain: string, idempotencyKey: string): Promise<Answer> =>
   request('POST', '/v1/pki/acme/issue', {
-    body: { account_id: accountOf(), domains: [domain], challenge_type: 'dns-01' },
+    body: { account_id: accountId, domains: [domain], challenge_type: 'dns-01' },
     headers: { 'idempotency-key': idempotencyKey },
   })
+
+/** The body of an answer that has to be a success. */
+async function requireDone(answer: Promise<Answer>): Promise<Answer['json']> {
+  const { status, json } = await answer
+  if (status >= 300) throw new Error(`${status} ${JSON.stringify(json)}`)
+  return json
+}
 
 async function request(
   method: string,
@@ -131,28 +170,69 @@ export const OPERATIONS: readonly AcmeOperation[] = [
   },
   {
     name: 'ask for it again with the same key',
-    async run({ domain, idempotencyKey, firstOrderId }) {
-      const answer = await order(domain, idempotencyKey)
+    async run({ accountId, domain, idempotencyKey, firstOrderId }) {
+      const answer = await order(accountId, domain, idempotencyKey)
       if (answer.json.order_id !== firstOrderId) throw new Error(`a second order: ${JSON.stringify(answer.json)}`)
       return answer
     },
   },
   {
     name: 'roll the account over',
-    run: () => request('POST', `/v1/pki/acme/accounts/${accountOf()}/rollover`),
+    run: ({ accountId }) => request('POST', `/v1/pki/acme/accounts/${accountId}/rollover`),
+  },
+  {
+    name: 'delete the account',
+    run: ({ accountId }) => request('DELETE', `/v1/pki/acme/accounts/${accountId}`),
+  },
+  {
+    name: 'lose the account at the CA',
+    async run({ accountId }) {
+      await bindings.DB.prepare("UPDATE acme_accounts SET account_url = account_url || '0' WHERE id = ?")
+        .bind(accountId)
+        .run()
+      return NOTHING
+    },
+  },
+  {
+    name: 'change the provider',
+    run: ({ providerId }) => request('PATCH', `/v1/dns/providers/${providerId}`, { body: { config: { ttl: 61 } } }),
+  },
+  {
+    name: 'delete the provider',
+    run: ({ providerId }) => request('DELETE', `/v1/dns/providers/${providerId}`),
+  },
+  { name: 'rotate the secret', run: ({ secretPath }) => putSecret(secretPath) },
+  { name: 'delete the secret', run: ({ secretPath }) => request('DELETE', `/v1/secrets/${secretPath}`) },
+  {
+    name: 'crash',
+    async run() {
+      await abortAllDurableObjects()
+      return NOTHING
+    },
   },
 ]
 
-/** Until no order of the certificate is open any more. */
+/** How long an order may go on by itself before its owner looks after it. */
+const PATIENCE_MS = 3_000
+
+/** Until no order of the certificate is open any more. Where one waits, its owner gives back what was taken from it. */
 export async function settle(scene: AcmeScene): Promise<void> {
+  const patientUntilMs = Date.now() + PATIENCE_MS
   for (;;) {
-    const orders = await bindings.DB.prepare(
+    const { results } = await bindings.DB.prepare(
       "SELECT id FROM acme_orders WHERE certificate_id = ? AND status IN ('pending', 'processing')",
     )
       .bind(scene.certificateId)
       .all<{ id: string }>()
-    if (orders.results.length === 0) return
-    for (const { id } of orders.results) await untilFinished(id, () => scheduler.wait(50))
-    await api('GET', `/v1/pki/certificates/${scene.certificateId}`)
+    if (results.length === 0) return
+    for (const { id } of results) await untilFinished(id, () => lookAfter(scene, id, patientUntilMs))
   }
+}
+
+async function lookAfter({ secretPath }: AcmeScene, orderId: string, patientUntilMs: number): Promise<void> {
+  await scheduler.wait(50)
+  if (Date.now() < patientUntilMs) return
+  await requireDone(putSecret(secretPath))
+  await request('POST', `/v1/pki/acme/orders/${orderId}/refresh`)
+  await scheduler.wait(500)
 }
