@@ -21,6 +21,8 @@ export interface AcmeScene {
 
 export interface AcmeOperation {
   readonly name: string
+  /** True: what comes later meets something that it left. */
+  readonly leavesState?: true
   run(scene: AcmeScene): Promise<Answer>
 }
 
@@ -142,14 +144,14 @@ export const OPERATIONS: readonly AcmeOperation[] = [
       return NOTHING
     },
   },
-  { name: 'revoke', run: revoke({}) },
-  { name: 'revoke at the CA', run: revoke({ use_acme: true }) },
-  { name: 'hold', run: revoke({ reason: 'certificate_hold' }) },
+  { name: 'revoke', leavesState: true, run: revoke({}) },
+  { name: 'revoke at the CA', leavesState: true, run: revoke({ use_acme: true }) },
+  { name: 'hold', leavesState: true, run: revoke({ reason: 'certificate_hold' }) },
   {
     name: 'unhold',
     run: ({ certificateId }) => request('POST', `/v1/pki/certificates/${certificateId}/unhold`),
   },
-  { name: 'stop renewing', run: change({ auto_renew: false }) },
+  { name: 'stop renewing', leavesState: true, run: change({ auto_renew: false }) },
   { name: 'start renewing', run: change({ auto_renew: true }) },
   {
     name: 'cancel',
@@ -178,14 +180,17 @@ export const OPERATIONS: readonly AcmeOperation[] = [
   },
   {
     name: 'roll the account over',
+    leavesState: true,
     run: ({ accountId }) => request('POST', `/v1/pki/acme/accounts/${accountId}/rollover`),
   },
   {
     name: 'delete the account',
+    leavesState: true,
     run: ({ accountId }) => request('DELETE', `/v1/pki/acme/accounts/${accountId}`),
   },
   {
     name: 'lose the account at the CA',
+    leavesState: true,
     async run({ accountId }) {
       await bindings.DB.prepare("UPDATE acme_accounts SET account_url = account_url || '0' WHERE id = ?")
         .bind(accountId)
@@ -199,35 +204,45 @@ export const OPERATIONS: readonly AcmeOperation[] = [
   },
   {
     name: 'delete the provider',
+    leavesState: true,
     run: ({ providerId }) => request('DELETE', `/v1/dns/providers/${providerId}`),
   },
   { name: 'rotate the secret', run: ({ secretPath }) => putSecret(secretPath) },
-  { name: 'delete the secret', run: ({ secretPath }) => request('DELETE', `/v1/secrets/${secretPath}`) },
   {
-    name: 'crash',
-    async run() {
-      await abortAllDurableObjects()
-      return NOTHING
-    },
+    name: 'delete the secret',
+    leavesState: true,
+    run: ({ secretPath }) => request('DELETE', `/v1/secrets/${secretPath}`),
   },
 ]
+
+/** Every object of the deployment ends at once, so that nothing else may run beside it. */
+export const CRASH: AcmeOperation = {
+  name: 'crash',
+  async run() {
+    await abortAllDurableObjects()
+    return NOTHING
+  },
+}
 
 /** How long an order may go on by itself before its owner looks after it. */
 const PATIENCE_MS = 3_000
 
-/** Until no order of the certificate is open any more. Where one waits, its owner gives back what was taken from it. */
+/** Until every order of the certificate has come to its end, its records included. Where one waits, its owner gives back what was taken. */
 export async function settle(scene: AcmeScene): Promise<void> {
   const patientUntilMs = Date.now() + PATIENCE_MS
-  for (;;) {
+  for (let left = MAX_LOOKS; left > 0; left -= 1) {
     const { results } = await bindings.DB.prepare(
-      "SELECT id FROM acme_orders WHERE certificate_id = ? AND status IN ('pending', 'processing')",
+      "SELECT id FROM acme_orders WHERE certificate_id = ? AND step NOT IN ('issued', 'failed')",
     )
       .bind(scene.certificateId)
       .all<{ id: string }>()
     if (results.length === 0) return
-    for (const { id } of results) await untilFinished(id, () => lookAfter(scene, id, patientUntilMs))
+    for (const { id } of results) await lookAfter(scene, id, patientUntilMs)
   }
+  throw new Error(`an order of ${scene.domain} did not come to its end`)
 }
+
+const MAX_LOOKS = 1_000
 
 async function lookAfter({ secretPath }: AcmeScene, orderId: string, patientUntilMs: number): Promise<void> {
   await scheduler.wait(50)
