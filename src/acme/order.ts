@@ -88,8 +88,11 @@ export function buildNewOrder(order: NewOrder, replaces: string | null): string 
  */
 export function refusesReplacement(error: AcmeError): boolean {
   if (isProblem(error, 'alreadyReplaced')) return true
-  if (error.reason !== 'problem' || isTransient(error)) return false
-  return /replac|renewal ?info|\bARI\b|cert ?id/i.test(`${error.title ?? ''} ${error.detail ?? ''}`)
+  if (error.reason !== 'problem') return false
+  const text = `${error.title ?? ''} ${error.detail ?? ''}`
+  // Pebble 2.10 answers 500 "could not find an order for the given certificate" now and then: waiting does not mend it.
+  if (error.status === 500 && isProblem(error, 'serverInternal')) return /certificate/i.test(text)
+  return !isTransient(error) && /replac|renewal ?info|\bARI\b|cert ?id/i.test(text)
 }
 
 export function parseOrder(value: unknown, retryAfterMs: number | null, policy: TargetPolicy): Result<Order, string> {

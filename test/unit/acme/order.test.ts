@@ -134,6 +134,7 @@ describe('an order (RFC 8555 §7.4)', () => {
     ['malformed', 400, "could not validate ARI 'replaces' field"],
     ['notFound', 404, 'no certificate with that certID'],
     ['conflict', 409, 'certificate was replaced by another order'],
+    ['serverInternal', 500, 'could not find an order for the given certificate'],
   ] as const) {
     it(`ok: ${name} about the replaced certificate: ordered again without it`, async () => {
       ca.fault({ path: /new-order/, answer: () => problem(status, name, {}, { detail }) })
