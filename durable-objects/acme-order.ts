@@ -13,7 +13,7 @@ import { isFinal, isOpenStatus, type OrderProgress, progressOf, shownOf, statusO
 import type { OrderPurpose, OrderRequest } from '../src/orders/order-request.ts'
 import type { OrderState, RecordState } from '../src/orders/order-state.ts'
 import type { PeerFailure, StepContext } from '../src/orders/ports.ts'
-import { closeOrder, reportOrder, reportVerdict } from '../src/orders/report-order.ts'
+import { closeForgotten, closeOrder, reportOrder, reportVerdict } from '../src/orders/report-order.ts'
 import { isCancellable, type RunResult, runPhase } from '../src/orders/run-order.ts'
 import { recordsOf } from '../src/orders/steps/present.ts'
 import { runtimeOf } from '../src/runtime.ts'
@@ -56,8 +56,9 @@ export class AcmeOrder extends DurableObject<Env> {
     if (this.#load() === undefined) {
       const { store } = await runtimeOf(this.env)
       const row = await findAcmeOrder(store, tenantId, orderId)
-      // Not there, or at its end: then this object has cleared itself before.
-      if (row === null || (row.status !== 'pending' && row.status !== 'processing')) return
+      if (row === null) return
+      // It has its verdict: this object has cleared itself before.
+      if (!isOpenStatus(row.status)) return closeForgotten(store, row, systemClock())
       if (this.#load() === undefined) {
         this.#save({
           version: 1,

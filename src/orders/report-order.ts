@@ -4,7 +4,7 @@ import { findCertificate } from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import type { Statement, Work } from '../store/work.ts'
-import { progressOf } from './order-report.ts'
+import { isOpenStatus, progressOf } from './order-report.ts'
 import type { OrderState } from './order-state.ts'
 import { freeRevoked, renewalFailure } from './renewal-failure.ts'
 
@@ -43,6 +43,18 @@ export async function reportVerdict(
     if (outcome.kind === 'committed') return
   }
   throw new Error('the end of an order was not taken: its certificate keeps changing')
+}
+
+/**
+ * Of an order that has its verdict and whose object stores nothing, nobody knows what is left to clean up: its row says that it is at its
+ * end. No other row is changed.
+ */
+export async function closeForgotten(store: Store, row: AcmeOrderRow, nowMs: number): Promise<void> {
+  if (row.step !== 'clean-up' || isOpenStatus(row.status)) return
+  const { status, report, notAfterMs } = row
+  const step = status === 'valid' ? 'issued' : 'failed'
+  const closed = { status, step, report, notAfterMs, nextAttemptAtMs: null, updatedAtMs: nowMs }
+  await write(store, { tenantId: row.tenantId, statements: [reportAcmeOrder(store, row, closed)], entries: [] })
 }
 
 /** How often to read a certificate anew that somebody else has changed meanwhile. */

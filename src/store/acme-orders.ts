@@ -1,5 +1,5 @@
 /** The database's copy of ACME orders. The truth of a running order is its object. */
-import { and, desc, eq, inArray, lt, notExists, sql } from 'drizzle-orm'
+import { and, desc, eq, inArray, lt, notExists, notInArray, sql } from 'drizzle-orm'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { acmeOrders, tenants } from './schema.ts'
@@ -88,6 +88,32 @@ export function staleOpenOrders(
         lt(acmeOrders.nextAttemptAtMs, beforeMs),
       ),
     )
+    .limit(limit)
+    .all()
+}
+
+/**
+ * Orders of every tenant that have their verdict, have something left to clean up, were last heard of before `beforeMs`, and do not wait
+ * for a later time; the longest overdue first.
+ */
+export function staleCleanUps(
+  store: Store,
+  beforeMs: number,
+  limit: number,
+): Promise<Pick<AcmeOrderRow, 'tenantId' | 'id'>[]> {
+  return store.db
+    .select({ tenantId: sql<string>`${acmeOrders.tenantId}`, id: sql<string>`${acmeOrders.id}` })
+    .from(indexedBy(acmeOrders, 'acme_orders_cleaning_up'))
+    .where(
+      and(
+        // As a literal: a bound value does not tell that the partial index holds these.
+        sql`${acmeOrders.step} = 'clean-up'`,
+        notInArray(acmeOrders.status, [...OPEN_STATUSES]),
+        lt(acmeOrders.updatedAtMs, beforeMs),
+        lt(acmeOrders.nextAttemptAtMs, beforeMs),
+      ),
+    )
+    .orderBy(sql`${acmeOrders.nextAttemptAtMs}`)
     .limit(limit)
     .all()
 }

@@ -2,9 +2,9 @@ import { createScheduledController, runInDurableObject } from 'cloudflare:test'
 import { beforeAll, describe, expect, it } from 'vitest'
 import worker from '../../src/index.ts'
 import { runtimeOf } from '../../src/runtime.ts'
-import { staleOpenOrders } from '../../src/store/acme-orders.ts'
+import { staleCleanUps, staleOpenOrders } from '../../src/store/acme-orders.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
-import { api, bindings, issue, objectOf, prepare, untilFinished } from './support/product.ts'
+import { api, bindings, issue, leftovers, objectOf, prepare, storedKeys, untilFinished } from './support/product.ts'
 
 beforeAll(prepare)
 
@@ -23,6 +23,40 @@ const forget = (orderId: string) =>
 
 const alarmOf = (orderId: string) =>
   runInDurableObject(objectOf(orderId), (_instance, state) => state.storage.getAlarm())
+
+const NOBODY = '127.0.0.1:1'
+
+/** Where the provider sends its updates, and which name servers are asked for the record. */
+async function useNameservers(nameserver: string, shownBy: string): Promise<void> {
+  const [provider] = (await api('GET', '/v1/dns/providers')).data
+  const key = { tsig_key: bindings.TEST_TSIG_KEY, tsig_secret: bindings.TEST_TSIG_SECRET }
+  const changed = await api('PATCH', `/v1/dns/providers/${provider.id}`, {
+    config: { nameserver, nameservers: [shownBy], ...key },
+  })
+  if (changed.error !== undefined) throw new Error(JSON.stringify(changed))
+}
+
+/** An order whose verdict is told while its record is left, and whose object sleeps without an alarm. The provider works again. */
+async function stoppedInCleanUp(domain: string): Promise<string> {
+  await useNameservers(bindings.TEST_NAMESERVER, NOBODY)
+  const orderId = await issue(domain, { domains: [domain] })
+  const read = () => api('GET', `/v1/pki/acme/orders/${orderId}`)
+  for (let look = 0; look < 400 && (await read()).step !== 'propagate'; look += 1) await scheduler.wait(25)
+  await useNameservers(NOBODY, NOBODY)
+  await api('POST', `/v1/pki/acme/orders/${orderId}/cancel`)
+  const told = await untilFinished(orderId, () => scheduler.wait(25))
+  if (told.step !== 'clean-up') throw new Error(`its record is gone: ${JSON.stringify(told)}`)
+  // A phase that runs at this moment sets the next alarm when it ends.
+  do {
+    await runInDurableObject(objectOf(orderId), (_instance, state) => state.storage.deleteAlarm())
+    await scheduler.wait(1_000)
+  } while ((await alarmOf(orderId)) !== null)
+  await useNameservers(bindings.TEST_NAMESERVER, bindings.TEST_NAMESERVER)
+  return orderId
+}
+
+const stepOf = async (orderId: string) =>
+  (await bindings.DB.prepare('SELECT step FROM acme_orders WHERE id = ?').bind(orderId).first<{ step: string }>())?.step
 
 describe('the cron looks after orders', () => {
   it('ok: one whose object was never told to begin is begun', async () => {
@@ -70,5 +104,32 @@ describe('the cron looks after orders', () => {
     expect(stale.map(({ id }) => id)).not.toContain(orderId)
     await api('POST', `/v1/pki/acme/orders/${orderId}/cancel`)
     expect(await untilFinished(orderId, () => scheduler.wait(50))).toMatchObject({ status: 'invalid' })
+  })
+  it('ok: one that has its verdict and lost its alarm removes the records that are left', async () => {
+    const orderId = await stoppedInCleanUp('unclean.acme.example')
+    expect(await leftovers('unclean.acme.example')).toBe(1)
+    await forget(orderId)
+    await sweep()
+    for (let look = 0; look < 200 && (await storedKeys(orderId)).length > 0; look += 1) await scheduler.wait(25)
+    expect(await storedKeys(orderId)).toEqual([])
+    expect(await leftovers('unclean.acme.example')).toBe(0)
+    expect(await stepOf(orderId)).toBe('failed')
+  })
+
+  it('ok: one that has its verdict, and nothing stored in its object, is not looked for again', async () => {
+    const orderId = await stoppedInCleanUp('emptied.acme.example')
+    await runInDurableObject(objectOf(orderId), (_instance, state) => state.storage.deleteAll())
+    await forget(orderId)
+    const { store } = await runtimeOf(bindings)
+    const isLookedFor = async () =>
+      (await staleCleanUps(store, Date.now() - 60_000, 500)).map(({ id }) => id).includes(orderId)
+    expect(await isLookedFor()).toBe(true)
+    await sweep()
+    expect(await isLookedFor()).toBe(false)
+    expect(await stepOf(orderId)).toBe('failed')
+    expect(await api('GET', `/v1/pki/acme/orders/${orderId}`)).toMatchObject({
+      status: 'invalid',
+      next_attempt_at: null,
+    })
   })
 })

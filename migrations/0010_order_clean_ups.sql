@@ -1,0 +1,1 @@
+CREATE INDEX `acme_orders_cleaning_up` ON `acme_orders` (`next_attempt_at_ms`) WHERE "acme_orders"."step" = 'clean-up';
