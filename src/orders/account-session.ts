@@ -48,7 +48,6 @@ export interface SessionDependencies {
 
 export interface AccountSession {
   readonly client: AcmeClient
-  readonly email: string | null
   /** What the CA has published of its limits. */
   readonly limits: readonly RateLimit[]
 }
@@ -70,6 +69,8 @@ export class AcmeAccountSession {
   readonly #tenantId: string
   readonly #accountId: string
   #session: Promise<AccountSession> | null = null
+  /** The address that the CA has given the account, which may not be written yet. */
+  #registeredUrl: string | null = null
   /** Is there a new key of which is not known whether the CA has taken it? Null: not looked at yet. */
   #isPending: boolean | null = null
   /** When the CA last said that it knows the present key, while there is a new one. */
@@ -117,19 +118,22 @@ export class AcmeAccountSession {
   /** Forgets the client: the next use reads the account anew. */
   reset(): void {
     this.#session = null
+    this.#registeredUrl = null
     this.#isPending = null
     this.#presentHeldAtMs = null
   }
 
-  /** Does the CA know the account by its key (RFC 8555 §7.3.1)? Null where it did not say. One that it does not is marked. */
+  /** Does the CA know the account by its key (RFC 8555 §7.3.1)? Null where it did not say. Changes nothing. */
   async isKnown(): Promise<boolean | null> {
     const { row, keys } = await this.#read()
-    const found = await this.#accountOf(row, keys.current)
-    if (found.ok && found.value === null) await this.#markLost(row)
-    return found.ok ? found.value !== null : null
+    const known = await this.#isKeyOf(row, keys.current)
+    return known.ok ? known.value : null
   }
 
-  /** Registers the account, or finds it at the CA, while nobody uses it. One at a time; a second is refused. */
+  /**
+   * Registers the account, or finds it at the CA, while nobody uses it. One at a time; a second is refused. The account is
+   * used by the address that the CA gave from then on; the caller writes it.
+   */
   register(registration: Registration): Promise<Result<string, RegistrationRefusal>> {
     return this.#alone(async () => {
       const dependencies = await this.#dependencies()
@@ -143,6 +147,7 @@ export class AcmeAccountSession {
         registration,
       )
       this.reset()
+      if (registered.ok) this.#registeredUrl = registered.value
       return registered
     })
   }
@@ -250,7 +255,11 @@ export class AcmeAccountSession {
     if (name !== 'accountDoesNotExist' && name !== 'unauthorized') return
     // The new key may have taken its place after all: whoever comes next asks.
     this.#presentHeldAtMs = null
-    if (name === 'unauthorized' || this.#isPending !== false) return
+    if (name === 'unauthorized') return
+    const isSettled = this.#isPending === false
+    // The client may have an old address of the account: whoever comes next reads the account anew.
+    this.reset()
+    if (!isSettled) return
     this.#doubting ??= this.#checkLost().finally(() => {
       this.#doubting = null
     })
@@ -365,6 +374,6 @@ export class AcmeAccountSession {
       environment: row.environment as Environment,
       directoryUrl: row.directoryUrl,
     })
-    return { client: await this.#clientOf(row, keys.current, row.accountUrl), email: row.email, limits }
+    return { client: await this.#clientOf(row, keys.current, this.#registeredUrl ?? row.accountUrl), limits }
   }
 }

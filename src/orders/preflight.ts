@@ -136,9 +136,17 @@ function directoryCheck(url: string, identity: Result<AccountIdentity, AcmeError
 
 function accountCheck(account: AcmeAccountRow, identity: Result<AccountIdentity, AcmeError> | null): Check {
   const isKnown = identity?.ok ? identity.value.isKnown : null
+  const { id, status } = account
+  const register = `register it anew (POST /v1/pki/acme/accounts/${id}/register)`
+  if (status !== 'active') {
+    const message = isKnown
+      ? `The ACME account ${id} is marked as lost, but the CA has it: ${register}`
+      : unusable(account)
+    return { status: 'error', message }
+  }
   if (isKnown === null) return { status: 'unknown', message: 'the CA did not say whether it has the account' }
-  if (isKnown && account.status === 'active') return { status: 'ok', message: 'the CA has the account' }
-  return { status: 'error', message: unusable({ id: account.id, status: 'lost' }) }
+  if (isKnown) return { status: 'ok', message: 'the CA has the account' }
+  return { status: 'error', message: `The CA says that it has no ACME account ${id}: ${register}` }
 }
 
 /** What is known of the CA and of the account at it. */

@@ -223,12 +223,53 @@ describe('an account that the CA has lost', () => {
     expect(await untilFinished(order, () => scheduler.wait(50))).toMatchObject({ status: 'valid' })
   })
 
-  it('ok: is found out by a preflight', async () => {
+  it('ok: is reported by a preflight, which marks nothing', async () => {
     const id = await lostAccount('preflight')
     const body = { account_id: id, domains: ['a.acme.example'], challenge_type: 'dns-01' }
     const report = await api('POST', '/v1/pki/acme/preflight', body)
     expect(report).toMatchObject({ status: 'error', directory: { status: 'ok' }, account: { status: 'error' } })
-    expect(await statusOf(id)).toBe('lost')
+    expect(report.account.message).toContain('says that it has no')
+    expect(report.account.message).toContain(`${id}/register`)
+    expect(await statusOf(id)).toBe('active')
+    expect(await eventsOf(id)).toEqual(['acme_account.registered'])
+  })
+
+  it('fail: a preflight does not say of an account that the CA has that it is lost there', async () => {
+    const { id } = await registerAccount(dependencies(), ACTOR, input('marked'))
+    await bindings.DB.prepare("UPDATE acme_accounts SET status = 'lost' WHERE id = ?").bind(id).run()
+    const body = { account_id: id, domains: ['a.acme.example'], challenge_type: 'dns-01' }
+    const { account } = await api('POST', '/v1/pki/acme/preflight', body)
+    expect(account).toMatchObject({ status: 'error', message: expect.stringContaining(`${id}/register`) })
+    expect(account.message).not.toContain('has lost')
+  })
+
+  it('ok: is used by its new address from the registration on, before that is written', async () => {
+    const id = await lostAccount('new address')
+    const session = new AcmeAccountSession(async () => runtime, DEFAULT_TENANT_ID, id)
+    const ask = () => session.use(({ client }) => client.account(), err)
+    expect(await ask()).toMatchObject({ ok: false, error: { reason: 'problem' } })
+    const registered = await session.register({ isFirst: false, eab: null, email: null })
+    expect(registered).toMatchObject({ ok: true })
+    expect(await ask()).toMatchObject({ ok: true })
+    await bindings.DB.prepare("UPDATE acme_accounts SET status = 'active', account_url = ? WHERE id = ?")
+      .bind(registered.ok ? registered.value : '', id)
+      .run()
+    expect(await ask()).toMatchObject({ ok: true })
+    expect(await statusOf(id)).toBe('active')
+  })
+
+  it('ok: an address that was stored anew is used after the first refusal of the old one', async () => {
+    const { id, accountUrl } = await registerAccount(dependencies(), ACTOR, input('stored anew'))
+    const store = (url: string | null) =>
+      bindings.DB.prepare('UPDATE acme_accounts SET account_url = ? WHERE id = ?').bind(url, id).run()
+    await store(`${accountUrl}00000`)
+    const session = new AcmeAccountSession(async () => runtime, DEFAULT_TENANT_ID, id)
+    await session.open()
+    await store(accountUrl)
+    const ask = () => session.use(({ client }) => client.account(), err)
+    expect(await ask()).toMatchObject({ ok: false, error: { reason: 'problem' } })
+    expect(await ask()).toMatchObject({ ok: true, value: { contact: ['mailto:first@example.org'] } })
+    expect(await statusOf(id)).toBe('active')
   })
 
   it('ok: ends without the CA', async () => {
