@@ -34,6 +34,7 @@ import {
 import { linksOf } from './link-header.ts'
 import type { NoncePool } from './nonce.ts'
 import { buildNewOrder, type CreatedOrder, type NewOrder, type Order, parseOrder, refusesReplacement } from './order.ts'
+import { cleanText } from './problem.ts'
 import { isCertificateId, parseRenewalInfo, type RenewalInfo, renewalInfoUrl } from './renewal-info.ts'
 import { buildRevocation, type Revocation, type RevocationDone } from './revocation.ts'
 import { badAnswer, checkMediaType, createSession, readLocation, readObject } from './session.ts'
@@ -248,7 +249,7 @@ export function createAcmeClient(options: AcmeClientOptions): AcmeClient {
       const { profiles } = directory.value.meta
       // draft-ietf-acme-profiles-01 §4: a client does not ask for a profile that the directory does not name.
       if (order.profile !== undefined && !Object.hasOwn(profiles ?? {}, order.profile)) {
-        const offered = profiles === null ? 'none' : Object.keys(profiles).join(', ')
+        const offered = (profiles === null ? null : cleanText(Object.keys(profiles).join(', '))) ?? 'none'
         const message = `this CA has no profile "${order.profile}"; it offers ${offered}`
         return err({ reason: 'unsupported', feature: 'profile', message })
       }

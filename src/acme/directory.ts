@@ -63,7 +63,23 @@ export function parseDirectory(value: unknown, policy: TargetPolicy): Result<Dir
 }
 
 const optionalText = z.string().max(2048).nullish().catch(null)
-const domainList = z.array(z.string().max(253)).max(100).nullish().catch(null)
+const printableText = z
+  .string()
+  .max(2048)
+  .regex(/^[\x21-\x7e]*$/)
+  .nullish()
+  .catch(null)
+/** Names alone: whatever else is among them is left out. */
+const domainList = z
+  .array(z.unknown())
+  .max(100)
+  .nullish()
+  .catch(null)
+  .transform((list) => (list ?? []).flatMap((each) => domainText.safeParse(each).data ?? []))
+const domainText = z
+  .string()
+  .max(253)
+  .regex(/^[\x21-\x7e]+$/)
 
 const directoryShape = z.object({
   newNonce: urlText,
@@ -80,7 +96,7 @@ const directoryShape = z.object({
       caaIdentities: domainList,
       externalAccountRequired: z.boolean().nullish().catch(null),
       profiles: z.record(z.string(), z.unknown()).nullish().catch(null),
-      accountHashPrefix: optionalText,
+      accountHashPrefix: printableText,
       issuerDomainNames: domainList,
     })
     .nullish()

@@ -1,5 +1,7 @@
 /** Link headers (RFC 8288 §3). Several headers arrive as one, joined by commas, and addresses may hold commas too. */
 
+import { addressOf } from './shape.ts'
+
 export interface Link {
   /** Absolute: resolved against the response's address. */
   readonly url: string
@@ -7,7 +9,10 @@ export interface Link {
   readonly relations: readonly string[]
 }
 
-/** Every link that can be read. What cannot be read ends the reading: a header is a hint, not a contract. */
+/**
+ * Every link that can be read. What cannot be read ends the reading, and an address that is too long or not printable is
+ * left out: a header is a hint, not a contract.
+ */
 export function parseLinkHeader(header: string | null, baseUrl: string): readonly Link[] {
   const links: Link[] = []
   let rest = (header ?? '').trimStart()
@@ -24,7 +29,8 @@ export function parseLinkHeader(header: string | null, baseUrl: string): readonl
       if (parameter[1]?.toLowerCase() === 'rel') relations ??= relationsOf(parameter[2] ?? parameter[3] ?? '')
     }
     const url = target[1] ?? ''
-    if (URL.canParse(url, baseUrl)) links.push({ url: absolute(url, baseUrl), relations: relations ?? [] })
+    const resolved = addressOf(absolute(url, baseUrl))
+    if (resolved !== null) links.push({ url: resolved, relations: relations ?? [] })
     const separator = /^\s*(?:,\s*)+/.exec(rest)
     if (separator === null) return links
     rest = rest.slice(separator[0].length)
@@ -49,7 +55,7 @@ function relationsOf(value: string): readonly string[] {
     .filter((relation) => relation !== '')
 }
 
-/** An absolute address stays as it was written: RFC 8555 §6.4 compares it byte for byte. */
-function absolute(url: string, baseUrl: string): string {
-  return URL.canParse(url) ? url : new URL(url, baseUrl).href
+/** An absolute address stays as it was written: RFC 8555 §6.4 compares it byte for byte. Null where it is none. */
+function absolute(url: string, baseUrl: string): string | null {
+  return URL.canParse(url) ? url : (URL.parse(url, baseUrl)?.href ?? null)
 }

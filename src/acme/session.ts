@@ -22,7 +22,7 @@ import {
 import { linksOf } from './link-header.ts'
 import { createNoncePool, type NoncePool, parseReplayNonce } from './nonce.ts'
 import { cleanText, parseProblem } from './problem.ts'
-import { checkServerUrl, type TargetPolicy } from './shape.ts'
+import { addressOf, checkServerUrl, type TargetPolicy } from './shape.ts'
 import type { SigningKey } from './signing-key.ts'
 
 export interface SessionOptions extends TargetPolicy {
@@ -249,7 +249,7 @@ function refusalOf(answer: HttpResponse, nowMs: number): ProblemError | BadAnswe
     retryAfterMs,
     termsOfServiceUrl: linksOf(headers, 'terms-of-service', url)[0] ?? null,
     helpUrl: linksOf(headers, 'help', url)[0] ?? null,
-    accountUrl: status === 409 ? headers.get('location') : null,
+    accountUrl: status === 409 ? addressOf(headers.get('location')) : null,
   }
 }
 

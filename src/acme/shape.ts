@@ -16,6 +16,11 @@ export const urlText = z
   .max(MAX_URL_CHARS)
   .regex(/^[\x21-\x7e]+$/, 'is not an address')
 
+/** An address that a header carries; null where there is none, or it is too long or not printable. */
+export function addressOf(text: string | null): string | null {
+  return urlText.safeParse(text).data ?? null
+}
+
 /** An informative time: left out where it is not RFC 3339, since nothing depends on it. */
 export const optionalTime = z
   .string()

@@ -182,6 +182,12 @@ describe('rolloverKey (RFC 8555 §7.3.5)', () => {
     expect(await client.account()).toMatchObject({ ok: true })
   })
 
+  it('fail: a conflict that names something else than an address names nothing', async () => {
+    const location = `${ORIGIN}/account/${'9'.repeat(3_000)}`
+    ca.fault({ path: /key-change/, answer: () => problem(409, 'malformed', { location }) })
+    expect(await client.rolloverKey(newKey)).toMatchObject({ ok: false, error: { status: 409, accountUrl: null } })
+  })
+
   it('fail: a CA that says yes and keeps the old key', async () => {
     ca.fault({ path: /key-change/, answer: () => new Response(null, { status: 200 }) })
     expect(await client.rolloverKey(newKey)).toMatchObject({

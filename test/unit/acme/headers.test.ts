@@ -95,6 +95,14 @@ describe('Link (RFC 8288 §3)', () => {
     expect(parse('</a> garbage')).toEqual([{ url: 'https://ca.example/a', relations: [] }])
   })
 
+  it('fail: an address that is too long, or holds other than printable ASCII, is left out', () => {
+    const long = `https://ca.example/${'a'.repeat(2_100)}`
+    expect(parse(`<${long}>;rel=help, </b>;rel=help`)).toEqual([{ url: 'https://ca.example/b', relations: ['help'] }])
+    expect(parse(`<${'../b'.repeat(500)}>;rel=help`)).toHaveLength(1)
+    expect(parse('<https://ca.example/\u202e>;rel=help, <https://ca.example/a b>;rel=help')).toEqual([])
+    expect(parse('<https://ca.example/\u0085>;rel=help')).toEqual([])
+  })
+
   it('ok: a hostile header of a hundred thousand characters is read in no time', () => {
     expect(parse(`</a>${'; '.repeat(50_000)}`).length).toBe(1)
     expect(parse(`</a>;x="${'\\'.repeat(100_000)}`).length).toBe(1)

@@ -1,5 +1,6 @@
 /** From order to chain against a server that checks every request, and orders that are not what was asked for. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describeAcmeError } from '../../../src/acme/acme-error.ts'
 import { belongsToOrder, orderedIdentifier } from '../../../src/acme/authorization.ts'
 import { formatPemChain } from '../../../src/acme/certificate.ts'
 import { type AcmeClient, createAcmeClient } from '../../../src/acme/client.ts'
@@ -120,6 +121,16 @@ describe('an order (RFC 8555 §7.4)', () => {
       },
     })
     expect(ca.ordered).toEqual([])
+  })
+
+  it('fail: profiles with names of any length and kind make a message that people can read', async () => {
+    ca.directory.meta = { profiles: { ['x'.repeat(20_000)]: '', 'a\u202eb': '' } }
+    await client.directory({ refresh: true })
+    const created = await client.newOrder({ identifiers: APEX_AND_WILDCARD, profile: 'classic' })
+    const message = created.ok ? '' : describeAcmeError(created.error)
+    expect(message).toContain('no profile "classic"')
+    expect(message.length).toBeLessThan(2_000)
+    expect(message).not.toContain('\u202e')
   })
 
   it('ok: replaces stays at home where the CA has no renewalInfo (RFC 9773 §5)', async () => {

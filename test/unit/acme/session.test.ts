@@ -163,6 +163,18 @@ describe('the directory (RFC 8555 §7.1.1)', () => {
     })
   })
 
+  it('fail: names that are not printable are left out, and the directory is read', async () => {
+    ca.directory.meta = {
+      caaIdentities: ['ca.example', 'ca\u202e.example', 7, 'c'.repeat(300)],
+      issuerDomainNames: ['ca\nexample', 'ca.example'],
+      accountHashPrefix: 'https://ca.example/\u0000',
+    }
+    expect(await clientOf().directory()).toMatchObject({
+      ok: true,
+      value: { meta: { caaIdentities: ['ca.example'], issuerDomainNames: ['ca.example'], accountHashPrefix: null } },
+    })
+  })
+
   it('ok: is read once a day, and a kept one is used by the next client', async () => {
     const client = await registered()
     nowMs += 23 * 3_600_000
