@@ -25,7 +25,7 @@ export class ApiError extends Error {
 
 const TIMEOUT_MS = 60_000
 
-/** A page of orders is the largest answer: 50 of them with a hundred names each stay below a quarter of this. */
+/** A page of orders is the largest answer: 10 of them with a hundred names each, and logs as long as logs get, stay below it. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 export class Api {

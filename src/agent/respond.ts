@@ -46,8 +46,8 @@ export async function respond(command: RespondCommand, say: Say, complain: Say, 
   await responder.stop()
 }
 
-/** Orders of a page; every page is read. */
-const PAGE_SIZE = 50
+/** Orders of a page; every page is read. Few, since an order's log may have 200 lines of a thousand characters each. */
+const PAGE_SIZE = 10
 
 /** A port presents one certificate for a name: so long it is one order's before it is another's. CAs look within seconds. */
 const TURN_MS = 60_000

@@ -97,14 +97,24 @@ export interface RecordState {
 /** Lines kept of an order's log: the first ones and the last ones tell most. */
 const MAX_LOG_LINES = 200
 
-/** Adds a line; a repeated last line is not written again. */
-export function logged(state: OrderState, atMs: number, message: string): OrderState {
+/** Characters of a line. Others write into it: a CA's answer, the names of an order with hundreds of them. */
+const MAX_LINE_CHARS = 1_000
+
+/** Adds a line, cut where it is too long; a repeated last line is not written again. */
+export function logged(state: OrderState, atMs: number, line: string): OrderState {
+  const message = cut(line)
   if (state.log.at(-1)?.message === message) return state
   const log = [...state.log, { atMs, message }]
   return {
     ...state,
     log: log.length > MAX_LOG_LINES ? [...log.slice(0, 50), ...log.slice(-(MAX_LOG_LINES - 50))] : log,
   }
+}
+
+function cut(line: string): string {
+  if (line.length <= MAX_LINE_CHARS) return line
+  // Not through a character of two code units.
+  return `${line.slice(0, MAX_LINE_CHARS).replace(/[\ud800-\udbff]$/, '')}…`
 }
 
 /** The name as the order has it: with `*.` for a wildcard. */

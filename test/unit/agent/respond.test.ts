@@ -113,6 +113,16 @@ describe('RespondSession', () => {
     expect(service.completed).toEqual(['one', 'two', 'three'])
   })
 
+  it('ok: orders whose logs are as long as logs get are read, however many there are', async () => {
+    const line = { at: '2026-11-20T12:00:00Z', message: 'é'.repeat(1_001) }
+    const log = Array.from({ length: 200 }, () => line)
+    const waiting = await waitingOrder(service, 'one', NAME)
+    const others = Array.from({ length: 49 }, () => ({ ...waiting, challenges: [], log }))
+    service.orders = [...others, waiting]
+    await session.look()
+    expect(service.completed).toEqual(['one'])
+  })
+
   it('fail: a service that is away, and what is served goes on being served', async () => {
     service.orders = [await waitingOrder(service, 'one', NAME)]
     await session.look()

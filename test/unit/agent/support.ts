@@ -68,6 +68,7 @@ export interface FakeOrder {
   readonly status: 'pending' | 'processing'
   readonly step: string
   readonly challenges: readonly FakeChallenge[]
+  readonly log?: readonly { readonly at: string; readonly message: string }[]
 }
 
 export interface FakeService {
@@ -79,7 +80,7 @@ export interface FakeService {
   readonly pairs: Map<string, ChallengePair>
   /** Ids of challenges that were said to be prepared, as they came. */
   readonly completed: string[]
-  /** Rows of a page. */
+  /** Rows of a page at most; a request may want fewer. */
   pageSize: number
   stop(): Promise<void>
 }
@@ -95,7 +96,7 @@ export async function startFakeService(): Promise<FakeService> {
     if (pathname === '/v1/pki/acme/orders') {
       const rows = service.orders.filter(({ status }) => status === searchParams.get('status'))
       const from = Number(searchParams.get('cursor') ?? 0)
-      const to = from + service.pageSize
+      const to = from + Math.min(service.pageSize, Number(searchParams.get('limit') ?? 50))
       const hasMore = to < rows.length
       answer(200, { data: rows.slice(from, to), cursor: hasMore ? String(to) : null, has_more: hasMore })
       return
