@@ -6,6 +6,12 @@ export type Clock = () => number
 /** The machine's clock, for the composition root. */
 export const systemClock: Clock = () => Date.now()
 
+/** Resolves after so many milliseconds. */
+export type Sleep = (ms: number) => Promise<void>
+
+/** By the machine's clock; tests pass another one. */
+export const systemSleep: Sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
 /** RFC 3339 in UTC with whole seconds, as the API writes times: `2026-04-23T14:00:00Z`. */
 export function formatTime(epochMs: number): string {
   return `${new Date(epochMs).toISOString().slice(0, 19)}Z`

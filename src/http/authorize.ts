@@ -69,22 +69,24 @@ async function journalRefusal(
 ): Promise<void> {
   const method = route.method.toUpperCase()
   const key = [event, principal.tokenId, method, route.path, reason].join(' ')
-  const times = repeatsOf(deps.store).admit(`${principal.tenantId} ${key}`, 1, deps.now())
+  const repeats = repeatsOf(deps.store)
+  const ownKey = `${principal.tenantId} ${key}`
+  const times = repeats.admit(ownKey, 1, deps.now())
   if (times === null) return
-  await deps.store.commit({
-    tenantId: principal.tenantId,
-    statements: [],
-    entries: [
-      {
-        event,
-        actor: principal.tokenId,
-        resource,
-        detail: { reason, method, route: route.path },
-        requestId: facts.id,
-      },
-    ],
-    repeated: { key, times },
-  })
+  const entry = {
+    event,
+    actor: principal.tokenId,
+    resource: resource.slice(0, MAX_RESOURCE_CHARS).toWellFormed(),
+    detail: { reason, method, route: route.path },
+    requestId: facts.id,
+  }
+  const work = { tenantId: principal.tenantId, statements: [], entries: [entry], repeated: { key, times } }
+  let isWritten = false
+  try {
+    isWritten = (await deps.store.commit(work)).kind === 'committed'
+  } finally {
+    if (!isWritten) repeats.takeBack(ownKey, times)
+  }
 }
 
 function repeatsOf(store: Store): Repeats {
@@ -93,10 +95,8 @@ function repeatsOf(store: Store): Repeats {
   return known
 }
 
-/** Longer paths are nobody's. */
-const MAX_PATH_CHARS = 512
+/** What callers name may be as long as they like; longer paths are nobody's. The cut may split a pair of surrogates. */
+const MAX_RESOURCE_CHARS = 512
 
 /** What was asked for, as it was asked: `v1/pki/ca/ca_…` */
-function pathOf({ url }: RequestFacts): string {
-  return url.pathname.slice(1, 1 + MAX_PATH_CHARS)
-}
+const pathOf = ({ url }: RequestFacts): string => url.pathname.slice(1)

@@ -18,7 +18,8 @@ export async function noteBefore(
 ): Promise<void> {
   const entry = { ...noted, actor: actor.tokenId, requestId: actor.requestId }
   const repeated = repeatKey === null ? {} : { repeated: { key: `${actor.tokenId} ${repeatKey}`, times: 1 } }
-  await store.commit({ tenantId: actor.tenantId, statements: [], entries: [entry], ...repeated })
+  const outcome = await store.commit({ tenantId: actor.tenantId, statements: [], entries: [entry], ...repeated })
+  if (outcome.kind !== 'committed') throw new Error(`the journal entry ${noted.event} was not written: ${outcome.kind}`)
 }
 
 /** After something was done elsewhere: that it cannot be written is a fault for the log, and no failure of what was done. */

@@ -8,7 +8,7 @@
  * asked for the row that the batch writes first: its hash says whether the batch was written; only where it was not is the
  * same batch, with the same journal rows, sent again. Does not know what is written; runs inside the `tenant-ledger` object.
  */
-import type { Clock } from '../core/clock.ts'
+import { type Clock, type Sleep, systemSleep } from '../core/clock.ts'
 import { logFault } from '../core/log.ts'
 import { chainEntry, GENESIS, type JournalHead, type JournalRow } from './journal.ts'
 import { Repeats } from './repeats.ts'
@@ -42,21 +42,18 @@ type Written =
   /** The database refuses a statement, or it cannot be bound: a fault of ours. Nothing was written. */
   | { readonly kind: 'faulty'; readonly error: unknown }
 
-/** Waits; another one in tests. */
-export type Sleep = (ms: number) => Promise<void>
-
-const sleepReally: Sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-
 export class Ledger {
   readonly #db: D1Database
   readonly #now: Clock
   readonly #sleep: Sleep
   readonly #repeats = new Repeats(REPEATS_MS)
+  /** The writing of what is repeated that is under way, by key. */
+  readonly #writing = new Map<string, Promise<CommitOutcome>>()
   readonly #queue: Waiting[] = []
   #head: JournalHead | null = null
   #running = false
 
-  constructor(db: D1Database, now: Clock, sleep: Sleep = sleepReally) {
+  constructor(db: D1Database, now: Clock, sleep: Sleep = systemSleep) {
     this.#db = db
     this.#now = now
     this.#sleep = sleep
@@ -66,22 +63,40 @@ export class Ledger {
    * Resolves when the work is durable, or says why it was not done. Rejects where a statement is faulty (nothing was
    * written), and where the database stays away (whether it was written is not known).
    */
-  commit(asked: Work): Promise<CommitOutcome> {
-    const work = this.#withoutRepeats(asked)
-    if (work === null) return Promise.resolve({ kind: 'committed' })
+  commit(work: Work): Promise<CommitOutcome> {
+    return work.repeated === undefined ? this.#enqueue(work) : this.#commitRepeated(work, work.repeated)
+  }
+
+  #enqueue(work: Work): Promise<CommitOutcome> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ work, resolve, reject })
       if (!this.#running) void this.#run()
     })
   }
 
-  /** Null where it was written within the hour. */
-  #withoutRepeats(work: Work): Work | null {
-    if (work.repeated === undefined) return work
-    const times = this.#repeats.admit(work.repeated.key, work.repeated.times, this.#now())
-    if (times === null) return null
-    if (times === 1) return work
-    return { ...work, entries: work.entries.map((entry) => ({ ...entry, detail: { ...entry.detail, times } })) }
+  /**
+   * Only what is written lets the next ones of the hour count as committed: those that come while it is under way end as it does, and after
+   * a failure the next one is written. What the failed batch was to count besides its own `times` is kept for that one; `times` itself is
+   * the caller's to count again.
+   */
+  async #commitRepeated(work: Work, { key, times }: NonNullable<Work['repeated']>): Promise<CommitOutcome> {
+    for (let other = this.#writing.get(key); other !== undefined; other = this.#writing.get(key)) {
+      const outcome = await other
+      if (outcome.kind !== 'committed') return outcome
+    }
+    const total = this.#repeats.admit(key, times, this.#now())
+    if (total === null) return { kind: 'committed' }
+    const writing = this.#enqueue(total === 1 ? work : withTimes(work, total))
+    this.#writing.set(key, writing)
+    let isWritten = false
+    try {
+      const outcome = await writing
+      isWritten = outcome.kind === 'committed'
+      return outcome
+    } finally {
+      this.#writing.delete(key)
+      if (!isWritten) this.#repeats.takeBack(key, total - times)
+    }
   }
 
   async #run(): Promise<void> {
@@ -246,6 +261,11 @@ export class Ledger {
     return row ?? GENESIS
   }
 }
+
+const withTimes = (work: Work, times: number): Work => ({
+  ...work,
+  entries: work.entries.map((entry) => ({ ...entry, detail: { ...entry.detail, times } })),
+})
 
 /** Results of SQLite that are about the statement, whenever it is tried; others are about the database's own state. */
 const ABOUT_THE_STATEMENT =

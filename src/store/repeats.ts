@@ -20,10 +20,20 @@ export class Repeats {
       known.leftOut += times
       return null
     }
+    this.#remember(key, { untilMs: nowMs + this.#windowMs, leftOut: 0 })
+    return (known?.leftOut ?? 0) + times
+  }
+
+  /** What was let through could not be written: the next one is let through, and counts these `times` too. */
+  takeBack(key: string, times: number): void {
+    const leftOut = (this.#seen.get(key)?.leftOut ?? 0) + times
+    this.#remember(key, { untilMs: Number.NEGATIVE_INFINITY, leftOut })
+  }
+
+  #remember(key: string, entry: { readonly untilMs: number; leftOut: number }): void {
     this.#seen.delete(key)
     if (this.#seen.size >= MAX_KEYS) this.#forgetOldest()
-    this.#seen.set(key, { untilMs: nowMs + this.#windowMs, leftOut: 0 })
-    return (known?.leftOut ?? 0) + times
+    this.#seen.set(key, entry)
   }
 
   /** A map keeps the order in which keys came. */

@@ -3,7 +3,7 @@
  * deployment for example. Does not send a work twice.
  */
 import { sql } from 'drizzle-orm'
-import type { Clock } from '../core/clock.ts'
+import { type Clock, type Sleep, systemSleep } from '../core/clock.ts'
 import { newId } from '../core/ids.ts'
 import { logFault } from '../core/log.ts'
 import type { Database } from './store.ts'
@@ -14,12 +14,8 @@ const LOOKS_AFTER_MS = [0, 250, 1_000]
 /** Entries before the newest one among which a work that was just sent is looked for. */
 const RECENT_ENTRIES = 2_000
 
-export type Sleep = (ms: number) => Promise<void>
-
-const sleepReally: Sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-
 /** `send`, but for works that were written though it failed: those are committed. */
-export function sureCommit(db: Database, now: Clock, send: Commit, sleep: Sleep = sleepReally): Commit {
+export function sureCommit(db: Database, now: Clock, send: Commit, sleep: Sleep = systemSleep): Commit {
   return async (asked) => {
     const work = withEntryIds(asked, now())
     try {

@@ -4,7 +4,10 @@ import { ERRORS } from '../../../src/core/errors.ts'
 import { json } from '../../../src/http/answer.ts'
 import { defineRoute } from '../../../src/http/define-route.ts'
 import { tokenRoutes } from '../../../src/http/routes/tokens.ts'
+import { verifyJournal } from '../../../src/store/audit.ts'
+import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
+import { watchedApp } from '../support/pki-world.ts'
 import { ADMIN_TOKEN, newTestToken, type TestApp, testApp } from '../support/worker-app.ts'
 
 const said = { 200: { description: 'Said', schema: z.unknown() } }
@@ -157,6 +160,27 @@ describe('refusals in the journal', () => {
       ['pki/certificates/cert_*', 'path'],
       ['v1/looked-up/cert_a', 'scope'],
     ])
+  })
+
+  it('fail: what was asked for is cut to 512 characters, and the chain holds', async () => {
+    const token = await newTestToken(app, ['pki:read'], { paths: ['pki/certificates/cert_a'] })
+    const asked = `${'x'.repeat(494)}${'\u{1f600}'.repeat(200)}`
+    expect((await app.request('GET', `/v1/things/${encodeURIComponent(asked)}`, { token })).status).toBe(404)
+    expect((await refusalsOf(token)).map(({ resource }) => resource)).toEqual([
+      `pki/certificates/${'x'.repeat(494)}\ufffd`,
+    ])
+    expect(await verifyJournal(app.store, DEFAULT_TENANT_ID)).toMatchObject({ holds: true })
+  })
+
+  it('fail: a refusal that could not be written is written with the next one, and counted', async () => {
+    const { app: watched, commits } = await watchedApp({ routes: [item, ...tokenRoutes] })
+    const token = await newTestToken(watched, ['secrets:read'])
+    commits.before = () => Promise.reject(new Error('the ledger is away'))
+    expect((await watched.request('GET', '/v1/things/cert_a', { token })).status).toBe(500)
+    commits.before = async () => undefined
+    expect((await watched.request('GET', '/v1/things/cert_b', { token })).status).toBe(403)
+    expect((await watched.request('GET', '/v1/things/cert_c', { token })).status).toBe(403)
+    expect((await refusalsOf(token)).map(({ resource, times }) => [resource, times])).toEqual([['v1/things/cert_b', 2]])
   })
 
   it('fail: a token that has expired is journaled for its tenant, once', async () => {

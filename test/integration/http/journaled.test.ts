@@ -5,9 +5,10 @@ import { err } from '../../../src/core/result.ts'
 import type { OrderObjects } from '../../../src/orders/objects.ts'
 import type { OrderProgress } from '../../../src/orders/order-report.ts'
 import { insertAcmeOrder } from '../../../src/store/acme-orders.ts'
-import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
+import { DEFAULT_TENANT_ID, type Store } from '../../../src/store/store.ts'
+import { bindings } from '../support/bindings.ts'
 import { bodyOf, eventsOf, issued, newCa, newRole, rowsOf, watchedApp } from '../support/pki-world.ts'
-import { type TestApp, testApp } from '../support/worker-app.ts'
+import { newTestToken, type TestApp, testApp } from '../support/worker-app.ts'
 
 const ORDER = '00000000000000000000000077'
 const ORDER_ID = `acme_order_${ORDER}`
@@ -82,6 +83,28 @@ describe('the journal', () => {
     expect(rows).toHaveLength(1)
     expect(rows[0]).toMatchObject({ resource: RESOURCE, actor: 'tok_admin' })
     expect(JSON.stringify(rows)).not.toMatch(/MARKED|PRIVATE KEY/)
+  })
+
+  it('fail: no key of a tls-alpn-01 answer leaves without an entry, the first time or after one that could not be written', async () => {
+    const own = await testApp({ objects: { orders } })
+    const token = await newTestToken(own, ['pki:issue'])
+    const read = () => own.request('GET', `/v1/pki/acme/challenges/${CHALLENGE_ID}/tls-alpn-01`, { token })
+    const reads = () => eventsOf('challenge.private_key_read', RESOURCE)
+    const before = await reads()
+    await bindings.DB.prepare('ALTER TABLE journal RENAME TO journal_of_later').run()
+    const unwritten = await Promise.all([read(), read()])
+    await bindings.DB.prepare('ALTER TABLE journal_of_later RENAME TO journal').run()
+    expect(unwritten.map(({ text }) => text.includes('PRIVATE KEY'))).toEqual([false, false])
+    expect(await reads()).toBe(before)
+    expect(bodyOf(await read()).private_key_pem).toContain('PRIVATE KEY')
+    expect(await reads()).toBe(before + 1)
+  })
+
+  it('fail: no key of a tls-alpn-01 answer leaves where the ledger refuses the entry', async () => {
+    const wrapStore = (store: Store): Store => ({ ...store, commit: async () => ({ kind: 'conflict' }) })
+    const own = await testApp({ objects: { orders }, wrapStore })
+    const answer = await own.request('GET', `/v1/pki/acme/challenges/${CHALLENGE_ID}/tls-alpn-01`)
+    expect([answer.status, answer.text.includes('PRIVATE KEY')]).toEqual([500, false])
   })
 
   it('ok: has the verification of a provider, whatever came of it', async () => {

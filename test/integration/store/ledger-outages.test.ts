@@ -219,6 +219,58 @@ describe('what somebody repeats', () => {
       .all<{ detail: string }>()
     expect(results.map(({ detail }) => detail)).toEqual(['{}', '{}', '{"times":8}', '{}'])
   })
+
+  const details = async (): Promise<string[]> => {
+    const { results } = await bindings.DB.prepare('SELECT detail FROM journal WHERE tenant_id = ? ORDER BY seq')
+      .bind(tenant)
+      .all<{ detail: string }>()
+    return results.map(({ detail }) => detail)
+  }
+
+  /** A ledger that has written something, and whose next batch does not get to the database. */
+  const aboutToFail = async (clock = () => 1_000): Promise<Ledger> => {
+    const ledger = new Ledger(faultyDatabase(), clock, async () => undefined)
+    await ledger.commit({ ...work(), repeated: { key: 'others', times: 1 } })
+    faults.batches.push('lost-before')
+    faults.reads = 6
+    return ledger
+  }
+
+  it('fail: what could not be written does not count as written', async () => {
+    const ledger = await aboutToFail()
+    const repeated = { key: 'a', times: 1 }
+    await expect(ledger.commit({ ...work(), repeated })).rejects.toThrow(LOST)
+    expect(await details()).toEqual(['{}'])
+    expect(await ledger.commit({ ...work(), repeated })).toEqual(COMMITTED)
+    expect(await ledger.commit({ ...work(), repeated })).toEqual(COMMITTED)
+    expect([await details(), await chain()]).toEqual([['{}', '{}'], { holds: true, entries: 2 }])
+  })
+
+  it('fail: nobody is told that it is written while the first one is under way', async () => {
+    const ledger = await aboutToFail()
+    const repeated = { key: 'a', times: 1 }
+    const outcomes = await Promise.allSettled([1, 2, 3].map(() => ledger.commit({ ...work(), repeated })))
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+    expect(await details()).toEqual(['{}'])
+    const others = await Promise.all([4, 5, 6].map(() => ledger.commit({ ...work(), repeated })))
+    expect([others, await details()]).toEqual([
+      [COMMITTED, COMMITTED, COMMITTED],
+      ['{}', '{}'],
+    ])
+  })
+
+  it('fail: a batch that fails loses no count', async () => {
+    let nowMs = 0
+    const ledger = await aboutToFail(() => nowMs)
+    faults.batches.unshift('none')
+    const refused = (times: number) => ledger.commit({ ...work(), repeated: { key: 'a', times } })
+    await Promise.all([refused(1), refused(2), refused(4)])
+    nowMs = 3_600_000
+    await expect(refused(8)).rejects.toThrow(LOST)
+    expect(await refused(16)).toEqual(COMMITTED)
+    // Those of the call that failed are its caller's to count again.
+    expect(await details()).toEqual(['{}', '{}', '{"times":22}'])
+  })
 })
 
 describe('a verdict', () => {
