@@ -36,6 +36,13 @@ export async function checkScope(asking: Asking, access: TokenAccess): Promise<v
   throw new AppError('forbidden', `This needs a token with the scope ${scopes.join(' or ')}`)
 }
 
+/** For what takes another scope than the route, depending on what is asked. Throws `forbidden` with that message. */
+export async function requireScope(asking: Asking, scope: Scope, resource: string, message: string): Promise<void> {
+  if (hasScope(asking.principal, scope)) return
+  await journalRefusal(asking, 'authorization.failed', resource, 'scope')
+  throw new AppError('forbidden', message)
+}
+
 /** Throws where the token's paths do not cover the resource: `not_found` for an item, `forbidden` for an area. */
 export async function checkResource(asking: Asking, resource: string): Promise<void> {
   const { route, principal } = asking

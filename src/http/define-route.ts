@@ -60,6 +60,8 @@ export interface RouteInput<Params, Query, Body> extends CommonInput<Params, Que
   readonly once: Once
   /** Throws `not_found` where the token's paths do not cover the resource. */
   requireResource(resource: string): Promise<void>
+  /** Throws `forbidden`, with that message, where the token lacks a scope that what is asked takes besides the route's. */
+  requireScope(scope: Scope, resource: string, message: string): Promise<void>
   /**
    * For what is looked up by something else than its id, and is not there or not within the token's paths: journals that for a token with
    * paths. The caller is then told the same in both cases, after the same work.

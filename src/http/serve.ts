@@ -2,10 +2,18 @@
 import type { Actor } from '../core/actor.ts'
 import type { Json } from '../core/canonical-json.ts'
 import { AppError, invalidField } from '../core/errors.ts'
-import { coversResource, type Principal } from '../core/principal.ts'
+import { coversResource, hasScope, type Principal } from '../core/principal.ts'
 import type { Answer } from './answer.ts'
 import { authenticate, authenticateRemembered, type Caller } from './authenticate.ts'
-import { type Asking, checkResource, checkScope, mayCall, noteUnseen, type TokenAccess } from './authorize.ts'
+import {
+  type Asking,
+  checkResource,
+  checkScope,
+  mayCall,
+  noteUnseen,
+  requireScope,
+  type TokenAccess,
+} from './authorize.ts'
 import type { RequestFacts, Route, RouteInput } from './define-route.ts'
 import type { AppDependencies } from './dependencies.ts'
 import { missing } from './error-envelope.ts'
@@ -53,11 +61,12 @@ export async function serve(served: Served): Promise<Answer> {
   for (const resource of resourcesOf(route.access, params, query, body)) {
     await checkResource(asking, resource)
   }
-  const paths: PathChecks = {
+  const checks: Checks = {
     requireResource: (resource) => checkResource(asking, resource),
+    requireScope: (scope, resource, message) => requireScope(asking, scope, resource, message),
     noteUnseen: (resource) => noteUnseen(asking, resource),
   }
-  const handle = (once: Once) => route.handle(inputOf(served, caller, { params, query, body }, paths, once))
+  const handle = (once: Once) => route.handle(inputOf(served, caller, { params, query, body }, checks, once))
   if (!route.idempotent) return handle(keepNothing)
   const keyed = { tenantId: principal.tenantId, credentialId: caller.credentialId, facts, body: json }
   return answerOnce(deps, { ...keyed, claimMs: route.claimMs }, handle)
@@ -75,20 +84,23 @@ async function tryRemembered(served: Served, access: TokenAccess, parts: () => P
     const { params, query, body } = await parts()
     const covers = (resource: string) => coversResource(caller.principal, resource)
     if (!resourcesOf(access, params, query, body).every(covers)) return null
-    const paths: PathChecks = {
+    const checks: Checks = {
       async requireResource(resource) {
         if (!covers(resource)) throw missing(resource)
       },
+      async requireScope(scope, _resource, message) {
+        if (!hasScope(caller.principal, scope)) throw new AppError('forbidden', message)
+      },
       noteUnseen: async () => undefined,
     }
-    return await route.handle(inputOf(served, caller, { params, query, body }, paths, keepNothing))
+    return await route.handle(inputOf(served, caller, { params, query, body }, checks, keepNothing))
   } catch (error) {
     if (error instanceof AppError) return null
     throw error
   }
 }
 
-type PathChecks = Pick<RouteInput<unknown, unknown, unknown>, 'requireResource' | 'noteUnseen'>
+type Checks = Pick<RouteInput<unknown, unknown, unknown>, 'requireResource' | 'requireScope' | 'noteUnseen'>
 
 const actorOf = ({ tenantId, tokenId }: Principal, { id }: RequestFacts): Actor => ({
   tenantId,
@@ -100,11 +112,11 @@ function inputOf(
   { deps, facts }: Served,
   { principal, demands }: Caller,
   { params, query, body }: Pick<Parts, 'params' | 'query' | 'body'>,
-  paths: PathChecks,
+  checks: Checks,
   once: Once,
 ): RouteInput<unknown, unknown, unknown> {
   const actor = actorOf(principal, facts)
-  return { params, query, body, principal, actor, tokenDemands: demands, once, deps, request: facts, ...paths }
+  return { params, query, body, principal, actor, tokenDemands: demands, once, deps, request: facts, ...checks }
 }
 
 /** A body can be read once: who comes second gets what the first one got, refusals too. */

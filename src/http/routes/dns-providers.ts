@@ -2,9 +2,8 @@
 import { z } from '@hono/zod-openapi'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
-import { AppError, invalidField } from '../../core/errors.ts'
+import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
-import { hasScope } from '../../core/principal.ts'
 import { findDescriptor, isSecretSetting, nameServerList } from '../../dns/registry.ts'
 import { describeSettings } from '../../dns/settings-reference.ts'
 import { secretPathsOf } from '../../orders/credential-demands.ts'
@@ -119,7 +118,7 @@ function routesAt(base: string): readonly Route[] {
     claimSeconds: 90,
     body: createBody,
     responses: { 201: { description: 'The provider', schema: providerSchema } },
-    async handler({ body, principal, actor, deps, once, request, requireResource }) {
+    async handler({ body, actor, deps, once, requireResource, requireScope }) {
       const type = body.type ?? body.provider_type
       if (type === undefined || (body.provider_type !== undefined && body.provider_type !== type)) {
         throw invalidField('type', 'give the type of the provider, once')
@@ -131,7 +130,7 @@ function routesAt(base: string): readonly Route[] {
       }
       const managedZones = body.managed_zones ?? null
       const provider = { name: body.name, type, config, credentials, managedZones, verify: body.verify }
-      const reader = secretReader({ principal, actor, deps, request, requireResource })
+      const reader = secretReader({ requireResource, requireScope })
       const view = (config: DnsProviderConfig) => json(201, showProvider(config))
       return view(await createProvider(deps, actor, provider, reader, once(view)))
     },
@@ -160,7 +159,7 @@ function routesAt(base: string): readonly Route[] {
     params,
     body: patchBody,
     responses: { 200: { description: 'The provider', schema: providerSchema } },
-    async handler({ params: { id }, body, principal, actor, deps, request, requireResource }) {
+    async handler({ params: { id }, body, actor, deps, requireResource, requireScope }) {
       const config = settingsOf(body.config)
       const credentials = settingsOf(body.credentials)
       for (const path of [...secretPathsOf(config), ...secretPathsOf(credentials)]) {
@@ -175,15 +174,7 @@ function routesAt(base: string): readonly Route[] {
       }
       return json(
         200,
-        showProvider(
-          await changeProvider(
-            deps,
-            actor,
-            id,
-            wanted,
-            secretReader({ principal, actor, deps, request, requireResource }),
-          ),
-        ),
+        showProvider(await changeProvider(deps, actor, id, wanted, secretReader({ requireResource, requireScope }))),
       )
     },
   })
@@ -251,26 +242,14 @@ function settingText(value: z.output<typeof settingValue>): string {
 
 /** To send a secret to an address of one's own is to read it. */
 function secretReader({
-  principal,
-  actor,
-  deps,
-  request,
   requireResource,
-}: Pick<
-  RouteInput<unknown, unknown, unknown>,
-  'principal' | 'actor' | 'deps' | 'request' | 'requireResource'
->): RequireSecretRead {
+  requireScope,
+}: Pick<RouteInput<unknown, unknown, unknown>, 'requireResource' | 'requireScope'>): RequireSecretRead {
   return async (path) => {
     const resource = secretResource(path)
     await requireResource(resource)
-    if (hasScope(principal, 'secrets:read')) return
-    const detail = { reason: 'scope', method: request.method, route: request.url.pathname }
-    const entry = { event: 'authorization.failed', actor: actor.tokenId, resource, detail, requestId: actor.requestId }
-    await deps.store.commit({ tenantId: actor.tenantId, statements: [], entries: [entry] })
-    throw new AppError(
-      'forbidden',
-      'To send a secret to an address of your own needs a token with the scope secrets:read',
-    )
+    const message = 'To send a secret to an address of your own needs a token with the scope secrets:read'
+    await requireScope('secrets:read', resource, message)
   }
 }
 

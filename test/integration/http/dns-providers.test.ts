@@ -240,10 +240,26 @@ describe('where credentials go', () => {
     expect((await create({ type: 'rfc2136', config: named }, token)).status).toBe(403)
     expect((await create({ type: 'cloudflare', config }, token)).status).toBe(201)
     expect((await create({ type: 'rfc2136', config: named })).status).toBe(201)
+  })
+
+  it('fail: a caller who may not read the secrets, again and again, is one row in the journal for each route', async () => {
+    const token = await newTestToken(app, ['pki:admin'])
+    const { id } = (await create({ type: 'cloudflare', config: { api_token: 'one' } })).json
+    for (let asked = 0; asked < 5; asked += 1) {
+      const config = { api_token_path: `dest/${asked}`, endpoint: 'https://mine.example' }
+      expect((await create({ type: 'cloudflare', config }, token)).status).toBe(403)
+      expect((await patch(id, { config }, token)).status).toBe(403)
+    }
+    const { id: tokenId } = (await app.request('GET', '/v1/tokens/self', { token })).json
     const { results } = await bindings.DB.prepare(
-      "SELECT detail FROM journal WHERE event = 'authorization.failed' AND resource = 'secrets/dest/mine'",
-    ).all()
-    expect(results.length).toBe(2)
+      "SELECT resource, detail FROM journal WHERE event = 'authorization.failed' AND actor = ? ORDER BY seq",
+    )
+      .bind(tokenId)
+      .all<{ resource: string; detail: string }>()
+    expect(results.map(({ resource, detail }) => [resource, JSON.parse(detail)])).toEqual([
+      ['secrets/dest/0', { reason: 'scope', method: 'POST', route: BASE }],
+      ['secrets/dest/0', { reason: 'scope', method: 'PATCH', route: `${BASE}/{id}` }],
+    ])
   })
 })
 
