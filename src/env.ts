@@ -64,11 +64,9 @@ function checkBoolean(name: string, value: string | undefined): boolean {
 }
 
 function checkResolvers(list: string): readonly string[] {
-  const resolvers = list
-    .split(',')
-    .map((each) => each.trim())
-    .filter((each) => each !== '')
-  const wrong = resolvers.find((each) => !URL.canParse(each))
-  if (wrong !== undefined) throw new Error(`DNS_RESOLVERS: ${wrong} is not an address`)
-  return resolvers
+  const entries = list.split(',').map((each) => each.trim())
+  const wrong = entries.findIndex((each) => each !== '' && !URL.canParse(each))
+  // An address of a resolver may hold its customer's id: the position alone is told.
+  if (wrong !== -1) throw new Error(`DNS_RESOLVERS: entry ${wrong + 1} is not an address`)
+  return entries.filter((each) => each !== '')
 }
