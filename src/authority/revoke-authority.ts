@@ -95,13 +95,13 @@ async function markRevoked(
   const below = await idsBelow(store, actor.tenantId, caId)
   const active = await activeBelow(store, actor.tenantId, caId)
   const own = await revokeLevel(dependencies, authority, { caIds: [caId], issuerCaIds: [] }, reason, nowMs)
-  const others = await revokeBelow(dependencies, authority, below, belowReason(reason), nowMs)
+  const others = await revokeBelow(dependencies, authority, below, reasonBelow(reason), nowMs)
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [demandActive(store, actor.tenantId, [caId, ...active]), ...own, ...others],
     entries: [
       revokedCaEntry(actor, caId, { name: authority.name, reason, cas_below: below }),
-      ...active.map((id) => revokedCaEntry(actor, id, { reason: belowReason(reason), revoked_with: caId })),
+      ...active.map((id) => revokedCaEntry(actor, id, { reason: reasonBelow(reason), revoked_with: caId })),
     ],
   })
   return outcome.kind === 'committed' ? below : null
@@ -114,8 +114,6 @@ const revokedCaEntry = (actor: Actor, caId: string, detail: JournalEntry['detail
   detail: { ca_id: caId, ...detail },
   requestId: actor.requestId,
 })
-
-const belowReason = (reason: RevocationReason): RevocationReason => reasonBelow(reason) as RevocationReason
 
 /** Those CAs, and the cross-certificates that they and the revoked CA gave to others. */
 const revokeBelow = (
@@ -219,7 +217,7 @@ async function cascadePage(
   const revokedAtMs = authority.revokedAtMs ?? now()
   // What has ended since was valid when its CA was revoked, and was shown as revoked from then on.
   const page = await standingVersions(store, authority, { from, limit: CERTIFICATES_PER_BATCH }, revokedAtMs)
-  const reason = belowReason((authority.revocationReason ?? 'unspecified') as RevocationReason)
+  const reason = reasonBelow((authority.revocationReason ?? 'unspecified') as RevocationReason)
   const { versions } = page
   const outcome = await store.commit({
     tenantId: authority.tenantId,

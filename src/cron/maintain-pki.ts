@@ -1,7 +1,7 @@
 /** What the internal PKI needs from time to time: the rest of large revocations, and the index of names. */
 import { resumeCascades } from '../authority/revoke-authority.ts'
 import { newId } from '../core/ids.ts'
-import { logFault } from '../core/log.ts'
+import { errorFields, logFault } from '../core/log.ts'
 import { indexTerms, MAX_INDEXED_PER_CALL, SETTLED_MS, tenantsToIndex } from '../store/certificate-terms.ts'
 import type { CronDependencies } from './run-cron.ts'
 
@@ -12,13 +12,11 @@ const MAX_TENANTS = 20
 export async function maintainPki(dependencies: CronDependencies): Promise<void> {
   const { batches, failures } = await resumeCascades(dependencies)
   for (const { caId, error } of failures) {
-    dependencies.log.error('cascade_failed', { ca_id: caId, error: messageOf(error) })
+    dependencies.log.error('cascade_failed', { ca_id: caId, ...errorFields(error) })
   }
   const indexed = await indexNames(dependencies)
   if (batches + indexed > 0) dependencies.log.info('pki_maintained', { revocation_batches: batches, indexed })
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 async function indexNames({ store, now }: CronDependencies): Promise<number> {
   const through = newId('certificate', now() - SETTLED_MS)

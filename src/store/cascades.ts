@@ -14,7 +14,8 @@ export interface OpenCascade {
 }
 
 /** Of those who are below it, the keys are not lost: it is their CA that is not to be trusted any more. */
-export const reasonBelow = (reason: string): string => (reason === 'key_compromise' ? 'ca_compromise' : reason)
+export const reasonBelow = <Reason extends string>(reason: Reason): Reason | 'ca_compromise' =>
+  reason === 'key_compromise' ? 'ca_compromise' : reason
 
 /** The open cascades of a tenant, mostly none. To be read before the certificates, or in one batch with them. */
 export const openCascadesQuery = (store: Store, tenantId: string) =>
