@@ -93,6 +93,23 @@ function stretchOf(store: Store, tenantId: string, resource: string | null, befo
     .as('stretch')
 }
 
+/** The details of the entries with that event about a resource, newest first; of a bounded number of them. */
+export async function detailsAbout(
+  store: Store,
+  tenantId: string,
+  resource: string,
+  event: string,
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const rows = await store.db
+    .select({ detail: sql<string>`${journal.detail}` })
+    .from(indexedBy(journal, 'journal_by_resource'))
+    .where(and(eq(journal.tenantId, tenantId), eq(journal.resource, resource), eq(journal.event, event)))
+    .orderBy(sql`${journal.seq} DESC`)
+    .limit(MAX_ROWS_WALKED)
+    .all()
+  return rows.map(({ detail }) => JSON.parse(detail))
+}
+
 /** Entries of two machines may be that much out of order. */
 const CLOCK_SKEW_MS = 60_000
 

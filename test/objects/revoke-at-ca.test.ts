@@ -159,3 +159,62 @@ describe('revoking at the CA', () => {
     })
   })
 })
+
+describe('use_acme for what is revoked here already', () => {
+  const post = (id: string, more: Readonly<Record<string, unknown>>) =>
+    api('POST', '/v1/pki/revoke', { certificate_id: id, ...more })
+  const told = async (id: string) =>
+    (await api('GET', `/v1/audit?resource=pki/certificates/${id}&event=certificate.revoked_at_ca`)).data
+
+  it('ok: the CA is asked, for the reason that it was revoked for, and the journal tells it', async () => {
+    const certificate = await issued('later.acme.example')
+    expect(await post(certificate.id, { reason: 'key_compromise' })).toMatchObject({ revoked_count: 1 })
+    expect(await atPebble(certificate)).toMatchObject({ status: 'Valid' })
+    const answer = await post(certificate.id, { use_acme: true })
+    expect(answer).toMatchObject({ is_revoked: true, reason: 'key_compromise', revoked_count: 0 })
+    expect(await atPebble(certificate)).toEqual({ status: 'Revoked', reason: 1 })
+    const { id: certificate_id, acmeAccountId: account_id } = certificate
+    const detail = { certificate_id, version: 1, reason: 'key_compromise', account_id, already_revoked: false }
+    expect(await told(certificate.id)).toMatchObject([{ detail: { ...detail, signed_by: 'account' } }])
+  })
+
+  it('ok: a reason that is given is the one that the CA hears', async () => {
+    const certificate = await issued('other-reason.acme.example')
+    await post(certificate.id, { reason: 'aa_compromise' })
+    const refused = await post(certificate.id, { use_acme: true })
+    expect(refused.error).toMatchObject({ code: 'invalid_request', details: [{ path: 'reason' }] })
+    const answer = await post(certificate.id, { use_acme: true, reason: 'superseded' })
+    expect(answer).toMatchObject({ reason: 'aa_compromise', revoked_count: 0 })
+    expect(await atPebble(certificate)).toEqual({ status: 'Revoked', reason: 4 })
+  })
+
+  it('ok: a CA that has revoked it already is no error, and is not asked again', async () => {
+    const certificate = await issued('twice.acme.example')
+    await revoke(certificate, { reason: 'superseded', by: 'account' })
+    await post(certificate.id, {})
+    expect(await post(certificate.id, { use_acme: true })).toMatchObject({ is_revoked: true, revoked_count: 0 })
+    expect(await told(certificate.id)).toMatchObject([{ detail: { already_revoked: true } }])
+    await bindings.DB.prepare("UPDATE acme_accounts SET status = 'deactivated' WHERE id = ?").bind(accountOf()).run()
+    try {
+      const again = await post(certificate.id, { use_acme: true, reason: 'aa_compromise' })
+      expect(again).toMatchObject({ is_revoked: true, reason: 'unspecified', revoked_count: 0 })
+    } finally {
+      await bindings.DB.prepare("UPDATE acme_accounts SET status = 'active' WHERE id = ?").bind(accountOf()).run()
+    }
+    expect(await told(certificate.id)).toHaveLength(1)
+  })
+
+  it('ok: every version that has not expired', async () => {
+    const first = await issued('versions.acme.example')
+    const { order_id } = await api('POST', `/v1/pki/certificates/${first.id}/renew`)
+    await untilFinished(order_id, () => scheduler.wait(50))
+    const current = (await findCertificate(runtime.store, DEFAULT_TENANT_ID, first.id)) ?? first
+    await post(first.id, { reason: 'superseded' })
+    const expire = 'UPDATE certificates SET not_after_ms = 1 WHERE id = ?'
+    await bindings.DB.prepare(expire).bind(first.id).run()
+    expect(await post(first.id, { use_acme: true })).toMatchObject({ is_revoked: true, revoked_count: 0 })
+    expect(await atPebble(first)).toMatchObject({ status: 'Revoked' })
+    expect(await atPebble(current)).toMatchObject({ status: 'Valid' })
+    expect(await told(first.id)).toMatchObject([{ detail: { version: 1 } }])
+  })
+})

@@ -2,7 +2,6 @@
 import { z } from '@hono/zod-openapi'
 import {
   findRevocable,
-  HOLD,
   type RevocationInput,
   type RevocationTarget,
   revokeCertificates,
@@ -16,10 +15,9 @@ import { AppError, invalidField } from '../../core/errors.ts'
 import { coversResource } from '../../core/principal.ts'
 import { REVOKED_MEANWHILE } from '../../orders/order-report.ts'
 import { renewalSchedule } from '../../orders/renewal-time.ts'
-import { type CaRevocationRequest, revokeAtCa } from '../../orders/revoke-at-ca.ts'
+import { revokeVersionsAtCa } from '../../orders/revoke-versions-at-ca.ts'
 import { formatSerialHex, parseSerial } from '../../pki/serial.ts'
 import { findCertificate } from '../../store/certificates.ts'
-import type { IssuedVersion } from '../../store/issued-versions.ts'
 import { json } from '../answer.ts'
 import { certificateSchema, showCertificate } from '../certificate-view.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -32,11 +30,13 @@ const revokeBody = z
     serial_number: z.string().max(128).optional().openapi({ description: 'One version, by its serial number' }),
     ca_id: z.string().optional().openapi({ description: 'Where the serial number is ambiguous' }),
     certificate_id: z.string().optional().openapi({ description: 'Every version that is still valid' }),
-    reason: reasonField.default('unspecified'),
-    use_acme: z
-      .boolean()
-      .default(false)
-      .openapi({ description: 'Of an ACME certificate: have its CA revoke it, and mark it only when the CA has' }),
+    reason: reasonField.optional().openapi({
+      description: 'Default: unspecified; with use_acme, for what is revoked already, the reason of that revocation',
+    }),
+    use_acme: z.boolean().default(false).openapi({
+      description:
+        'Of an ACME certificate: have its CA revoke it, and mark it only when the CA has. What is marked already is revoked at the CA too.',
+    }),
     acme_key: z
       .enum(['account', 'certificate'])
       .default('account')
@@ -67,7 +67,7 @@ const revoke = defineRoute({
   tag: 'Certificates',
   summary: 'Revoke a certificate',
   description:
-    'Revoking twice is no error and changes nothing. certificate_hold can be lifted, and replaced by another reason. ' +
+    'Revoking twice is no error and changes nothing here; use_acme has the CA revoke what it has not revoked yet. certificate_hold can be lifted, and replaced by another reason. ' +
     'A certificate that one CA gave another (cross-sign) is revoked by its serial number, with ca_id for the CA that gave it: ' +
     'the CA that it is for stays.',
   access: {
@@ -80,12 +80,13 @@ const revoke = defineRoute({
   responses: { 200: { description: 'It is revoked', schema: revokedSchema } },
   async handler({ body, principal, actor, deps, noteUnseen }) {
     const sees = (resource: string) => coversResource(principal, resource)
+    const reason = body.reason ?? 'unspecified'
     const invalidityDateMs = invalidityDateOf(body.invalidity_date, deps.now())
     const target = targetOf(body)
     const cross = await findCrossCertificate(deps, actor, target, sees)
     if (cross !== null) {
       if (body.use_acme) throw invalidField('use_acme', 'the certificate of a CA did not come by ACME')
-      return json(200, await revokedCross(deps, actor, { target, sees }, { reason: body.reason, invalidityDateMs }))
+      return json(200, await revokedCross(deps, actor, { target, sees }, { reason, invalidityDateMs }))
     }
     const { version, count } = await untilSettled(async () => {
       const versions = await findRevocable(deps, actor, target, sees).catch(async (thrown: unknown) => {
@@ -96,8 +97,9 @@ const revoke = defineRoute({
       })
       const [first] = versions
       if (first === undefined) throw new Error('nothing to revoke was found, and nobody said so')
-      if (body.use_acme) await revokeEach(deps, actor, versions, { reason: body.reason, by: body.acme_key })
-      const changed = revokeCertificates(deps, actor, versions, { reason: body.reason, invalidityDateMs })
+      const atCa = { reason: body.reason ?? null, by: body.acme_key }
+      if (body.use_acme) await revokeVersionsAtCa(deps, actor, first.certificateId, versions, atCa)
+      const changed = revokeCertificates(deps, actor, versions, { reason, invalidityDateMs })
       return { version: first, count: await nullOnConflict(changed) }
     })
     // It is revoked: what fails from here on is no failure to tell.
@@ -110,7 +112,7 @@ const revoke = defineRoute({
       serial_number: formatSerialHex(version.serialNumber),
       is_revoked: true,
       revoked_at: formatTime(after?.revokedAtMs ?? deps.now()),
-      reason: after?.revocationReason ?? body.reason,
+      reason: after?.revocationReason ?? reason,
       revoked_count: count,
     })
   },
@@ -186,27 +188,6 @@ function invalidityDateOf(text: string | undefined, nowMs: number): number | nul
   if (ms === null) throw invalidField('invalidity_date', 'give an RFC 3339 time such as 2026-11-20T12:00:00Z')
   if (ms > nowMs) throw invalidField('invalidity_date', 'it is a time in the past: when the certificate lost its trust')
   return ms
-}
-
-/** At the CA, every version that is not revoked for good yet: a hold is ours alone. One that the CA has revoked already counts as done, so this can be repeated. */
-async function revokeEach(
-  deps: AppDependencies,
-  actor: Actor,
-  versions: readonly IssuedVersion[],
-  request: CaRevocationRequest,
-): Promise<void> {
-  const isOpen = ({ revokedAtMs, revocationReason }: IssuedVersion) => revokedAtMs === null || revocationReason === HOLD
-  for (const version of versions.filter(isOpen)) {
-    const row = await findCertificate(deps.store, actor.tenantId, version.certificateId)
-    if (row === null) throw missing(`pki/certificates/${version.certificateId}`)
-    const done = await revokeAtCa(
-      deps,
-      actor,
-      { ...version, id: row.id, acmeAccountId: version.acmeAccountId ?? row.acmeAccountId },
-      request,
-    )
-    if (!done.ok) throw done.error
-  }
 }
 
 function targetOf(body: z.output<typeof revokeBody>): RevocationTarget {
