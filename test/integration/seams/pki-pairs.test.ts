@@ -38,7 +38,10 @@ describe('one after the other', () => {
 })
 
 describe('at once', () => {
-  it.each(NAMED_PAIRS)('ok: %s, overtaken by %s', async (_one, _other, one, other) => {
+  // What is refused before it writes can be overtaken by nobody.
+  const overtakable = NAMED_PAIRS.filter(([, , one]) => !one.isRefusedAlone)
+
+  it.each(overtakable)('ok: %s, overtaken by %s', async (_one, _other, one, other) => {
     const scene = await newScene(second, partsOf(one, other))
     const answers: TestAnswer[] = []
     first.commits.once(
@@ -50,6 +53,7 @@ describe('at once', () => {
     answers.push(await one.run(first.app, scene))
     first.commits.before = async () => undefined
     await maintain(second)
+    expect(answers).toHaveLength(2)
     expect([...statusesOutsideOf(...answers), ...(await brokenRules(second, scene))]).toEqual([])
   })
 })

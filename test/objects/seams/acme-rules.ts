@@ -56,7 +56,7 @@ export async function brokenRules(scene: AcmeScene): Promise<string[]> {
     ...forgottenRenewal(certificate),
     ...ordersWithoutEnd(certificate, orders, scene),
     ...versionsThatTheJournalMisses(certificate, earlier, events),
-    ...(await versionsThatStandAtTheCa(certificate, events)),
+    ...(await versionStandsAtTheCa(certificate, scene)),
     ...((await leftovers(scene.domain)) === 0 ? [] : ['a TXT record is left']),
   ]
 }
@@ -113,10 +113,9 @@ function versionsThatTheJournalMisses(
   ]
 }
 
-/** What the CA was asked to revoke is revoked there in its current version too. */
-async function versionsThatStandAtTheCa(row: CertificateRow, events: readonly EventRow[]): Promise<string[]> {
-  const isRevokedThere = events.some(({ event }) => event === 'certificate.revoked_at_ca')
-  if (!isRevokedThere || row.revoked_at_ms === null) return []
+/** What the CA has revoked is revoked there in its current version, whichever came first. */
+async function versionStandsAtTheCa(row: CertificateRow, { isRevokedAtCa }: AcmeScene): Promise<string[]> {
+  if (!isRevokedAtCa) return []
   const serial = row.serial_number.replace(/^0+/, '')
   const url = `${bindings.TEST_PEBBLE_MANAGEMENT_URL}/cert-status-by-serial/${serial}`
   const answer = await fetch(url, { headers: { 'user-agent': 'test' } })

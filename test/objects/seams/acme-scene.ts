@@ -17,6 +17,8 @@ export interface AcmeScene {
   readonly firstOrderId: string
   /** Orders whose cancellation was answered with success. */
   readonly cancelled: Set<string>
+  /** Was the CA told to revoke it, and did it answer that it has? */
+  isRevokedAtCa: boolean
 }
 
 export interface AcmeOperation {
@@ -56,6 +58,7 @@ export async function newScene(): Promise<AcmeScene> {
     certificateId: finished.certificate_id,
     firstOrderId: ordered.order_id,
     cancelled: new Set(),
+    isRevokedAtCa: false,
   }
 }
 
@@ -145,7 +148,15 @@ export const OPERATIONS: readonly AcmeOperation[] = [
     },
   },
   { name: 'revoke', leavesState: true, run: revoke({}) },
-  { name: 'revoke at the CA', leavesState: true, run: revoke({ use_acme: true }) },
+  {
+    name: 'revoke at the CA',
+    leavesState: true,
+    async run(scene) {
+      const answer = await revoke({ use_acme: true })(scene)
+      scene.isRevokedAtCa ||= answer.status === 200
+      return answer
+    },
+  },
   { name: 'hold', leavesState: true, run: revoke({ reason: 'certificate_hold' }) },
   {
     name: 'unhold',
