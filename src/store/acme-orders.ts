@@ -1,5 +1,5 @@
 /** The database's copy of ACME orders. The truth of a running order is its object. */
-import { and, desc, eq, inArray, lt, notExists, notInArray, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, inArray, lt, notExists, notInArray, sql } from 'drizzle-orm'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { acmeOrders, tenants } from './schema.ts'
@@ -118,12 +118,23 @@ export function staleCleanUps(
     .all()
 }
 
-/** The orders of a tenant that are not at their end, with what they ask for. */
-export function openOrdersOf(store: Store, tenantId: string): Promise<Pick<AcmeOrderRow, 'id' | 'request'>[]> {
+/** A page of a tenant's orders of that status, with what they ask for, in the order of their ids. */
+export function ordersOfStatus(
+  store: Store,
+  tenantId: string,
+  status: string,
+  after: string,
+  limit: number,
+): Promise<Pick<AcmeOrderRow, 'id' | 'request'>[]> {
   return store.db
-    .select({ id: acmeOrders.id, request: acmeOrders.request })
-    .from(acmeOrders)
-    .where(and(eq(acmeOrders.tenantId, tenantId), inArray(acmeOrders.status, [...OPEN_STATUSES])))
+    .select({
+      id: sql<string>`${acmeOrders.id}`,
+      request: sql<unknown>`${acmeOrders.request}`.mapWith(acmeOrders.request),
+    })
+    .from(indexedBy(acmeOrders, 'acme_orders_by_status'))
+    .where(and(eq(acmeOrders.tenantId, tenantId), eq(acmeOrders.status, status), gt(acmeOrders.id, after)))
+    .orderBy(acmeOrders.id)
+    .limit(limit)
     .all()
 }
 

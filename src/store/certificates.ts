@@ -106,36 +106,32 @@ export interface AcmeRenewal {
   readonly request: unknown
 }
 
-const RENEWALS_PER_PAGE = 500
-
-/** Every ACME certificate of a tenant that is not revoked, page by page of the primary key. */
-export async function acmeCertificatesOf(store: Store, tenantId: string): Promise<readonly AcmeRenewal[]> {
-  const all: AcmeRenewal[] = []
-  for (let after = ''; ; ) {
-    const page = await store.db
-      .select({
-        id: certificates.id,
-        autoRenew: certificates.autoRenew,
-        openOrderId: certificates.openOrderId,
-        request: certificates.renewalRequest,
-      })
-      .from(certificates)
-      .where(
-        and(
-          eq(certificates.tenantId, tenantId),
-          gt(certificates.id, after),
-          eq(certificates.source, 'acme'),
-          isNull(certificates.revokedAtMs),
-        ),
-      )
-      .orderBy(certificates.id)
-      .limit(RENEWALS_PER_PAGE)
-      .all()
-    all.push(...page)
-    const last = page.at(-1)
-    if (last === undefined || page.length < RENEWALS_PER_PAGE) return all
-    after = last.id
-  }
+/** A page of a tenant's ACME certificates that are not revoked, in the order of their ids. */
+export function acmeCertificatesOf(
+  store: Store,
+  tenantId: string,
+  after: string,
+  limit: number,
+): Promise<readonly AcmeRenewal[]> {
+  return store.db
+    .select({
+      id: certificates.id,
+      autoRenew: certificates.autoRenew,
+      openOrderId: certificates.openOrderId,
+      request: certificates.renewalRequest,
+    })
+    .from(certificates)
+    .where(
+      and(
+        eq(certificates.tenantId, tenantId),
+        gt(certificates.id, after),
+        eq(certificates.source, 'acme'),
+        isNull(certificates.revokedAtMs),
+      ),
+    )
+    .orderBy(certificates.id)
+    .limit(limit)
+    .all()
 }
 
 /** What the sweep that asks CAs for renewal information (RFC 9773) has to know of a certificate. */

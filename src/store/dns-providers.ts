@@ -1,5 +1,5 @@
 /** DNS providers as configured: rows and their sealed credentials. Does not know what the settings mean. */
-import { and, desc, eq, lt } from 'drizzle-orm'
+import { and, desc, eq, isNull, lt, lte, or } from 'drizzle-orm'
 import { openText, type SealPlace, sealText } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { dnsProviders } from './schema.ts'
@@ -71,31 +71,59 @@ export function noteUsedSecrets(
   )
 }
 
-/** From now on it takes no new records; with null it takes them again. */
-export function markRemoving(
-  store: Store,
-  { tenantId, id }: Pick<DnsProviderRow, 'tenantId' | 'id'>,
-  removingAtMs: number | null,
-): Statement {
-  return mustChange(
-    store.db
-      .update(dnsProviders)
-      .set({ removingAtMs })
-      .where(and(eq(dnsProviders.tenantId, tenantId), eq(dnsProviders.id, id))),
-  )
-}
-
-/** A removal that a crash cut off counts no longer than this. */
-const REMOVAL_PATIENCE_MS = 300_000
+/** A removal that nobody has gone on with for this long was cut off, and counts no more. */
+export const REMOVAL_PATIENCE_MS = 300_000
 
 /** Is it being removed right now? */
 export function isBeingRemoved({ removingAtMs }: Pick<DnsProviderConfig, 'removingAtMs'>, nowMs: number): boolean {
   return removingAtMs !== null && removingAtMs !== undefined && nowMs - removingAtMs < REMOVAL_PATIENCE_MS
 }
 
-export function deleteDnsProvider(store: Store, tenantId: string, id: string): Statement {
+/** Begins a removal: from now on it takes no new records. A conflict while another removal is under way. */
+export function beginRemoval(
+  store: Store,
+  { tenantId, id }: Pick<DnsProviderRow, 'tenantId' | 'id'>,
+  nowMs: number,
+): Statement {
   return mustChange(
-    store.db.delete(dnsProviders).where(and(eq(dnsProviders.tenantId, tenantId), eq(dnsProviders.id, id))),
+    store.db
+      .update(dnsProviders)
+      .set({ removingAtMs: nowMs })
+      .where(
+        and(
+          eq(dnsProviders.tenantId, tenantId),
+          eq(dnsProviders.id, id),
+          or(isNull(dnsProviders.removingAtMs), lte(dnsProviders.removingAtMs, nowMs - REMOVAL_PATIENCE_MS)),
+        ),
+      ),
+  )
+}
+
+/** Goes on with the removal that was last marked at `ownMs`, or gives it up (null). A conflict where it is another's by now. */
+export function markRemoval(
+  store: Store,
+  { tenantId, id }: Pick<DnsProviderRow, 'tenantId' | 'id'>,
+  ownMs: number,
+  removingAtMs: number | null,
+): Statement {
+  return mustChange(
+    store.db
+      .update(dnsProviders)
+      .set({ removingAtMs })
+      .where(and(eq(dnsProviders.tenantId, tenantId), eq(dnsProviders.id, id), eq(dnsProviders.removingAtMs, ownMs))),
+  )
+}
+
+/** Ends the removal that was last marked at `ownMs`: the provider is gone. A conflict where it is another's by now. */
+export function deleteDnsProvider(
+  store: Store,
+  { tenantId, id }: Pick<DnsProviderRow, 'tenantId' | 'id'>,
+  ownMs: number,
+): Statement {
+  return mustChange(
+    store.db
+      .delete(dnsProviders)
+      .where(and(eq(dnsProviders.tenantId, tenantId), eq(dnsProviders.id, id), eq(dnsProviders.removingAtMs, ownMs))),
   )
 }
 

@@ -15,7 +15,7 @@ import {
   verifyProvider,
 } from '../../orders/dns-providers.ts'
 import { removeProvider } from '../../orders/remove-provider.ts'
-import { type DnsProviderConfig, listDnsProviders, openDnsProvider } from '../../store/dns-providers.ts'
+import { type DnsProviderConfig, isBeingRemoved, listDnsProviders, openDnsProvider } from '../../store/dns-providers.ts'
 import { secretResource } from '../../store/secrets.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route, type RouteInput } from '../define-route.ts'
@@ -97,7 +97,7 @@ function routesAt(base: string): readonly Route[] {
           await Promise.all(rows.map((row) => openDnsProvider(deps.store, row))),
           query.limit,
           ({ id }) => id,
-          showProvider,
+          (row) => showProvider(row, deps.now()),
         ),
       )
     },
@@ -131,7 +131,7 @@ function routesAt(base: string): readonly Route[] {
       const managedZones = body.managed_zones ?? null
       const provider = { name: body.name, type, config, credentials, managedZones, verify: body.verify }
       const reader = secretReader({ requireResource, requireScope })
-      const view = (config: DnsProviderConfig) => json(201, showProvider(config))
+      const view = (config: DnsProviderConfig) => json(201, showProvider(config, deps.now()))
       return view(await createProvider(deps, actor, provider, reader, once(view)))
     },
   })
@@ -145,7 +145,7 @@ function routesAt(base: string): readonly Route[] {
     params,
     responses: { 200: { description: 'The provider, without its secrets', schema: providerSchema } },
     handler: async ({ params: { id }, principal, deps }) =>
-      json(200, showProvider(await requireProvider(deps, principal.tenantId, id))),
+      json(200, showProvider(await requireProvider(deps, principal.tenantId, id), deps.now())),
   })
 
   const change = defineRoute({
@@ -174,7 +174,10 @@ function routesAt(base: string): readonly Route[] {
       }
       return json(
         200,
-        showProvider(await changeProvider(deps, actor, id, wanted, secretReader({ requireResource, requireScope }))),
+        showProvider(
+          await changeProvider(deps, actor, id, wanted, secretReader({ requireResource, requireScope })),
+          deps.now(),
+        ),
       )
     },
   })
@@ -186,7 +189,9 @@ function routesAt(base: string): readonly Route[] {
     summary: 'Remove a DNS provider',
     access: { scope: 'pki:admin', resource: resourceOf },
     description:
-      'Refused with `conflict` while open orders or certificates need it. With `force=true` the TXT records of open orders are removed first; these orders then look for another provider.',
+      'Refused with `conflict` while open orders or certificates need it, and while another request removes it. ' +
+      'With `force=true` the TXT records of open orders are removed first. Orders that have not asked their CA to validate yet then look for another provider. ' +
+      'Those that the CA is validating at that moment may fail; so may those whose records are gone where the removal fails in the end.',
     params,
     query: z.object({ force: z.enum(['true', 'false']).optional() }),
     responses: { 204: { description: 'It is gone' } },
@@ -253,7 +258,7 @@ function secretReader({
   }
 }
 
-function showProvider(row: DnsProviderConfig): z.input<typeof providerSchema> {
+function showProvider(row: DnsProviderConfig, nowMs: number): z.input<typeof providerSchema> {
   const readable = row.credentials !== null
   return {
     id: row.id,
@@ -262,7 +267,7 @@ function showProvider(row: DnsProviderConfig): z.input<typeof providerSchema> {
     provider_type: row.type,
     config: shownSettings(row),
     managed_zones: [...(row.managedZones ?? [])],
-    is_active: readable && (row.removingAtMs ?? null) === null,
+    is_active: readable && !isBeingRemoved(row, nowMs),
     credentials_readable: readable,
     created_at: formatTime(row.createdAtMs),
     updated_at: formatTime(row.updatedAtMs),

@@ -3,6 +3,7 @@ import { createHttpClient, type Fetch } from '../../../src/core/http-client.ts'
 import { err } from '../../../src/core/result.ts'
 import { DNS_PROVIDERS } from '../../../src/dns/registry.ts'
 import type { OrderObjects } from '../../../src/orders/objects.ts'
+import { isBeingRemoved } from '../../../src/store/dns-providers.ts'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
 import { newTestToken, type TestApp, testApp } from '../support/worker-app.ts'
@@ -326,6 +327,8 @@ describe('removing a provider', () => {
       .run()
     return id
   }
+  const markedAt = (id: string, atMs: number) =>
+    bindings.DB.prepare('UPDATE dns_providers SET removing_at_ms = ? WHERE id = ?').bind(atMs, id).run()
   const endOrders = () => bindings.DB.prepare("UPDATE acme_orders SET status = 'invalid'").run()
 
   async function appWith(objects: Partial<Pick<OrderObjects, 'recordsAt' | 'withdraw'>>) {
@@ -412,5 +415,168 @@ describe('removing a provider', () => {
     await endOrders()
     expect((await racing.request('DELETE', `${BASE}/${id}`)).status).toBe(204)
     expect((await racing.request('DELETE', `${BASE}/${id}`)).status).toBe(404)
+  })
+
+  it('fail: a second removal at the same time; it takes nothing from the first one', async () => {
+    const id = await provider(['h.example'])
+    await openOrder('www.h.example')
+    const seen: unknown[] = []
+    let calls = 0
+    const forced = await appWith({
+      recordsAt: async () => 1,
+      withdraw: async () => {
+        calls += 1
+        if (calls > 1) return { ok: true, value: undefined }
+        for (const query of ['?force=true', '']) {
+          const second = await forced.request('DELETE', `${BASE}/${id}${query}`)
+          seen.push(second.status, second.headers.get('retry-after'))
+        }
+        seen.push((await forced.request('GET', `${BASE}/${id}`)).json.is_active)
+        return { ok: true, value: undefined }
+      },
+    })
+    expect((await forced.request('DELETE', `${BASE}/${id}?force=true`)).status).toBe(204)
+    expect(seen).toEqual([409, '300', 409, '300', false])
+    await endOrders()
+  })
+
+  it('fail: a removal whose right another one has taken; the mark of the other one stays', async () => {
+    const id = await provider(['i.example'])
+    await openOrder('www.i.example')
+    const forced = await appWith({
+      withdraw: async () => {
+        await markedAt(id, forced.nowMs + 1)
+        return { ok: true, value: undefined }
+      },
+    })
+    expect((await forced.request('DELETE', `${BASE}/${id}?force=true`)).status).toBe(409)
+    expect((await forced.request('GET', `${BASE}/${id}`)).json.is_active).toBe(false)
+    await endOrders()
+  })
+
+  it('ok: however long the removal takes, the provider takes no new records', async () => {
+    const id = await provider(['j.example'])
+    for (let each = 0; each < 30; each += 1) await openOrder('www.j.example')
+    const active: unknown[] = []
+    const forced = await appWith({
+      withdraw: async () => {
+        forced.nowMs += 20_000
+        const row = await bindings.DB.prepare('SELECT removing_at_ms AS at FROM dns_providers WHERE id = ?')
+          .bind(id)
+          .first<{ at: number }>()
+        active.push(isBeingRemoved({ removingAtMs: row?.at ?? null }, forced.nowMs))
+        return { ok: true, value: undefined }
+      },
+    })
+    expect((await forced.request('DELETE', `${BASE}/${id}?force=true`)).status).toBe(204)
+    expect(active).toEqual(Array.from({ length: 30 }, () => true))
+    await endOrders()
+  })
+
+  it('fail: a removal that slept past its right, for records may have been written meanwhile; ok: the next one', async () => {
+    const id = await provider(['k.example'])
+    await openOrder('www.k.example')
+    let sleepMs = 400_000
+    const forced = await appWith({
+      withdraw: async () => {
+        forced.nowMs += sleepMs
+        return { ok: true, value: undefined }
+      },
+    })
+    const refused = await forced.request('DELETE', `${BASE}/${id}?force=true`)
+    expect([refused.status, refused.json.error.message]).toEqual([409, expect.stringContaining('interrupted')])
+    sleepMs = 0
+    expect((await forced.request('DELETE', `${BASE}/${id}?force=true`)).status).toBe(204)
+    await endOrders()
+  })
+
+  it('ok: a removal that a crash cut off counts for five minutes', async () => {
+    const id = await provider(['l.example'])
+    await markedAt(id, app.nowMs - 299_999)
+    expect((await app.request('GET', `${BASE}/${id}`)).json.is_active).toBe(false)
+    expect((await app.request('DELETE', `${BASE}/${id}`)).status).toBe(409)
+    await markedAt(id, app.nowMs - 300_000)
+    expect((await app.request('GET', `${BASE}/${id}`)).json.is_active).toBe(true)
+    const list = await app.request('GET', `${BASE}?limit=500`)
+    expect(list.json.data.find((each: { id: string }) => each.id === id)).toMatchObject({ is_active: true })
+    expect((await app.request('DELETE', `${BASE}/${id}`)).status).toBe(204)
+  })
+
+  it('fail: what the removal failed of is told, also where the database fails next', async () => {
+    const id = await provider(['m.example'])
+    await openOrder('www.m.example')
+    let isDown = false
+    const forced = await testApp({
+      objects: {
+        orders: {
+          withdraw: async () => {
+            isDown = true
+            const failure = { code: 'backend_error', message: 'cloudflare: 503', retryAtMs: null, problemType: null }
+            return err({ ...failure, transient: true })
+          },
+        } as unknown as OrderObjects,
+      },
+      wrapStore: (store) => ({
+        ...store,
+        commit: (work) => (isDown ? Promise.reject(new Error('D1 is down')) : store.commit(work)),
+      }),
+    })
+    const refused = await forced.request('DELETE', `${BASE}/${id}?force=true`)
+    expect([refused.status, refused.json.error.code]).toEqual([502, 'backend_error'])
+    await endOrders()
+  })
+
+  it('fail: many users: a hundred are counted, and no more are asked', async () => {
+    const id = await provider(['n.example'])
+    await provider(['o.example'])
+    for (let each = 0; each < 230; each += 1) await openOrder('www.o.example')
+    let asked = 0
+    const holding = await appWith({
+      recordsAt: async () => {
+        asked += 1
+        return 1
+      },
+    })
+    const refused = await holding.request('DELETE', `${BASE}/${id}`)
+    expect([refused.status, refused.json.error.message]).toEqual([
+      409,
+      expect.stringContaining('100 or more open orders'),
+    ])
+    expect(asked).toBeLessThan(110)
+    await endOrders()
+  })
+
+  it('ok: with force, page by page, a few at once, and of those orders alone that it may serve', async () => {
+    const id = await provider(['q.example'])
+    const concerned: string[] = []
+    for (let each = 0; each < 205; each += 1) concerned.push(await openOrder('www.q.example'))
+    await openOrder('www.q.example', { solver: 'manual' })
+    await openOrder('www.q.example', { challengeType: 'http-01' })
+    await openOrder('www.q.example', { dnsProviderIds: ['dnsp_another'] })
+    const withdrawn: string[] = []
+    let under = 0
+    let most = 0
+    const forced = await appWith({
+      withdraw: async (_tenant, orderId) => {
+        under += 1
+        most = Math.max(most, under)
+        await app.request('GET', `${BASE}/${id}`)
+        withdrawn.push(orderId)
+        under -= 1
+        return { ok: true, value: undefined }
+      },
+    })
+    expect((await forced.request('DELETE', `${BASE}/${id}?force=true`)).status).toBe(204)
+    expect([withdrawn.toSorted(), most]).toEqual([concerned, 5])
+    await endOrders()
+  })
+
+  it('fail: a provider whose zone only another one serves that is being removed too', async () => {
+    const id = await provider(['s.example'])
+    const other = await provider(['s.example'])
+    await openOrder('www.s.example')
+    await markedAt(other, app.nowMs)
+    expect((await (await appWith({ recordsAt: async () => 0 })).request('DELETE', `${BASE}/${id}`)).status).toBe(409)
+    await endOrders()
   })
 })
