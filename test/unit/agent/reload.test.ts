@@ -49,6 +49,32 @@ describe('runReload', () => {
     expect(isAlive(await pidIn(file))).toBe(false)
   })
 
+  it('ok: what the shell has started may end in its own time, after the shell', async () => {
+    const [ready, cleaned] = [join(folder.path, 'ready'), join(folder.path, 'cleaned')]
+    const handler = `trap "sleep 0.5; echo done > ${cleaned}; exit" TERM; echo > ${ready}; while :; do sleep 0.1; done`
+    const stop = new AbortController()
+    // The second command keeps the shell from becoming the first one.
+    const running = runReload(`sh -c '${handler}'; true`, 600_000, stop.signal)
+    await eventually(async () => (existsSync(ready) ? true : null), 10_000, 'the handler')
+    stop.abort()
+    await expect(running).rejects.toThrow('told to end')
+    expect(existsSync(cleaned)).toBe(true)
+  })
+
+  it('fail: what the shell has started and does not listen is ended after a while', async () => {
+    const file = join(folder.path, 'pid')
+    const stop = new AbortController()
+    const running = runReload(
+      `sh -c 'trap "" TERM; echo $$ > ${file}; while :; do sleep 0.1; done'; true`,
+      600_000,
+      stop.signal,
+    )
+    const pid = await pidIn(file)
+    stop.abort()
+    await expect(running).rejects.toThrow('told to end')
+    await eventually(async () => (isAlive(pid) ? null : true), 10_000, 'the end of it')
+  })
+
   it('fail: a command that does not listen is ended all the same', async () => {
     const running = runReload("trap '' TERM; sleep 300 & wait; sleep 300", 200, NEVER)
     await expect(running).rejects.toThrow('was ended')
