@@ -14,6 +14,7 @@ import { formatSerial } from '../pki/serial.ts'
 import { type AuthorityRow, demandSigner } from '../store/authorities.ts'
 import { insertTerms, nameTermsOf, tagTerm } from '../store/certificate-terms.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store/certificates.ts'
+import { insertCompromisedKeys } from '../store/compromised-keys.ts'
 import { demandUnknown, findVersionsBySerial } from '../store/issued-versions.ts'
 import { findRevocation, partitionOf } from '../store/revocations.ts'
 import type { Store } from '../store/store.ts'
@@ -105,6 +106,9 @@ export async function importCertificate(
       ...(parent === null ? [] : [demandSigner(store, parent.lineage)]),
       ...demandUnknown(store, row),
       insertCertificate(store, row),
+      ...(row.revocationReason === 'key_compromise'
+        ? [await insertCompromisedKeys(store, actor.tenantId, [certificate.subjectPublicKeyInfo.der], now())]
+        : []),
       ...insertTerms(store, row, [...nameTermsOf(commonName, names), ...row.tags.map(tagTerm)]),
       ...(await alongside(row)),
     ],

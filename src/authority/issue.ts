@@ -21,6 +21,7 @@ import type { PublicKeyKind } from '../pki/public-key.ts'
 import { formatSerialHex } from '../pki/serial.ts'
 import { demandSigner } from '../store/authorities.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store/certificates.ts'
+import { demandUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
 import { demandRole, findRole, type RoleRow } from '../store/roles.ts'
 import type { Store } from '../store/store.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
@@ -107,11 +108,15 @@ export async function signUnderRole(
   alongside: Alongside<Issued> = nothingElse,
 ): Promise<Issued> {
   const { csr, key } = await requireCsr('csr_pem', input.csrPem)
+  const { der: spkiDer } = csr.subjectPublicKeyInfo
+  const toCertify = { tenantId: actor.tenantId, spkiDer, certificateId: null }
+  const demands = [...input.demands, ...(await demandUncompromised(dependencies.store, toCertify))]
   return withRole(dependencies, actor, input.roleName, async ({ role, policy, signer }) => {
     const review = reviewCsr(csr, { extKeyUsage: extKeyUsagesOf(policy), subject: 'common-name' })
     if (review.refusals.length > 0) throw violation(review.refusals, 'csr_pem')
     const refusal = checkKey(policy, key)
     if (refusal !== null) throw violation([refusal], 'csr_pem')
+    await requireUncompromised(dependencies.store, toCertify, 'csr_pem')
     const requested = namesOfCsr(csr)
     const names =
       input.names === null
@@ -126,10 +131,10 @@ export async function signUnderRole(
       names: { ...names, warnings: [...names.warnings, ...review.warnings] },
       times,
       ttlSeconds: input.ttlSeconds ?? policy.defaultTtlSeconds,
-      key: { spkiDer: csr.subjectPublicKeyInfo.der, kind: key, pair: null },
+      key: { spkiDer, kind: key, pair: null },
       privateKeyPem: null,
       keyOrigin: 'csr',
-      demands: input.demands,
+      demands,
       alongside,
     })
   })

@@ -14,6 +14,7 @@ import { exportPkcs8, generateKeyPair, type KeyPair, type KeySpec } from '../pki
 import { describePublicKey } from '../pki/public-key.ts'
 import { demandSigner } from '../store/authorities.ts'
 import { type CertificateRow, replaceVersion, sealPrivateKey } from '../store/certificates.ts'
+import { demandUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
 import { demandRole } from '../store/roles.ts'
 import type { IssueTerms } from '../store/schema.ts'
 import { type Alongside, nothingElse } from '../store/work.ts'
@@ -68,6 +69,9 @@ export async function renewInternal(
   const kept = pair === null ? checkCertifiedKey(old.subjectPublicKeyInfo) : oldKey
   if (!kept.ok)
     throw new AppError('policy_violation', `The certificate keeps its key, which is refused: ${kept.error.message}`)
+  // RFC 5280 §5.3.1 keyCompromise: whoever has the key as well could use the new version, too.
+  const keptSpki = { tenantId: actor.tenantId, spkiDer: old.subjectPublicKeyInfo.der, certificateId: before.id }
+  if (pair === null) await requireUncompromised(store, keptSpki)
   const refusal = pair === null && role !== null ? checkKey(role.policy, oldKey.value) : null
   if (refusal !== null) throw new AppError('policy_violation', refusal)
   if (role === null) requireApproved(grant.limits, input.ttlSeconds)
@@ -99,12 +103,14 @@ export async function renewInternal(
     statements: [
       ...(role === null ? [] : [demandRole(store, role.role)]),
       demandSigner(store, signer.lineage),
+      ...(pair === null ? await demandUncompromised(store, keptSpki) : []),
       ...replaceVersion(store, before, next, now(), { standing: true }),
       ...(await alongside(issued)),
     ],
     entries: [issuedEntry('certificate.renewed', actor, certificate)],
   })
   if (outcome.kind !== 'committed') {
+    if (pair === null) await requireUncompromised(store, keptSpki)
     throw new AppError('conflict', 'The certificate was renewed or revoked at the same time: look at it and try again')
   }
   return issued

@@ -11,6 +11,7 @@ import { formatSerialHex } from '../pki/serial.ts'
 import { demandActive, findAuthority, noteRevocations } from '../store/authorities.ts'
 import { findCaCertificatesBySerial } from '../store/ca-certificates.ts'
 import { type CertificateRow, findCertificate, listEarlierVersions } from '../store/certificates.ts'
+import { insertCompromisedKeys } from '../store/compromised-keys.ts'
 import {
   currentVersionOf,
   earlierVersionOf,
@@ -26,6 +27,7 @@ import { deleteRevocation, insertRevocations, partitionOf, replaceRevocation } f
 import type { Statement } from '../store/work.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { publishCrl } from './publish-crl.ts'
+import { parseStored } from './signer.ts'
 
 export const HOLD: RevocationReason = 'certificate_hold'
 
@@ -107,6 +109,7 @@ export async function revokeCertificates(
         ? []
         : revokeVersions(store, actor.tenantId, fresh, { revokedAtMs: nowMs, reason: input.reason })),
       ...held.map((version) => revokeHeldVersion(store, version, input.reason, nowMs)),
+      ...(await lostKeys(dependencies, actor, changed, input.reason, nowMs)),
       ...(await crlStatements(dependencies, actor.tenantId, fresh, { ...input, revokedAtMs: nowMs })),
       ...(await heldStatements(dependencies, held, input)),
       ...Array.from(caIds, (caId) => noteRevocations(store, actor.tenantId, caId, nowMs)),
@@ -160,6 +163,19 @@ export async function unholdCertificate(
     throw new AppError('conflict', 'The certificate was changed at the same time: look at it and try again')
   }
   await publishAll(dependencies, actor, caIds)
+}
+
+/** Of versions that are revoked for key_compromise: their keys, so that none of them is certified again. */
+async function lostKeys(
+  { store }: AuthorityDependencies,
+  { tenantId }: Actor,
+  versions: readonly IssuedVersion[],
+  reason: RevocationReason,
+  nowMs: number,
+): Promise<Statement[]> {
+  if (reason !== 'key_compromise') return []
+  const spkiDers = versions.map(({ leafPem }) => parseStored(leafPem).subjectPublicKeyInfo.der)
+  return [await insertCompromisedKeys(store, tenantId, spkiDers, nowMs)]
 }
 
 /** Lines of the CRLs of the CAs that are here; certificates from elsewhere stand in nobody's. */

@@ -8,6 +8,7 @@ import { commonNameOf } from '../pki/general-name.ts'
 import { demandSigner } from '../store/authorities.ts'
 import { insertTerms, nameTermsOf } from '../store/certificate-terms.ts'
 import { insertCertificate, sealPrivateKey } from '../store/certificates.ts'
+import { demandUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
 import { openCsrKey, updateCsr } from '../store/csrs.ts'
 import { type Alongside, nothingElse } from '../store/work.ts'
 import { reviewCsr } from './csr-review.ts'
@@ -43,6 +44,9 @@ export async function signApprovedCsr(
   const { store, now } = dependencies
   const row = await requireState(store, actor, csrId, 'approved', 'signed')
   const { csr, key } = await requireCsr('csr_pem', row.csrPem)
+  const { der: spkiDer } = csr.subjectPublicKeyInfo
+  const toCertify = { tenantId: actor.tenantId, spkiDer, certificateId: null }
+  await requireUncompromised(store, toCertify, 'csr_pem')
   const extKeyUsage = extKeyUsagesOf({ serverAuth: true, clientAuth: true })
   const review = reviewCsr(csr, { extKeyUsage, subject: 'whole' })
   if (review.refusals.length > 0) {
@@ -72,7 +76,7 @@ export async function signApprovedCsr(
     subjectDer: subject.value,
     commonName: names.commonName,
     altNames: names.altNames,
-    spkiDer: csr.subjectPublicKeyInfo.der,
+    spkiDer,
     key,
     // Never before its CA.
     notBeforeMs: Math.max(nowMs - BACKDATE_MS, signer.notBeforeMs),
@@ -111,6 +115,7 @@ export async function signApprovedCsr(
     statements: [
       updateCsr(store, row, change),
       demandSigner(store, signer.lineage),
+      ...(await demandUncompromised(store, toCertify)),
       insertCertificate(store, certificate),
       ...insertTerms(store, certificate, nameTermsOf(certificate.commonName, certificate.names)),
       ...(await alongside(issued)),
@@ -120,6 +125,9 @@ export async function signApprovedCsr(
       issuedEntry('certificate.issued', actor, certificate),
     ],
   })
-  if (outcome.kind !== 'committed') throw changed()
+  if (outcome.kind !== 'committed') {
+    await requireUncompromised(store, toCertify, 'csr_pem')
+    throw changed()
+  }
   return issued
 }

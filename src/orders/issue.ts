@@ -13,9 +13,11 @@ import { parsePemOf } from '../pki/pem.ts'
 import type { AcmeAccountRow } from '../store/acme-accounts.ts'
 import { type AcmeOrderRow, insertAcmeOrder } from '../store/acme-orders.ts'
 import { type CertificateRow, findCertificate, STANDING, updateCertificate } from '../store/certificates.ts'
+import { demandUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
 import type { Store } from '../store/store.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
 import { requireAccount, unusable } from './accounts.ts'
+import { keyOfRequest } from './certificate-key.ts'
 import type { AccountObjects, OrderObjects } from './objects.ts'
 import { checkOrderNames } from './order-names.ts'
 import { EMPTY_REPORT } from './order-report.ts'
@@ -86,6 +88,8 @@ export async function renewAcmeCertificate(
   if (certificate.revokedAtMs !== null) throw revokedAlready(certificate.revocationReason)
   if (certificate.openOrderId !== null) throw alreadyOrdered(certificate.openOrderId)
   const stored = certificate.renewalRequest as OrderRequest
+  const key = keyOfRequest(actor.tenantId, stored, certificate.id)
+  if (key !== null) await requireUncompromised(dependencies.store, key)
   const account = await usableAccount(dependencies.store, actor.tenantId, stored.accountId)
   await requireServed(dependencies, actor, stored)
   const request = {
@@ -146,6 +150,8 @@ export async function readRequest(
     solver: input.solver,
     ...(input.retry ? { retry: true } : {}),
   }
+  const key = keyOfRequest(actor.tenantId, request, null)
+  if (key !== null) await requireUncompromised(dependencies.store, key, 'csr_pem')
   return { account, request }
 }
 
@@ -235,10 +241,16 @@ async function startOrder(
     createdAtMs: now(),
     updatedAtMs: now(),
   }
+  const key = keyOfRequest(actor.tenantId, request, purpose === 'issue' ? null : certificateId)
   // The order is written before its object hears of it: whatever happens in between, the cron finds it.
   const outcome = await store.commit({
     tenantId: actor.tenantId,
-    statements: [...claims, insertAcmeOrder(store, row), ...(await alongside(row))],
+    statements: [
+      ...claims,
+      ...(key === null ? [] : await demandUncompromised(store, key)),
+      insertAcmeOrder(store, row),
+      ...(await alongside(row)),
+    ],
     entries: [
       {
         event: 'order.created',
@@ -250,6 +262,7 @@ async function startOrder(
     ],
   })
   if (outcome.kind !== 'committed') {
+    if (key !== null) await requireUncompromised(store, key)
     const current = await findCertificate(store, actor.tenantId, certificateId)
     if (current !== null && current.revokedAtMs !== null) throw revokedAlready(current.revocationReason)
     throw alreadyOrdered(current?.openOrderId ?? null)

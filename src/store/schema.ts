@@ -379,6 +379,18 @@ export const revocations = sqliteTable(
   (table) => [primaryKey({ columns: [table.tenantId, table.caId, table.partition, table.serialNumber] })],
 )
 
+/** Public keys that were revoked for key_compromise: none of them is certified again for that tenant. */
+export const compromisedKeys = sqliteTable(
+  'compromised_keys',
+  {
+    tenantId: text('tenant_id').notNull(),
+    /** SHA-256 of the SubjectPublicKeyInfo in DER, hex. */
+    keyHash: text('key_hash').notNull(),
+    createdAtMs: integer('created_at_ms').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.keyHash] })],
+)
+
 /** Of a CA with `crl_partitions`: under which number each part was last made, and what it holds. */
 export const crlParts = sqliteTable(
   'crl_parts',

@@ -1,6 +1,7 @@
 /** Sends the CSR (RFC 8555 §7.4). Key and CSR are stored before; sent once, unless the CA never saw it. */
 import { type Bytes, fromBase64, toBase64 } from '../../core/bytes.ts'
-import { newCertificateKey, requestFor } from '../certificate-key.ts'
+import { COMPROMISED, isCompromised } from '../../store/compromised-keys.ts'
+import { keyOfRequest, newCertificateKey, requestFor } from '../certificate-key.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { logged, type OrderState } from '../order-state.ts'
 import type { CaOrder, PeerFailure, Step, StepContext, StepResult } from '../ports.ts'
@@ -17,6 +18,10 @@ export const finalize: Step = async (context, state) => {
   }
   if (await isRevokedMeanwhile(context, state)) {
     return fail(context, notTaken(state), 'cancelled', REVOKED_MEANWHILE)
+  }
+  const key = keyOfRequest(state.tenantId, state.request, state.certificateId)
+  if (key !== null && (await isCompromised(context.store, key))) {
+    return fail(context, notTaken(state), 'policy_violation', COMPROMISED)
   }
   const prepared = await prepare(context, notTaken(state))
   const csrDer = fromBase64(prepared.csrBase64 ?? '') as Bytes

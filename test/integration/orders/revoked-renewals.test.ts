@@ -3,9 +3,12 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { newId } from '../../../src/core/ids.ts'
 import { createLog } from '../../../src/core/log.ts'
 import { ok } from '../../../src/core/result.ts'
+import { requestFor } from '../../../src/orders/certificate-key.ts'
 import { renewAcmeCertificate } from '../../../src/orders/issue.ts'
 import { renewDue } from '../../../src/orders/renewal.ts'
 import { checkRenewalInfo } from '../../../src/orders/renewal-checks.ts'
+import { generateKeyPair } from '../../../src/pki/keys.ts'
+import { formatPem } from '../../../src/pki/pem.ts'
 import { type CertificateRow, findCertificate, listEarlierVersions } from '../../../src/store/certificates.ts'
 import { DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
@@ -344,5 +347,88 @@ describe('a certificate on hold', () => {
     const row = await read(id)
     expect(row).toMatchObject({ version: 2, revokedAtMs: null })
     expect(row.nextRenewalAtMs).not.toBeNull()
+  })
+})
+
+describe('a certificate for a request of its owner, whose key was revoked for key_compromise', () => {
+  const order = (csr_pem: string) =>
+    world.app.request('POST', '/v1/pki/acme/issue', {
+      body: {
+        account_id: accountId,
+        domains: ['www.example.org'],
+        challenge_type: 'dns-01',
+        solver: 'manual',
+        csr_pem,
+      },
+    })
+  const ownRequest = async (): Promise<string> => {
+    const pair = await generateKeyPair({ type: 'ec', size: 256 })
+    return formatPem('CERTIFICATE REQUEST', await requestFor(pair, ['www.example.org']))
+  }
+  const revokeSerial = (serial_number: string, reason: string) =>
+    world.app.request('POST', '/v1/pki/revoke', { body: { serial_number, reason } })
+
+  /** Renewed once; its first version. */
+  async function renewedOnce(): Promise<{ id: string; first: CertificateRow; csr: string }> {
+    const csr = await ownRequest()
+    const ordered = await order(csr)
+    await world.drive(ordered.json.order_id)
+    const done = await world.app.request('GET', `/v1/pki/acme/orders/${ordered.json.order_id}`)
+    const first = await read(done.json.certificate_id)
+    await world.drive((await renew(first.id)).json.order_id)
+    return { id: first.id, first, csr }
+  }
+  const COMPROMISED = [422, 'policy_violation', expect.stringContaining('was revoked for key_compromise')]
+  const refused = ({ status, json }: Awaited<ReturnType<typeof order>>): unknown[] => [
+    status,
+    json.error?.code,
+    json.error?.message,
+  ]
+
+  it('fail: is not renewed, by hand or by the sweep, and not ordered again', async () => {
+    const { id, first, csr } = await renewedOnce()
+    expect((await revokeSerial(first.serialNumber, 'key_compromise')).status).toBe(200)
+    expect([refused(await renew(id)), refused(await order(csr))]).toEqual([COMPROMISED, COMPROMISED])
+    await bindings.DB.prepare('UPDATE certificates SET next_renewal_at_ms = 1 WHERE id = ?').bind(id).run()
+    expect(await sweep()).toEqual({ started: 0, failed: 1 })
+    expect(await read(id)).toMatchObject({ version: 2, openOrderId: null, renewalError: COMPROMISED[2] })
+    expect((await order(await ownRequest())).status).toBe(202)
+  })
+
+  it('fail: is not claimed by a renewal that has looked before', async () => {
+    const { id, first } = await renewedOnce()
+    const { store } = world.app
+    let isFirst = true
+    Object.assign(world.app.deps, {
+      store: {
+        ...store,
+        commit: async (work: Parameters<typeof store.commit>[0]) => {
+          if (isFirst && work.entries.some(({ event }) => event === 'order.created')) {
+            isFirst = false
+            expect((await revokeSerial(first.serialNumber, 'key_compromise')).status).toBe(200)
+          }
+          return store.commit(work)
+        },
+      },
+    })
+    expect(refused(await renew(id))).toEqual(COMPROMISED)
+    expect(await read(id)).toMatchObject({ version: 2, openOrderId: null })
+  })
+
+  it('ok: is renewed after a revocation for another reason', async () => {
+    const { id, first } = await renewedOnce()
+    expect((await revokeSerial(first.serialNumber, 'superseded')).status).toBe(200)
+    await world.drive((await renew(id)).json.order_id)
+    expect(await read(id)).toMatchObject({ version: 3 })
+  })
+
+  it('fail: a renewal under way ends before its request is sent', async () => {
+    const { id, first } = await renewedOnce()
+    const orderId = await renewal(id, 'finalize')
+    expect((await revokeSerial(first.serialNumber, 'key_compromise')).status).toBe(200)
+    const end = await world.drive(orderId)
+    expect(end.job).toMatchObject({ phase: 'failed', failure: { message: COMPROMISED[2] } })
+    expect(world.ca.issued).toHaveLength(2)
+    expect(await read(id)).toMatchObject({ version: 2, openOrderId: null })
   })
 })
