@@ -1,0 +1,88 @@
+/**
+ * Every export is imported somewhere, by the product, its tests or its tools: what nobody imports is private to its file,
+ * or dead. Programs and what the platform calls by name are listed here.
+ * Works on text: it sees named exports and named imports, which are the only ones that the project has.
+ */
+import { posix } from 'node:path'
+import { lineAt, type Problem, type ProjectFile, readProjectFiles, reportProblems } from './project-files.ts'
+
+/** Exports that something outside of the project imports, by file. */
+const CALLED_FROM_OUTSIDE: readonly RegExp[] = [
+  // The Worker: its handlers and the classes of its objects.
+  /^src\/index\.ts$/,
+  // Workers that tests and benchmarks start.
+  /^test\/integration\/support\/worker\.ts$/,
+  /^bench\/support\/[a-z-]+-worker\.ts$/,
+  // Read by tools that are named in package.json.
+  /^(?:drizzle|vitest[a-z.]*)\.config\.ts$/,
+]
+
+const EXPORT_FORM =
+  /^export (?:declare )?(?:async )?(const|let|function\*?|abstract class|class|interface|type|enum) ([A-Za-z_$][\w$]*)/gm
+const IMPORT_FORM = /\b(?:import|export)\s+(?:type\s+)?\{([^}]*)\}\s*from\s*['"](\.[^'"]+)['"]/g
+/** `import * as shapes from './shapes.ts'`: everything in the file counts as imported. */
+const NAMESPACE_FORM = /\bimport\s+\*\s+as\s+[\w$]+\s+from\s*['"](\.[^'"]+)['"]/g
+/** `import('./shapes.ts').Shape`, and a file that is loaded at run time. */
+const LATE_FORM = /\bimport\(\s*['"](\.[^'"]+)['"]\s*\)(?:\.([\w$]+))?/g
+
+/** Exports that no other file imports. */
+export function checkExports(files: readonly ProjectFile[]): Problem[] {
+  const imported = new Set(files.flatMap(importsOf))
+  return files
+    .filter(({ path }) => !CALLED_FROM_OUTSIDE.some((pattern) => pattern.test(path)))
+    .flatMap(({ path, text }) =>
+      exportsOf(text)
+        .filter(({ name }) => !imported.has(`${path} ${name}`) && !imported.has(`${path} *`))
+        // A type in the signature of what the file exports is a part of it: who calls that may need its name.
+        .filter(({ name, isType }) => !(isType && countOf(text, name) > 1))
+        .map(({ name, line }) => ({ path, line, message: `exports ${name}, which nobody imports` })),
+    )
+}
+
+interface Export {
+  readonly name: string
+  readonly isType: boolean
+  readonly line: number
+}
+
+function exportsOf(text: string): Export[] {
+  return [...text.matchAll(EXPORT_FORM)].map((match) => ({
+    name: match[2] ?? '',
+    isType: match[1] === 'interface' || match[1] === 'type',
+    line: lineAt(text, match.index),
+  }))
+}
+
+/** How often a name stands in a text, its declaration included. */
+const countOf = (text: string, name: string): number =>
+  text.split(new RegExp(`(?<![\\w$])${name}(?![\\w$])`)).length - 1
+
+/** `path name` of everything that a file imports from others. */
+function importsOf({ path, text }: ProjectFile): string[] {
+  const target = (name: string): string => posix.normalize(posix.join(posix.dirname(path), name))
+  return [
+    ...[...text.matchAll(IMPORT_FORM)].flatMap(([, names = '', from = '']) =>
+      names
+        .split(',')
+        .map(
+          (name) =>
+            name
+              .trim()
+              .replace(/^type\s+/, '')
+              .split(/\s+as\s+/)[0] ?? '',
+        )
+        .map((name) => `${target(from)} ${name}`),
+    ),
+    ...[...text.matchAll(NAMESPACE_FORM)].map(([, from = '']) => `${target(from)} *`),
+    ...[...text.matchAll(LATE_FORM)].map(([, from = '', name = '*']) => `${target(from)} ${name}`),
+  ]
+}
+
+if (import.meta.main) {
+  const roots = ['src', 'durable-objects', 'test', 'tools', 'bench']
+  const files = [
+    ...readProjectFiles(roots, (path) => /\.tsx?$/.test(path)),
+    ...readProjectFiles(['.'], (path) => /^[a-z.]+\.config\.ts$/.test(path)),
+  ]
+  reportProblems('exports', files.length, checkExports(files))
+}
