@@ -23,6 +23,8 @@ export default defineConfig({
     name: 'integration',
     include: ['test/integration/**/*.test.ts'],
     setupFiles: ['./test/integration/support/apply-migrations.ts'],
+    // Most of a file's time is its runtime's start.
+    maxWorkers: 2,
     // A test that asserts nothing cannot fail.
     expect: { requireAssertions: true },
     testTimeout: 30_000,

@@ -1,6 +1,6 @@
 /**
  * `npm test`: everything that CI runs, one stage after another. A failing stage stops nothing; the last line counts it
- * all. `node tools/test.ts unit conformance` runs some of the stages. Wants the Node of this project's devDependencies,
+ * all. `node tools/test.ts unit conformance` runs some of the stages, `node tools/test.ts proofs` the longer ones. Wants the Node of this project's devDependencies,
  * which `npm test` puts first on the PATH.
  */
 import { spawnSync } from 'node:child_process'
@@ -44,6 +44,12 @@ const tool = (name: string): Command => ({ program: process.execPath, args: [joi
 
 const SERVERS: Stage = { kind: 'commands', name: 'servers', commands: [tool('install-servers.ts')] }
 
+/** Tests that take minutes, by the stage whose configuration they need: they are the stage `proofs`, and not of `npm test`. */
+const PROOFS = {
+  integration: ['test/integration/seams/', 'test/integration/orders/renewal-year.test.ts'],
+  objects: ['test/objects/seams/', 'test/objects/revocation-burst.test.ts'],
+} as const
+
 /** Every stage, in the order in which they run: the quick ones first. */
 export function allStages(): Stage[] {
   const typeConfigs = readdirSync(PROJECT_FOLDER).filter((name) => /^tsconfig.*\.json$/.test(name))
@@ -58,12 +64,34 @@ export function allStages(): Stage[] {
     { kind: 'commands', name: 'checks', commands: checks.map(tool) },
     inNode('unit', false),
     inNode('contract', true),
-    { kind: 'vitest', name: 'integration', args: ['--config', WORKERD_CONFIG], needsServers: false },
-    { kind: 'vitest', name: 'objects', args: ['--config', OBJECTS_CONFIG], needsServers: true },
+    {
+      kind: 'vitest',
+      name: 'integration',
+      args: ['--config', WORKERD_CONFIG, ...without(PROOFS.integration)],
+      needsServers: false,
+    },
+    {
+      kind: 'vitest',
+      name: 'objects',
+      args: ['--config', OBJECTS_CONFIG, ...without(PROOFS.objects)],
+      needsServers: true,
+    },
     inNode('conformance', true),
     inNode('e2e', true),
   ]
 }
+
+/** The longer proofs, by `npm run test:proofs`. */
+function proofStages(): Stage[] {
+  return [
+    SERVERS,
+    { kind: 'vitest', name: 'proofs', args: ['--config', WORKERD_CONFIG, ...PROOFS.integration], needsServers: false },
+    { kind: 'vitest', name: 'proofs', args: ['--config', OBJECTS_CONFIG, ...PROOFS.objects], needsServers: true },
+  ]
+}
+
+const without = (paths: readonly string[]): string[] =>
+  paths.flatMap((path) => ['--exclude', path.endsWith('/') ? `${path}**` : path])
 
 /** The stages of these names, all where there are none, with the servers first where a stage needs them. Throws on an unknown name. */
 export function selectStages<T extends { readonly name: string }>(stages: readonly T[], names: readonly string[]): T[] {
@@ -133,7 +161,7 @@ function runVitest(name: string, args: readonly string[]): Counts {
   const folder = mkdtempSync(join(tmpdir(), 'certwright-test-'))
   const reportFile = join(folder, 'report.json')
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`]
-  const hasTests = listProjectFiles([`test/${name}`]).some((path) => path.endsWith('.test.ts'))
+  const hasTests = name === 'proofs' || listProjectFiles([`test/${name}`]).some((path) => path.endsWith('.test.ts'))
   const exitCode = run(bin('vitest', 'run', ...args, ...reporters, ...(hasTests ? [] : ['--passWithNoTests'])))
   const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as VitestReport) : null
   rmSync(folder, { recursive: true })
@@ -149,7 +177,8 @@ function run({ program, args }: Command): number | null {
 
 function main(): void {
   const inCi = process.env.CI !== undefined && !['', '0', 'false'].includes(process.env.CI)
-  const stages = selectStages(allStages(), process.argv.slice(2))
+  const names = process.argv.slice(2)
+  const stages = names.join() === 'proofs' ? proofStages() : selectStages(allStages(), names)
   const results = stages.map((stage) => ({ name: stage.name, counts: runStage(stage) }))
   const total = addCounts(results.map(({ counts }) => counts))
 
