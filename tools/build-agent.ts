@@ -10,8 +10,8 @@ import { newestOf } from './newest.ts'
 import { PROJECT_FOLDER } from './project-files.ts'
 
 /** As served under /agent/. */
-export const AGENT_SCRIPT = 'certwright.mjs'
-export const AGENT_CHECKSUMS = 'checksums.txt'
+const AGENT_SCRIPT = 'certwright.mjs'
+const AGENT_CHECKSUMS = 'checksums.txt'
 /** What `#agent-files` of package.json leads to. */
 const MODULE = 'files.js'
 

@@ -10,7 +10,7 @@ import { delimiter, join, resolve } from 'node:path'
 const PROJECT_FOLDER = resolve(import.meta.dirname, '..')
 
 /** Older ones, Debian's 2.4.0 among them, have no renewal information, profiles or `Retry-After`. */
-export const PEBBLE_VERSION = 'v2.10.1'
+const PEBBLE_VERSION = 'v2.10.1'
 const PEBBLE_MODULE = 'github.com/letsencrypt/pebble/v2'
 /** The version is part of the folder's name, so that a change of it installs anew. */
 const PEBBLE_FOLDER = join(PROJECT_FOLDER, '.cache', 'bin', `pebble-${PEBBLE_VERSION}`)
@@ -41,7 +41,7 @@ export function requireServers(): Servers {
 }
 
 /** What is there. A Pebble on the PATH counts only where it is the pinned version. */
-export function findServers(searchPath: string = process.env.PATH ?? ''): Partial<Servers> {
+function findServers(searchPath: string = process.env.PATH ?? ''): Partial<Servers> {
   const ofPebble = (program: string): string | undefined => {
     const installed = join(PEBBLE_FOLDER, program)
     if (isExecutable(installed)) return installed

@@ -6,7 +6,7 @@ import { MAX_LISTED_ORDERS } from './limits.ts'
 import { checkServerUrls, checkShape, type TargetPolicy, urlText } from './shape.ts'
 
 /** RFC 8555 §7.1.6. */
-export const ACCOUNT_STATUSES = ['valid', 'deactivated', 'revoked'] as const
+const ACCOUNT_STATUSES = ['valid', 'deactivated', 'revoked'] as const
 export type AccountStatus = (typeof ACCOUNT_STATUSES)[number]
 
 export interface Account {

@@ -10,11 +10,11 @@ import { type AcmeProblem, parseProblem } from './problem.ts'
 import { checkServerUrls, checkShape, optionalTime, type TargetPolicy, urlText } from './shape.ts'
 
 /** RFC 8555 §7.1.6. */
-export const CHALLENGE_STATUSES = ['pending', 'processing', 'valid', 'invalid'] as const
+const CHALLENGE_STATUSES = ['pending', 'processing', 'valid', 'invalid'] as const
 export type ChallengeStatus = (typeof CHALLENGE_STATUSES)[number]
 
 /** Answered with a key authorization. */
-export const TOKEN_CHALLENGE_TYPES = ['http-01', 'dns-01', 'tls-alpn-01', 'dns-account-01'] as const
+const TOKEN_CHALLENGE_TYPES = ['http-01', 'dns-01', 'tls-alpn-01', 'dns-account-01'] as const
 export type TokenChallengeType = (typeof TOKEN_CHALLENGE_TYPES)[number]
 
 interface ChallengeBase {

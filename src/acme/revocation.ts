@@ -3,7 +3,7 @@ import { toBase64Url } from '../core/bytes.ts'
 import type { SigningKey } from './signing-key.ts'
 
 /** RFC 5280 §5.3.1; 7 is unused. */
-export const REVOCATION_REASONS = {
+const REVOCATION_REASONS = {
   unspecified: 0,
   keyCompromise: 1,
   cACompromise: 2,

@@ -289,7 +289,7 @@ function entryOf(event: string, actor: Actor, authority: AuthorityRow, certifica
 }
 
 /** The CA where it is the tenant's and active; `not_found` and `conflict` where not. */
-export async function requireActive(dependencies: AuthorityDependencies, actor: Actor, caId: string): Promise<Signer> {
+async function requireActive(dependencies: AuthorityDependencies, actor: Actor, caId: string): Promise<Signer> {
   const signer = await findSigner(dependencies.store, actor.tenantId, caId, true)
   if (signer === null) throw new AppError('not_found', `There is no CA ${caId}`)
   if (signer.authority.status !== 'active') throw new AppError('conflict', 'The CA is revoked')

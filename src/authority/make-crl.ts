@@ -28,7 +28,7 @@ import { findSigner, type Signer } from './signer.ts'
 /** A new list every hour; see also `CRL_LIFETIME_MS`. */
 export const CRL_PERIOD_MS = 3_600_000
 /** Relying parties can go on for that long when no new list comes: a day of outage is survived. */
-export const CRL_LIFETIME_MS = 24 * 3_600_000
+const CRL_LIFETIME_MS = 24 * 3_600_000
 /** Parts that are due within this are made together, so that the whole list is not made for each of them. */
 const PARTS_TOGETHER_MS = 15 * 60_000
 /** Only a second writer of the same CA comes between: see the head of this file. */

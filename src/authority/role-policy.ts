@@ -63,7 +63,7 @@ export const hadDefaultTtl = ({ defaultTtlSeconds, maxTtlSeconds }: RolePolicy):
   defaultTtlSeconds !== Math.min(DEFAULT_TTL_SECONDS, maxTtlSeconds)
 
 /** TLS-BR §1.6.1: a certificate that is short-lived, and so needs no revocation, lasts seven days at most. */
-export const MAX_NO_REV_AVAIL_SECONDS = 7 * 86_400
+const MAX_NO_REV_AVAIL_SECONDS = 7 * 86_400
 
 /** RFC 8813 §3, RFC 9295 §3: what a key of that kind can do at all. */
 const USAGES_OF: Readonly<Record<RolePolicy['keyType'], readonly KeyUsage[]>> = {
@@ -135,7 +135,7 @@ export function checkRolePolicy(policy: RolePolicy): Result<RolePolicy, readonly
 }
 
 /** A field of a subject as bodies have it: `organizational_unit`. */
-export const subjectFieldName = (field: keyof SubjectFields): string =>
+const subjectFieldName = (field: keyof SubjectFields): string =>
   field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
 /** Why the role does not allow the names; empty where it does. */

@@ -4,7 +4,7 @@ import { err, ok, type Result } from './result.ts'
 const UNIT_SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 
 /** The longest duration that makes sense anywhere: 100 years. */
-export const MAX_DURATION_SECONDS = 100 * 365 * 86_400
+const MAX_DURATION_SECONDS = 100 * 365 * 86_400
 
 /** Reads a duration; whole seconds, more than zero, or also zero where that is the `least`. The error is a sentence for the caller. */
 export function parseDurationSeconds(input: string | number, least: 0 | 1 = 1): Result<number, string> {

@@ -53,8 +53,8 @@ export type HttpFailure =
 
 export type HttpClient = (request: HttpRequest) => Promise<Result<HttpResponse, HttpFailure>>
 
-export const DEFAULT_TIMEOUT_MS = 30_000
-export const DEFAULT_MAX_BYTES = 1_048_576
+const DEFAULT_TIMEOUT_MS = 30_000
+const DEFAULT_MAX_BYTES = 1_048_576
 
 /** Statuses that carry a Location to follow (RFC 9110 §15.4). */
 const REDIRECTS = new Set([301, 302, 303, 307, 308])

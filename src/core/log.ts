@@ -75,7 +75,7 @@ const MAX_DEPTH = 6
 const MAX_TEXT_CHARS = 2_000
 
 /** A copy without secrets. */
-export function redact(value: unknown, depth = 0): unknown {
+function redact(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return redactText(value)
   if (typeof value === 'bigint') return value.toString()
   if (value instanceof Uint8Array) return `[${value.length} bytes]`
@@ -92,7 +92,7 @@ export function redact(value: unknown, depth = 0): unknown {
 }
 
 /** A text without tokens, private keys, sealed values and authorization headers. */
-export function redactText(text: string): string {
+function redactText(text: string): string {
   let out = text
   for (const [pattern, instead] of SECRET_TEXTS) out = out.replace(pattern, instead)
   return out.length > MAX_TEXT_CHARS ? `${out.slice(0, MAX_TEXT_CHARS)}…` : out

@@ -32,7 +32,7 @@ function waitUntil(date: string, serverDate: string | null, nowMs: number): numb
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 /** RFC 9110 §5.6.7: the IMF-fixdate form, which is the only one that may be sent. */
-export function parseHttpDate(text: string): number | null {
+function parseHttpDate(text: string): number | null {
   const match = /^[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT$/.exec(text.trim())
   if (match === null) return null
   const [day, year, hour, minute, second] = [match[1], match[3], match[4], match[5], match[6]].map(Number)

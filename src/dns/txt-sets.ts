@@ -63,10 +63,10 @@ export function txtSetProvider<Value, Before extends TxtSet<Value>>(
 }
 
 /** How often the sets are read and changed anew because somebody else changed them meanwhile. */
-export const MAX_SET_ATTEMPTS = 5
+const MAX_SET_ATTEMPTS = 5
 
 /** Adds the values to their sets, or takes them out; other values and the sets' TTLs stay. */
-export async function changeTxtSets<Value, Before extends TxtSet<Value>>(
+async function changeTxtSets<Value, Before extends TxtSet<Value>>(
   store: TxtSetStore<Value, Before>,
   kind: 'add' | 'remove',
   records: readonly TxtRecord[],

@@ -12,7 +12,7 @@ import { findJsonFlaw } from './exact-json.ts'
 /** Certificates with chains are tens of kilobytes; a mebibyte is generous. Routes that take more say so: `maxBodyBytes`. */
 export const MAX_BODY_BYTES = 1_048_576
 /** No request of ours nests deeper than a handful; what recurses over a body relies on this. */
-export const MAX_JSON_DEPTH = 32
+const MAX_JSON_DEPTH = 32
 
 /** The body as JSON; an empty one is `{}`, whatever its media type, for POSTs that need no fields. */
 export async function readJsonBody(request: Request, maxBytes: number): Promise<Json> {

@@ -77,7 +77,7 @@ export function registeredDomain(name: string): string {
 }
 
 /** The names in order, with commas; a long list as its hash. */
-export async function identifierSetKey(names: readonly string[]): Promise<string> {
+async function identifierSetKey(names: readonly string[]): Promise<string> {
   const joined = [...names].sort().join(',')
   if (joined.length <= MAX_SET_CHARS) return joined
   return `sha256:${toBase64Url(await sha256(utf8(joined)))}`

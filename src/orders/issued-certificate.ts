@@ -90,7 +90,7 @@ function checkLinks(
 }
 
 /** The subject alternative names by type, in their text forms; names of other types are left out. */
-export function namesOf(certificate: Certificate): CertificateNames {
+function namesOf(certificate: Certificate): CertificateNames {
   const names = { dns: [] as string[], ip: [] as string[], email: [] as string[], uri: [] as string[] }
   for (const name of certificate.subjectAltNames ?? []) {
     if (name.type === 'dns') names.dns.push(name.value.toLowerCase())

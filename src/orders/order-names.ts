@@ -10,7 +10,7 @@ import type { ChallengeType } from './order-request.ts'
 import { recordNameOf } from './order-state.ts'
 
 /** Let's Encrypt's and most CAs' limit of names in a certificate. */
-export const MAX_NAMES = 100
+const MAX_NAMES = 100
 
 /** RFC 6761, RFC 6762, RFC 7686, RFC 8375, RFC 9476 and ICANN's `internal`: never delegated. */
 const RESERVED = [

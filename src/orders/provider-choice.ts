@@ -7,7 +7,7 @@ import { allDnsProviders, type DnsProviderRow } from '../store/dns-providers.ts'
 import { lookupContext, openProvider, type ProviderDependencies, portOf } from './provider-config.ts'
 
 /** Does a managed zone cover a name? `acme.example` covers itself and all below, `*.acme.example` what is below. */
-export function zoneCovers(managedZone: string, name: string): boolean {
+function zoneCovers(managedZone: string, name: string): boolean {
   const below = managedZone.startsWith('*.')
   const zone = below ? managedZone.slice(2) : managedZone
   return name.endsWith(`.${zone}`) || (!below && name === zone)

@@ -76,7 +76,7 @@ export function describePublicKey({
 }
 
 /** The curve that ECParameters name, or null. */
-export function curveOfParameters(parametersDer: Bytes | null): Curve | null {
+function curveOfParameters(parametersDer: Bytes | null): Curve | null {
   if (parametersDer === null) return null
   const oid = catchDer(() => {
     const reader = DerReader.over(parametersDer)

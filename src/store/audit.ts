@@ -22,9 +22,9 @@ export interface AuditPage {
 }
 
 /** Rows that one request looks at, whatever it filters for. */
-export const MAX_ROWS_WALKED = 2_000
+const MAX_ROWS_WALKED = 2_000
 /** Entries that one request checks the hashes of. */
-export const MAX_ROWS_VERIFIED = 10_000
+const MAX_ROWS_VERIFIED = 10_000
 const VERIFY_PAGE_ROWS = 500
 
 /**
@@ -141,7 +141,7 @@ async function startOf(
 }
 
 /** The newest entry's number and hash. */
-export async function headOf(store: Store, tenantId: string): Promise<JournalHead> {
+async function headOf(store: Store, tenantId: string): Promise<JournalHead> {
   const row = await store.db
     .select({ seq: journal.seq, hash: journal.hash })
     .from(journal)

@@ -413,7 +413,7 @@ export function openPrivateKey(
 }
 
 /** One place for both tables. */
-export function privateKeyPlace(version: {
+function privateKeyPlace(version: {
   readonly tenantId: string
   readonly certificateId: string
   readonly serialNumber: string

@@ -68,7 +68,7 @@ export async function chainEntry(
 }
 
 /** The hash that a row must have: SHA-256 of its fields as canonical JSON, in hex. */
-export async function hashRow(row: Omit<JournalRow, 'hash'>): Promise<string> {
+async function hashRow(row: Omit<JournalRow, 'hash'>): Promise<string> {
   const { tenantId, seq, id, event, actor, resource, detail, requestId, atMs, prevHash } = row
   const text = canonicalJson([tenantId, seq, id, event, actor, resource, detail, requestId, atMs, prevHash])
   return toHex(await sha256(utf8(text)))

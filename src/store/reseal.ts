@@ -63,7 +63,7 @@ export interface ResealResult {
 }
 
 /** Rows that one call looks at. */
-export const MAX_ROWS_PER_CALL = 400
+const MAX_ROWS_PER_CALL = 400
 /** D1 holds rows of up to 2 MB: pages stay far below what an isolate has. */
 const PAGE_ROWS = 50
 

@@ -12,8 +12,8 @@ const execFileAsync = promisify(execFile)
 
 const CACHE_FOLDER = resolve(import.meta.dirname, '../../.cache')
 
-export const PKILINT_VERSION = '0.13.2'
-export const ZLINT_VERSION = 'v3.7.1'
+const PKILINT_VERSION = '0.13.2'
+const ZLINT_VERSION = 'v3.7.1'
 
 /** The versions are part of the folders' names, so that a change of them installs anew. */
 const PKILINT_FOLDER = join(CACHE_FOLDER, `pkilint-${PKILINT_VERSION}`)

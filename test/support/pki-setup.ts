@@ -4,7 +4,7 @@ import { type ApiAnswer, type Service, startService } from './service.ts'
 
 type Body = ApiAnswer['body']
 export type KeyFields = Readonly<Record<string, unknown>>
-export const EC_256: KeyFields = { key_type: 'ec', key_size: 256 }
+const EC_256: KeyFields = { key_type: 'ec', key_size: 256 }
 
 export interface PkiSetup {
   readonly service: Service

@@ -15,8 +15,8 @@ import { quoteRoute53Txt, unquoteRoute53Txt } from './escapes.ts'
  * Bounds of one change batch (API_ChangeResourceRecordSets): "1000 ResourceRecord elements", and "32,000 characters" in
  * all values.
  */
-export const MAX_BATCH_RECORDS = 1000
-export const MAX_BATCH_CHARS = 32_000
+const MAX_BATCH_RECORDS = 1000
+const MAX_BATCH_CHARS = 32_000
 /** Changes in one batch, as the limit was in the API's first versions; no more are needed. */
 const MAX_BATCH_CHANGES = 100
 

@@ -15,7 +15,7 @@ import type { CloudflareClient, CloudflareFailure, CloudflareZone } from './clie
  * Changes in one batch on the smallest plan
  * (developers.cloudflare.com/dns/manage-dns-records/how-to/batch-record-changes).
  */
-export const MAX_BATCH_CHANGES = 200
+const MAX_BATCH_CHANGES = 200
 
 /** The shortest TTL outside of Enterprise zones (developers.cloudflare.com/dns/manage-dns-records/reference/ttl). */
 const MIN_TTL_SECONDS = 60

@@ -7,9 +7,6 @@ import { TAG } from './tags.ts'
 export const FIRST_GENERALIZED_TIME_MS = Date.UTC(2050, 0, 1)
 const FIRST_UTC_TIME_MS = Date.UTC(1950, 0, 1)
 
-/** RFC 5280 §4.1.2.5: the value for "no well-defined expiration date". */
-export const NO_EXPIRY_MS = Date.UTC(9999, 11, 31, 23, 59, 59)
-
 /** Epoch milliseconds of YYMMDDHHMMSSZ. */
 export function decodeUtcTime(content: Uint8Array, offset: number): number {
   const digits = digitsOf(content, 12, offset)

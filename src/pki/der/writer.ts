@@ -107,9 +107,6 @@ export function derNamedBits(bits: readonly number[], tag: number = TAG.bitStrin
 
 export const derOctetString = (octets: Uint8Array): Bytes => derValue(TAG.octetString, octets)
 
-/** An OCTET STRING that holds DER, from its parts. */
-export const derOctetStringOf = (...parts: readonly Uint8Array[]): Bytes => derValue(TAG.octetString, ...parts)
-
 /** An OBJECT IDENTIFIER from dotted text that somebody gave, which is not kept. MUST be given text of that form. */
 export const derOidOnce = (dotted: string): Bytes => derValue(TAG.oid, encodeOid(dotted))
 

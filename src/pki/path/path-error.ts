@@ -18,7 +18,7 @@ interface ProblemRow {
   readonly rank: number
 }
 
-export const PROBLEMS = {
+const PROBLEMS = {
   // Nothing found, or the wrong thing.
   certificate_malformed: { kind: 'chain', rank: 0 },
   issuer_not_found: { kind: 'chain', rank: 1 },

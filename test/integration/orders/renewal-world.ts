@@ -29,7 +29,7 @@ import { openDatabase, type Store, DEFAULT_TENANT_ID as TENANT } from '../../../
 import { nameDer, type TestAuthority, testLeaf, testRoot } from '../../support/pki-hierarchy.ts'
 import { type TestApp, testApp } from '../support/worker-app.ts'
 
-export const MINUTE_MS = 60_000
+const MINUTE_MS = 60_000
 export const HOUR_MS = 3_600_000
 export const DAY_MS = 86_400_000
 

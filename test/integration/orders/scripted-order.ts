@@ -35,7 +35,7 @@ export const failure = (message: string, more: Partial<PeerFailure> = {}): PeerF
 })
 
 /** A CA of one account. A test puts its own functions in the place of those that are to go wrong. */
-export class ScriptedCa {
+class ScriptedCa {
   readonly port: { -readonly [Name in keyof AcmePort]: AcmePort[Name] }
   /** What it was asked to revoke. */
   readonly revoked: CaRevocation[] = []

@@ -40,7 +40,7 @@ export const APPROVED_DAYS = 30
 /** What `change role` lowers the longest lifetime to. */
 export const LOWERED_TTL_HOURS = 2
 /** When the root that `reissue root` makes ends: before the intermediate that it issued. */
-export const NEARER_END_DAYS = 40
+const NEARER_END_DAYS = 40
 
 /** Days that the intermediate lives: longer than the root that `reissue root` makes. */
 const CA_DAYS = 400
