@@ -4,6 +4,7 @@ import { type Actor, systemActor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import type { HttpClient } from '../core/http-client.ts'
+import { logFault } from '../core/log.ts'
 import {
   type AcmeAccountRow,
   deleteRegisteringAccount,
@@ -57,15 +58,19 @@ export async function deactivateAccount(
 const REGISTRATION_KEPT_MS = 7 * 86_400_000
 const MAX_GIVEN_UP = 100
 
-/** Removes attempts to register that nobody has gone on with for a week, with their keys. Idempotent. */
+/** Removes attempts to register that nobody has gone on with for a week, with their keys; one that fails keeps no other one. Idempotent. */
 export async function giveUpRegistrations({ store, now }: Pick<AccountDependencies, 'store' | 'now'>): Promise<void> {
   for (const account of await staleRegistrations(store, now() - REGISTRATION_KEPT_MS, MAX_GIVEN_UP)) {
     const actor = systemActor(account.tenantId)
-    await store.commit({
-      tenantId: account.tenantId,
-      statements: [deleteRegisteringAccount(store, account.tenantId, account.id)],
-      entries: [accountEntry('acme_account.registration_given_up', actor, account)],
-    })
+    try {
+      await store.commit({
+        tenantId: account.tenantId,
+        statements: [deleteRegisteringAccount(store, account.tenantId, account.id)],
+        entries: [accountEntry('acme_account.registration_given_up', actor, account)],
+      })
+    } catch (fault) {
+      logFault(`giving up the registration of ${account.id}`, fault)
+    }
   }
 }
 

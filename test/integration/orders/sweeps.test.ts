@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { prune } from '../../../src/cron/prune.ts'
 import { resumeOrders } from '../../../src/cron/resume-orders.ts'
 import type { AccountObjects, OrderObjects } from '../../../src/orders/objects.ts'
 import { renewDue } from '../../../src/orders/renewal.ts'
 import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
 import { findCertificate, insertCertificate } from '../../../src/store/certificates.ts'
-import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
+import { DEFAULT_TENANT_ID, type Store } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
 import { testApp } from '../support/worker-app.ts'
 
@@ -22,6 +23,52 @@ const request = (domain: string, challengeType: string) => ({
   notAfterMs: null,
   solver: 'auto',
 })
+
+/** Begun long ago, at a CA that never answered. */
+async function registering(store: Store, id: string): Promise<void> {
+  const account = insertAcmeAccount(store, {
+    tenantId: DEFAULT_TENANT_ID,
+    id,
+    name: id,
+    provider: 'custom',
+    environment: 'production',
+    email: null,
+    directoryUrl: 'https://ca.example/dir',
+    accountUrl: '',
+    status: 'registering',
+    keyType: 'ec',
+    keySize: 256,
+    sealedKey: 's1.k1.x',
+    thumbprint: id,
+    preferredChain: null,
+    profile: null,
+    createdAtMs: 1,
+    updatedAtMs: 1,
+  })
+  await bindings.TENANT_LEDGER.getByName(DEFAULT_TENANT_ID).commit({
+    tenantId: DEFAULT_TENANT_ID,
+    statements: [account],
+    entries: [],
+  })
+}
+
+async function registrations(): Promise<string[]> {
+  const { results } = await bindings.DB.prepare("SELECT id FROM acme_accounts WHERE status = 'registering'").all<{
+    id: string
+  }>()
+  return results.map(({ id }) => id)
+}
+
+const expiredKey = () =>
+  bindings.DB.prepare(
+    `INSERT INTO idempotency_keys (tenant_id, token_id, key, request_hash, expires_at_ms)
+      VALUES (?, 'tok_x', 'expired', 'x', 1)`,
+  )
+    .bind(DEFAULT_TENANT_ID)
+    .run()
+
+const expiredKeys = () =>
+  bindings.DB.prepare("SELECT count(*) AS n FROM idempotency_keys WHERE key = 'expired'").first<number>('n')
 
 describe('sweeps go on after one item that breaks', () => {
   it('fail: a provider that cannot be opened keeps no other certificate from its renewal', async () => {
@@ -120,6 +167,40 @@ describe('sweeps go on after one item that breaks', () => {
       expect(at).toBeGreaterThan(app.nowMs)
       expect(error).toMatch(/./)
     }
+  })
+
+  it('fail: a registration that cannot be given up keeps no other one, nor what else is pruned', async () => {
+    const stuck = 'acme_0000000000000000000000stuck'
+    const app = await testApp({
+      wrapStore: (store) => ({
+        ...store,
+        async commit(work) {
+          if (JSON.stringify(work).includes(stuck)) throw new Error('the ledger is away')
+          return store.commit(work)
+        },
+      }),
+    })
+    await registering(app.store, stuck)
+    await registering(app.store, 'acme_0000000000000000000000other')
+    await expiredKey()
+    await prune({ store: app.store, now: () => app.nowMs })
+    expect([await registrations(), await expiredKeys()]).toEqual([[stuck], 0])
+  })
+
+  it('fail: a step of pruning that fails keeps no other one from running, and the run counts as failed', async () => {
+    const app = await testApp()
+    await expiredKey()
+    let isBroken = true
+    const store = {
+      ...app.store,
+      get db(): typeof app.store.db {
+        if (!isBroken) return app.store.db
+        isBroken = false
+        throw new Error('a database that is overloaded')
+      },
+    }
+    await expect(prune({ store, now: () => app.nowMs })).rejects.toThrow('overloaded')
+    expect(await expiredKeys()).toBe(0)
   })
 
   it('fail: an order that cannot be started keeps no other one waiting', async () => {
