@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { buildWorker } from './build-worker.ts'
 import { DEV_VARS, ensureDevVars, readDevVars } from './dev-vars.ts'
 import { startLocalService } from './local-service.ts'
+import { readReadiness } from './readiness.ts'
 
 const MIN_ADMIN_TOKEN_CHARS = 32
 
@@ -64,22 +65,16 @@ async function untilReady(): Promise<void> {
   let isTold = false
   for (const sinceMs = Date.now(); ; ) {
     const answer = await fetch(`${address}/readyz`).catch(() => null)
-    if (answer?.status === 200) return
-    const found = (await answer?.text()) ?? 'no answer'
-    if (lacksPublicUrlAlone(found)) {
+    const found = (await answer?.text().catch(() => null)) ?? 'no answer'
+    const { isReady, lacksPublicUrl } = readReadiness(answer?.status ?? 0, found)
+    if (isReady && lacksPublicUrl) {
       console.error('No certificates are issued by the internal PKI: PUBLIC_URL is an address that others cannot reach')
-      return
     }
+    if (isReady) return
     if (!isTold && Date.now() - sinceMs > PATIENCE_MS) {
       console.error(`Not ready yet: ${found}`)
       isTold = true
     }
     await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS))
   }
-}
-
-/** Everything else works without it, and who starts the service on one machine may have no other address. */
-function lacksPublicUrlAlone(found: string): boolean {
-  const failed = [...found.matchAll(/"(\w+)":"(?:failed|missing)"/g)].map(([, name]) => name)
-  return failed.length === 1 && failed[0] === 'public_url'
 }

@@ -25,6 +25,12 @@ export async function findPublicAuthority(store: Store, id: string): Promise<Aut
   return row ?? null
 }
 
+/** Has any tenant a CA, whatever its status? */
+export async function hasAuthorities(store: Store): Promise<boolean> {
+  const row = await store.db.select({ id: certificateAuthorities.id }).from(certificateAuthorities).limit(1).get()
+  return row !== undefined
+}
+
 export function listAuthorities(store: Store, tenantId: string, page: Page): Promise<AuthorityRow[]> {
   return store.db
     .select()

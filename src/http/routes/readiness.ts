@@ -1,7 +1,8 @@
-/** Is the service able to work? Looks at the database, its migrations, the key ring and the cron. */
+/** Is the service able to work? Looks at the database, its migrations, the key ring, the cron and the public address. */
 import { z } from '@hono/zod-openapi'
 import { logFault } from '../../core/log.ts'
 import { checkPublicAddress } from '../../core/public-address.ts'
+import { hasAuthorities } from '../../store/authorities.ts'
 import { lastCronRun } from '../../store/cron-runs.ts'
 import { missingMigrations } from '../../store/migrations.ts'
 import { findUnopenable } from '../../store/reseal.ts'
@@ -29,7 +30,9 @@ const readinessView = z.strictObject({
     key_ring: check,
     cron: check,
     public_url: z.enum(['ok', 'failed']).openapi({
-      description: 'failed: certificates would carry an address that others cannot reach, so none are issued',
+      description:
+        'failed: PUBLIC_URL is not set, or is an address that others cannot reach. Certificates of the internal PKI would carry it, so none are issued; ' +
+        'everything else works, and without CAs the service is ready',
     }),
   }),
 })
@@ -53,7 +56,8 @@ export const readiness = definePublicRoute({
   summary: 'Is the service able to work?',
   description:
     'The database answers and has had its migrations, the key ring opens what is stored, the cron has run within ten minutes, ' +
-    'and PUBLIC_URL, which certificates carry, is an address that others can reach (a private one where private targets are allowed). A deployment ' +
+    'and, where there are CAs, PUBLIC_URL, which their certificates carry, is an address that others can reach (a private one where private targets are ' +
+    'allowed). A deployment ' +
     'on which the cron has never run counts as starting, and ready, for ten minutes after it was first asked.',
   access: { public: 'a load balancer has none' },
   responses: {
@@ -102,11 +106,18 @@ async function lookAnew(deps: AppDependencies, nowMs: number, sinceMs: number): 
     cron: cron ?? ('failed' as const),
     public_url,
   }
-  return { status: Object.values(checks).includes('failed') ? 'not_ready' : 'ready', checks }
+  const { public_url: _, ...always } = checks
+  const isUnable = Object.values(always).includes('failed') || (await lacksPublicUrl(deps, public_url))
+  return { status: isUnable ? 'not_ready' : 'ready', checks }
 }
 
 const publicUrlCheck = ({ settings }: AppDependencies): 'ok' | 'failed' =>
   checkPublicAddress(settings.publicUrl, settings.allowPrivateTargets).ok ? 'ok' : 'failed'
+
+/** Nobody else needs the address: a deployment without CAs does all that it is there for. */
+async function lacksPublicUrl(deps: AppDependencies, check: 'ok' | 'failed'): Promise<boolean> {
+  return check === 'failed' && (await attempt(() => hasAuthorities(deps.store))) !== false
+}
 
 async function ringCheck(deps: AppDependencies): Promise<Check> {
   return (await findUnopenable(deps.store)) === null ? 'ok' : 'failed'

@@ -66,7 +66,7 @@ describe.each([
     expect(after).toEqual({ ...before[0], cas: (before[0]?.cas as number) + 1 })
   })
 
-  it('fail: /readyz says so', async () => {
+  it('fail: /readyz says so: the service cannot do what there are CAs for', async () => {
     const answer = await app.request('GET', '/readyz', { token: null })
     expect([answer.status, answer.json.status, answer.json.checks.public_url]).toEqual([503, 'not_ready', 'failed'])
   })

@@ -41,6 +41,22 @@ describe('readiness', () => {
     expect((await ask(app))[0]).toBe(503)
   })
 
+  it.each(['http://127.0.0.1:8787', ''])(
+    'ok: without CAs it is ready with the PUBLIC_URL "%s", and says so',
+    async (publicUrl) => {
+      const app = await testApp({ settings: { publicUrl, allowPrivateTargets: false } })
+      await recordCronRun(app.store, 'resume-orders', app.nowMs)
+      const answer = await app.request('GET', '/readyz', { token: null })
+      expect([answer.status, answer.json]).toEqual([
+        200,
+        {
+          status: 'ready',
+          checks: { database: 'ok', migrations: 'ok', key_ring: 'ok', cron: 'ok', public_url: 'failed' },
+        },
+      ])
+    },
+  )
+
   it('fail: a ring that does not open what is stored is not ready', async () => {
     const app = await testApp()
     await recordCronRun(app.store, 'resume-orders', app.nowMs)
