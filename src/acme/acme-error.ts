@@ -141,8 +141,6 @@ const TRANSIENT_PROBLEMS: ReadonlySet<string> = new Set(['serverInternal', 'rate
 const NEVER_STATUSES: ReadonlySet<number> = new Set([501, 505])
 
 function isTransientStatus(status: number): boolean {
-  // RFC 9110 §15.6.2: 501 is for what a server "does not support": the same request will not work later either.
-  if (status === 501) return false
   return status === 408 || status === 425 || status === 429 || status >= 500
 }
 

@@ -27,6 +27,9 @@ export const MAX_UPDATE_RECORDS = 100
 /** How long one DNS question may take, the connection included. */
 export const DNS_TIMEOUT_MS = 5_000
 
+/** Longest that a provider's API may take to find a zone. */
+export const ZONE_TIMEOUT_MS = 30_000
+
 /** CNAMEs followed from one name. Public resolvers follow about as many. */
 export const MAX_CNAME_HOPS = 8
 

@@ -16,7 +16,8 @@ import {
 } from './budget.ts'
 import { type Demand, demandOf, failureBuckets } from './budget-demand.ts'
 import { type BudgetReport, reportBudget } from './budget-report.ts'
-import type { CreatedCaOrder, OrderEnd, PeerFailure, PortOrder } from './ports.ts'
+import type { PeerFailure } from './peer-failure.ts'
+import type { CreatedCaOrder, OrderEnd, PortOrder } from './ports.ts'
 
 /** Where the ledger is kept. All are synchronous, so that nobody comes between reading and writing. */
 export interface LedgerStorage {

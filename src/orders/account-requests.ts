@@ -9,8 +9,8 @@ import type { Order } from '../acme/order.ts'
 import { describeProblem } from '../acme/problem.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { formatIpAddress, parseIpAddress } from '../pki/ip-address.ts'
-import { acmeFailure } from './peer-failure.ts'
-import type { AcmePort, CaAuthorization, CaChallenge, CaOrder, PeerFailure } from './ports.ts'
+import { acmeFailure, type PeerFailure } from './peer-failure.ts'
+import type { AcmePort, CaAuthorization, CaChallenge, CaOrder } from './ports.ts'
 
 /** The requests to the CA; the budget is asked around them. Revoking has its own way to the account. */
 export type AcmeRequests = Omit<AcmePort, 'settle' | 'revoke'>

@@ -36,7 +36,7 @@ import type { Store } from '../store/store.ts'
 import { accountClient, signingKey } from './account-client.ts'
 import { accountEntry } from './accounts.ts'
 import type { CertificateKeySpec } from './order-request.ts'
-import type { PeerFailure } from './ports.ts'
+import type { PeerFailure } from './peer-failure.ts'
 import { type Registration, type RegistrationRefusal, registerAtCa } from './register-at-ca.ts'
 
 export interface SessionDependencies {

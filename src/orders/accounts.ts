@@ -105,10 +105,15 @@ export function accountEntry(
   }
 }
 
-/** Throws `not_found` or `conflict`. */
-export async function requireActive(store: Store, tenantId: string, accountId: string): Promise<AcmeAccountRow> {
+/** An account that is active, or has another of these statuses. Throws `not_found` or `conflict`. */
+export async function requireActive(
+  store: Store,
+  tenantId: string,
+  accountId: string,
+  others: readonly string[] = [],
+): Promise<AcmeAccountRow> {
   const account = await requireAccount(store, tenantId, accountId)
-  if (account.status === 'active') return account
+  if (account.status === 'active' || others.includes(account.status)) return account
   throw new AppError('conflict', unusable(account))
 }
 

@@ -3,7 +3,8 @@ import type { Bytes } from '../core/bytes.ts'
 import { ok, type Result } from '../core/result.ts'
 import { parseCertificate } from '../pki/certificate.ts'
 import { commonNameOf } from '../pki/general-name.ts'
-import type { AcmePort, PeerFailure } from './ports.ts'
+import type { PeerFailure } from './peer-failure.ts'
+import type { AcmePort } from './ports.ts'
 
 export interface DownloadedChain {
   /** Leaf first. */

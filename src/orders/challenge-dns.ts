@@ -2,6 +2,7 @@
 import { ok, type Result } from '../core/result.ts'
 import { checkPropagation } from '../dns/propagation.ts'
 import type { RecordState } from './order-state.ts'
+import type { PeerFailure } from './peer-failure.ts'
 import {
   allowedProviders,
   closestProvider,
@@ -13,7 +14,7 @@ import {
   standing,
   startPlacing,
 } from './placement.ts'
-import type { DnsPort, PeerFailure, PropagationLook } from './ports.ts'
+import type { DnsPort, PropagationLook } from './ports.ts'
 import type { ProviderPort } from './provider-calls.ts'
 import { PROVIDER_GONE, type ProviderDependencies } from './provider-config.ts'
 import type { ZoneChange } from './zone-writer.ts'

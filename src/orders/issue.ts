@@ -16,7 +16,7 @@ import { type CertificateRow, findCertificate, STANDING, updateCertificate } fro
 import { demandUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
 import type { Store } from '../store/store.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
-import { requireAccount, unusable } from './accounts.ts'
+import { requireActive } from './accounts.ts'
 import { keyOfRequest } from './certificate-key.ts'
 import type { AccountObjects, OrderObjects } from './objects.ts'
 import { checkOrderNames } from './order-names.ts'
@@ -90,7 +90,7 @@ export async function renewAcmeCertificate(
   const stored = certificate.renewalRequest as OrderRequest
   const key = keyOfRequest(actor.tenantId, stored, certificate.id)
   if (key !== null) await requireUncompromised(dependencies.store, key)
-  const account = await usableAccount(dependencies.store, actor.tenantId, stored.accountId)
+  const account = await requireActive(dependencies.store, actor.tenantId, stored.accountId)
   await requireServed(dependencies, actor, stored)
   const request = {
     ...stored,
@@ -124,10 +124,10 @@ export async function readRequest(
   dependencies: Pick<IssueDependencies, 'store' | 'now'>,
   actor: Actor,
   input: IssueInput,
-  /** Of the account. */
-  statuses: readonly string[] = ['active'],
+  /** Statuses that the account may have besides `active`. */
+  statuses: readonly string[] = [],
 ): Promise<{ readonly account: AcmeAccountRow; readonly request: OrderRequest }> {
-  const account = await usableAccount(dependencies.store, actor.tenantId, input.accountId, statuses)
+  const account = await requireActive(dependencies.store, actor.tenantId, input.accountId, statuses)
   const domains = checkOrderNames(input.domains, input.challengeType, isPublicCa(account))
   if (!domains.ok) {
     const [first] = domains.error
@@ -161,17 +161,6 @@ export function isPublicCa(account: AcmeAccountRow): boolean {
   return Object.values(CERTIFICATE_AUTHORITIES).some(
     ({ productionUrl, stagingUrl }) => directoryUrl === productionUrl || directoryUrl === stagingUrl,
   )
-}
-
-async function usableAccount(
-  store: Store,
-  tenantId: string,
-  accountId: string,
-  statuses: readonly string[] = ['active'],
-): Promise<AcmeAccountRow> {
-  const account = await requireAccount(store, tenantId, accountId)
-  if (statuses.includes(account.status)) return account
-  throw new AppError('conflict', unusable(account))
 }
 
 /** dns-01 by the product itself needs a provider for every name. */

@@ -11,7 +11,7 @@ import type { BudgetVerdict } from './budget.ts'
 import type { BudgetReport } from './budget-report.ts'
 import type { OrderProgress } from './order-report.ts'
 import type { CertificateKeySpec } from './order-request.ts'
-import type { PeerFailure } from './ports.ts'
+import type { PeerFailure } from './peer-failure.ts'
 import type { Registration, RegistrationRefusal } from './register-at-ca.ts'
 
 /** Running orders. */

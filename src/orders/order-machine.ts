@@ -82,7 +82,7 @@ export interface Job {
   readonly waitingFor?: string | null
   /** What the last try of the phase, or of the order, broke of, while it is tried again. */
   readonly lastError?: OrderFailure | null
-  /** The how manieth try of the whole order this is. Absent: there is one alone. */
+  /** Which try of the whole order this is, from 1. Absent: there is one alone. */
   readonly attempt?: number
   /** True from a failure that may pass until the order begins anew, which it does once everything is cleaned up. */
   readonly beginsAnew?: boolean

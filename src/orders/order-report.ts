@@ -28,7 +28,7 @@ export interface OrderReport {
   readonly waiting_for?: string | null
   /** What the last try broke of, while it is tried again. */
   readonly last_error?: OrderFailure | null
-  /** The how manieth try of the whole order this is. */
+  /** Which try of the whole order this is, from 1. */
   readonly attempt?: number
 }
 

@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import type { DnsProvider, DnsProviderError } from '../dns/dns-provider.ts'
-import { MAX_PARALLEL_LOOKUPS } from '../dns/limits.ts'
+import { MAX_PARALLEL_LOOKUPS, ZONE_TIMEOUT_MS } from '../dns/limits.ts'
 import { createGate } from '../dns/map-bounded.ts'
 import { Pace } from '../dns/pace.ts'
 import { type PacedOperation, pacedOperation } from '../dns/paced-http.ts'
@@ -32,8 +32,7 @@ export interface PacedProvidersOptions {
   readonly random: () => number
 }
 
-/** Longest that a provider may take to find a zone, and for one change. */
-const ZONE_TIMEOUT_MS = 30_000
+/** Longest that a provider may take for one change. */
 const CHANGE_TIMEOUT_MS = 60_000
 
 /** Credentials of one object: it has one, and for a moment two when they are rotated. */

@@ -4,7 +4,8 @@ import { type FollowedName, type FollowFailure, findOwnTxt, followChallengeName 
 import { type LookupContext, type PreferredServers, sourcesFor } from '../dns/dns-source.ts'
 import { lookupTxt } from '../dns/lookup.ts'
 import { allDnsProviders, type DnsProviderRow } from '../store/dns-providers.ts'
-import type { PeerFailure, Placement } from './ports.ts'
+import type { PeerFailure } from './peer-failure.ts'
+import type { Placement } from './ports.ts'
 import type { ProviderPort } from './provider-calls.ts'
 import { candidates, closeness } from './provider-choice.ts'
 import {

@@ -13,8 +13,6 @@ import type { OrderPurpose } from './order-request.ts'
 import type { OrderState, RecordState } from './order-state.ts'
 import type { PeerFailure } from './peer-failure.ts'
 
-export type { PeerFailure } from './peer-failure.ts'
-
 export interface CaOrder {
   readonly status: 'pending' | 'ready' | 'processing' | 'valid' | 'invalid'
   readonly authorizationUrls: readonly string[]

@@ -19,6 +19,7 @@ import { unusable } from './accounts.ts'
 import { type IssueDependencies, type IssueInput, readRequest } from './issue.ts'
 import type { AccountIdentity, AccountObjects } from './objects.ts'
 import type { OrderRequest } from './order-request.ts'
+import type { PeerFailure } from './peer-failure.ts'
 import {
   allowedProviders,
   closestProvider,
@@ -32,7 +33,7 @@ import {
   serveUnfollowed,
   startPlacing,
 } from './placement.ts'
-import type { PeerFailure, Placement } from './ports.ts'
+import type { Placement } from './ports.ts'
 import {
   type BudgetCheck,
   budgetCheck,
@@ -102,7 +103,7 @@ export async function preflight(
   actor: Actor,
   input: IssueInput,
 ): Promise<PreflightReport> {
-  const { account, request } = await readRequest(dependencies, actor, input, ['active', 'lost'])
+  const { account, request } = await readRequest(dependencies, actor, input, ['lost'])
   const placing = startPlacing(dependencies, actor.tenantId)
   const deadline = AbortSignal.timeout(TIME_MS)
   const [verdict, identity, providers] = await Promise.all([

@@ -9,13 +9,13 @@ import type { SilencePolicy } from '../core/silent-target.ts'
 import type { TcpConnect } from '../core/tcp.ts'
 import type { DnsProvider, DnsProviderDescriptor } from '../dns/dns-provider.ts'
 import type { LookupContext } from '../dns/dns-source.ts'
+import { ZONE_TIMEOUT_MS } from '../dns/limits.ts'
 import { type CommonSettings, findDescriptor, parseSettings } from '../dns/registry.ts'
 import { type DnsProviderConfig, findDnsProvider, isBeingRemoved, noteUsedSecrets } from '../store/dns-providers.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import { readSecretField, secretResource } from '../store/secrets.ts'
 import type { Store } from '../store/store.ts'
-import { providerFailure } from './peer-failure.ts'
-import type { PeerFailure } from './ports.ts'
+import { type PeerFailure, providerFailure } from './peer-failure.ts'
 import type { CallableProvider, ProviderCalls, ProviderKeys, ProviderPort } from './provider-calls.ts'
 
 export interface ProviderDependencies {
@@ -50,9 +50,6 @@ export interface OpenedProvider {
   readonly isLeaving: boolean
   readonly keys: ProviderKeys
 }
-
-/** Longest that a provider may take to find a zone. */
-const ZONE_TIMEOUT_MS = 30_000
 
 /** Where zones are asked for. */
 export function portOf(

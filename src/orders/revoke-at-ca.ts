@@ -17,8 +17,8 @@ import { findAcmeAccount } from '../store/acme-accounts.ts'
 import type { CertificateRow } from '../store/certificates.ts'
 import type { Store } from '../store/store.ts'
 import type { AccountObjects, CaRevocation } from './objects.ts'
-import { acmeAppError } from './peer-failure.ts'
-import type { AcmePort, PeerFailure } from './ports.ts'
+import { acmeAppError, type PeerFailure } from './peer-failure.ts'
+import type { AcmePort } from './ports.ts'
 
 export interface RevokeAtCaDependencies {
   readonly store: Store

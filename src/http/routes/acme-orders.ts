@@ -52,8 +52,8 @@ export const orderSchema = z
     certificate_id: z.string().nullable(),
     not_after: z.iso.datetime().nullable(),
     next_attempt_at: z.iso.datetime().nullable(),
-    retry: z.boolean().openapi({ description: 'Whether it begins anew after a failure that may pass' }),
-    attempt: z.number().int().openapi({ description: 'The how manieth try of the whole order this is' }),
+    retry: z.boolean().openapi({ description: 'Whether it begins anew after errors that may pass' }),
+    attempt: z.number().int().openapi({ description: 'Which try of the whole order this is, from 1' }),
     waiting_for: z.string().nullable().openapi({ description: 'What the order waits for until `next_attempt_at`' }),
     last_error: z
       .strictObject({ code: z.string(), message: z.string() })
@@ -61,7 +61,9 @@ export const orderSchema = z
       .openapi({ description: 'What the last try broke of, while it is tried again; `error` is the verdict' }),
     error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
     warnings: z.array(z.string()),
-    log: z.array(z.strictObject({ at: z.string(), message: z.string() })),
+    log: z.array(z.strictObject({ at: z.string(), message: z.string() })).openapi({
+      description: 'The first 50 and the last 150 lines, of up to 1000 characters each',
+    }),
     created_at: z.iso.datetime(),
   })
   .openapi('AcmeOrder')
@@ -81,7 +83,7 @@ export const issueBody = z
     solver: z.enum(['auto', 'manual']).default('auto'),
     retry: z.boolean().default(false).openapi({
       description:
-        'Begin anew where the order fails for a reason that may pass (the CA or a DNS provider out of reach, server errors): after 1, 10 and 100 minutes, then daily, ten times in all. Renewals always do',
+        'Begin anew where the order is given up after too many errors that may pass (the CA or a DNS provider out of reach or overloaded): after 1, 10 and 100 minutes, then daily, ten times in all. Not after a refusal, not where a wait runs out (for propagation, say), and not where the CA gives the same server error to the CSR eight times. Renewals of certificates with auto_renew are ordered again, whatever they failed of',
     }),
   })
   .openapi('AcmeIssueRequest')

@@ -6,7 +6,8 @@ import { certificateIdOf } from '../certificate-id.ts'
 import { MAX_RESTARTS, type Outcome } from '../order-machine.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
-import type { CaAuthorization, CaChallenge, CaOrder, PeerFailure, Step, StepContext, StepResult } from '../ports.ts'
+import type { PeerFailure } from '../peer-failure.ts'
+import type { CaAuthorization, CaChallenge, CaOrder, Step, StepContext, StepResult } from '../ports.ts'
 import { advance, afterFailure, fail, forEach, isRevokedMeanwhile } from './step.ts'
 
 export const newOrder: Step = async (context, state) => {

@@ -5,7 +5,8 @@ import { findCertificate } from '../../store/certificates.ts'
 import type { JournalEntry } from '../../store/journal.ts'
 import type { ActivePhase, Outcome } from '../order-machine.ts'
 import { logged, type OrderState } from '../order-state.ts'
-import type { PeerFailure, StepContext, StepResult } from '../ports.ts'
+import type { PeerFailure } from '../peer-failure.ts'
+import type { StepContext, StepResult } from '../ports.ts'
 
 /** On to the next phase. */
 export function advance(

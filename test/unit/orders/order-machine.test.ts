@@ -153,6 +153,17 @@ describe('order machine', () => {
     }
   })
 
+  it.each([
+    ['errors that may pass begin anew', { kind: 'retry', reason: '503' }, 'new-order'],
+    ['a wait that runs out does not', { kind: 'wait', untilMs: NOW }, 'failed'],
+    ['a refusal does not', { kind: 'fail', failure: { code: 'backend_error', message: 'no' } }, 'failed'],
+  ] as const)('ok: of an order with retry, %s', (_, outcome, end) => {
+    const late = NOW + ORDER_MACHINE.propagate.timeoutMs
+    const given = transition({ ...newJob(NOW, true), phase: 'propagate' }, outcome, late)
+    expect(given.phase).toBe('clean-up')
+    expect(transition(given, { kind: 'advance', to: 'settled' }, late).phase).toBe(end)
+  })
+
   it('ok: a job at its end stays there', () => {
     for (const phase of ['issued', 'failed'] as const) {
       const job = at(phase, { wakeAtMs: null })
