@@ -102,7 +102,14 @@ export async function renewAcmeCertificate(
     dependencies.store,
     certificate,
     { openOrderId: orderId, updatedAtMs: dependencies.now() },
-    { openOrderId: null, revocation: STANDING },
+    {
+      openOrderId: null,
+      revocation: STANDING,
+      version: certificate.version,
+      accountId: stored.accountId,
+      // A person may want it renewed once, whatever auto_renew says.
+      ...(purpose === 'renewal' ? { autoRenew: certificate.autoRenew } : {}),
+    },
   )
   return startOrder(dependencies, actor, request, certificate.id, purpose, [claim], orderId, alongside)
 }
@@ -267,6 +274,6 @@ function revokedAlready(reason: string | null): AppError {
 }
 
 function alreadyOrdered(orderId: string | null): AppError {
-  const which = orderId === null ? 'another order' : `the order ${orderId}`
-  return new AppError('conflict', `The certificate is being renewed by ${which}: wait for it`)
+  if (orderId === null) return new AppError('conflict', 'The certificate was changed meanwhile: read it again')
+  return new AppError('conflict', `The certificate is being renewed by the order ${orderId}: wait for it`)
 }

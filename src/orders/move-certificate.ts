@@ -1,7 +1,7 @@
 /** Giving a certificate another account to be renewed with: the CA has lost the one that it has, or another CA is to issue it. */
 import { invalidField } from '../core/errors.ts'
-import type { AcmeAccountRow } from '../store/acme-accounts.ts'
-import { type CertificateRow, noteVersionAccounts } from '../store/certificates.ts'
+import { type AcmeAccountRow, demandActiveAccount } from '../store/acme-accounts.ts'
+import { type AsRead, type CertificateRow, noteVersionAccounts } from '../store/certificates.ts'
 import type { Store } from '../store/store.ts'
 import type { Statement } from '../store/work.ts'
 import { requireAccount, requireActive } from './accounts.ts'
@@ -13,6 +13,8 @@ export interface CertificateMove {
   readonly change: Partial<CertificateRow>
   /** To be committed with the change. */
   readonly statements: readonly Statement[]
+  /** What the change was made from: to be demanded of the certificate with it. */
+  readonly when: AsRead
 }
 
 /**
@@ -28,7 +30,7 @@ export async function moveCertificate(
   const { tenantId } = certificate
   const stored = certificate.renewalRequest as OrderRequest | null
   if (stored === null) throw invalidField('account_id', 'only certificates that came by ACME have an account')
-  if (stored.accountId === accountId) return { change: {}, statements: [] }
+  if (stored.accountId === accountId) return { change: {}, statements: [], when: {} }
   const account = await requireActive(store, tenantId, accountId)
   const names = checkOrderNames(stored.domains, stored.challengeType, isPublicCa(account))
   if (!names.ok) throw invalidField('account_id', `the CA of that account would refuse it: ${names.error[0]?.message}`)
@@ -38,7 +40,14 @@ export async function moveCertificate(
       renewalRequest: { ...stored, accountId, ...defaultsOf(stored, before, account) },
       ...dueAgain(certificate, nowMs),
     },
-    statements: [noteVersionAccounts(store, certificate)],
+    statements: [demandActiveAccount(store, tenantId, accountId), noteVersionAccounts(store, certificate)],
+    when: {
+      accountId: stored.accountId,
+      revocation: certificate,
+      openOrderId: certificate.openOrderId,
+      autoRenew: certificate.autoRenew,
+      nextRenewalAtMs: certificate.nextRenewalAtMs,
+    },
   }
 }
 

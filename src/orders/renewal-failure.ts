@@ -8,13 +8,13 @@ import { retryRenewalMs } from './renewal-time.ts'
 
 /**
  * What a failed renewal leaves: the certificate freed, its next try, and the event. `orderId` is the order that failed,
- * or null where none was started. The statement demands that the certificate is still as it was read: that order, not
+ * or null where none was started. The statement demands that the certificate is still as it was read: that version and order, not
  * revoked or released meanwhile, auto_renew not changed. For a certificate that stands: see `freeRevoked`.
  */
 export function renewalFailure(
   row: Pick<
     CertificateRow,
-    'tenantId' | 'id' | 'displayName' | 'autoRenew' | 'renewalFailures' | 'notAfterMs' | keyof Revocation
+    'tenantId' | 'id' | 'version' | 'displayName' | 'autoRenew' | 'renewalFailures' | 'notAfterMs' | keyof Revocation
   >,
   reason: string,
   orderId: string | null,
@@ -31,7 +31,12 @@ export function renewalFailure(
   }
   return {
     statement: (store) =>
-      updateCertificate(store, row, change, { openOrderId: orderId, autoRenew: row.autoRenew, revocation: row }),
+      updateCertificate(store, row, change, {
+        version: row.version,
+        openOrderId: orderId,
+        autoRenew: row.autoRenew,
+        revocation: row,
+      }),
     entry: {
       event: 'certificate.renewal_failed',
       actor: 'system',

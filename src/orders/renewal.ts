@@ -7,6 +7,7 @@ import { AppError } from '../core/errors.ts'
 import { logFault } from '../core/log.ts'
 import { type CertificateRow, dueRenewals, findCertificate } from '../store/certificates.ts'
 import { type IssueDependencies, renewAcmeCertificate } from './issue.ts'
+import type { OrderRequest } from './order-request.ts'
 import { renewalFailure } from './renewal-failure.ts'
 
 /** Certificates that one run may order: the next run is a minute away, and accounts have budgets. */
@@ -50,8 +51,8 @@ async function renewOne(
       await recordFailure(dependencies, certificate, 'an internal error; the log of the deployment has it')
       return 'failed'
     }
-    // Somebody else's claim is no failure, nor is a revocation.
-    if (error.code === 'conflict' && !(await isFree(dependencies, certificate))) return 'skipped'
+    // Somebody else's claim is no failure, nor is a revocation or another account.
+    if (error.code === 'conflict' && !(await isUnchanged(dependencies, certificate))) return 'skipped'
     await recordFailure(dependencies, certificate, error.message)
     return 'failed'
   }
@@ -64,10 +65,14 @@ function isDue(certificate: CertificateRow, nowMs: number): boolean {
   )
 }
 
-async function isFree({ store }: IssueDependencies, { tenantId, id }: CertificateRow): Promise<boolean> {
-  const current = await findCertificate(store, tenantId, id)
-  return current !== null && current.openOrderId === null && current.revokedAtMs === null
+async function isUnchanged({ store }: IssueDependencies, before: CertificateRow): Promise<boolean> {
+  const current = await findCertificate(store, before.tenantId, before.id)
+  return current !== null && current.openOrderId === null && fingerprintOf(current) === fingerprintOf(before)
 }
+
+/** All that the claim of a renewal demands, as one text. */
+const fingerprintOf = ({ version, autoRenew, revokedAtMs, renewalRequest }: CertificateRow): string =>
+  JSON.stringify([version, autoRenew, revokedAtMs, (renewalRequest as OrderRequest).accountId])
 
 /** A renewal that could not even be ordered: the account is gone, or no provider serves a name any more. */
 async function recordFailure(dependencies: IssueDependencies, row: CertificateRow, reason: string): Promise<void> {

@@ -31,7 +31,8 @@ export type StoredAs = 'current' | 'held' | 'revoked'
 
 /**
  * The error says why it could not be stored: somebody else has made another version meanwhile. No version of a revoked
- * certificate is ever stored as one that is not: the batch demands that the revocation is as it was read.
+ * certificate is ever stored as one that is not: the batch demands that the revocation, and
+ * auto_renew, are as they were read.
  */
 export async function storeIssued(
   store: Store,
@@ -91,7 +92,11 @@ function storing(
       ...(existing === null
         ? [insertCertificate(store, newRow(state, version, renewal, nowMs))]
         : // What renewals ask for stays: the certificate may have got another account while the order was under way.
-          replaceVersion(store, existing, { ...version, ...renewal, ...revocation }, nowMs, { revocation })),
+          replaceVersion(store, existing, { ...version, ...renewal, ...revocation }, nowMs, {
+            revocation,
+            autoRenew: existing.autoRenew,
+            openOrderId: existing.openOrderId,
+          })),
       ...insertTerms(store, { tenantId, id: certificateId }, terms),
     ],
     entries: [storedEntry(state, issued, existing, revocation)],

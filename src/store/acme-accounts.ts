@@ -5,7 +5,7 @@ import { SealBroken, type SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { acmeAccounts } from './schema.ts'
 import type { Store } from './store.ts'
-import { mustChange, type Statement } from './work.ts'
+import { demand, mustChange, type Statement } from './work.ts'
 
 export type AcmeAccountRow = typeof acmeAccounts.$inferSelect
 
@@ -62,6 +62,16 @@ export function updateAcmeAccount(
           eq(acmeAccounts.status, account.status),
         ),
       ),
+  )
+}
+
+/** Undoes a batch where the account is not active any more. */
+export function demandActiveAccount(store: Store, tenantId: string, id: string): Statement {
+  return demand(
+    store.db
+      .select({ found: sql`1` })
+      .from(acmeAccounts)
+      .where(and(eq(acmeAccounts.tenantId, tenantId), eq(acmeAccounts.id, id), eq(acmeAccounts.status, 'active'))),
   )
 }
 

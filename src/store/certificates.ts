@@ -281,15 +281,15 @@ export function replaceVersion(
   current: Pick<CertificateRow, 'tenantId' | 'id' | 'version'>,
   next: NewVersion & Partial<CertificateRow>,
   nowMs: number,
-  /** `standing`: and that it has not been revoked, by itself or with its CA; `revocation`: and that what is known of its revocation is still so. */
-  when: { readonly standing?: boolean; readonly revocation?: Revocation } = {},
+  /** Besides; `standing`: and that it has not been revoked, by itself or with its CA. */
+  when: Omit<AsRead, 'version'> & { readonly standing?: boolean } = {},
 ): readonly Statement[] {
   const isCurrent = and(
     eq(certificates.tenantId, current.tenantId),
     eq(certificates.id, current.id),
     eq(certificates.version, current.version),
     when.standing ? and(isNull(certificates.revokedAtMs), not(isBelowRevoked())) : undefined,
-    when.revocation === undefined ? undefined : isRevokedAs(when.revocation),
+    isAsRead(when),
   )
   const copy = store.db.insert(certificateVersions).select(
     store.db
@@ -332,33 +332,38 @@ export function updateCertificate(
   store: Store,
   certificate: Pick<CertificateRow, 'tenantId' | 'id'>,
   change: Partial<Omit<CertificateRow, 'tenantId' | 'id'>>,
-  when: {
-    readonly openOrderId?: string | null
-    readonly version?: number
-    readonly autoRenew?: boolean
-    readonly revocation?: Revocation
-  } = {},
+  when: AsRead = {},
 ): Statement {
   return mustChange(
     store.db
       .update(certificates)
       .set(change)
-      .where(
-        and(
-          eq(certificates.tenantId, certificate.tenantId),
-          eq(certificates.id, certificate.id),
-          when.version === undefined ? undefined : eq(certificates.version, when.version),
-          when.autoRenew === undefined ? undefined : eq(certificates.autoRenew, when.autoRenew),
-          when.revocation === undefined ? undefined : isRevokedAs(when.revocation),
-          when.openOrderId === undefined
-            ? undefined
-            : when.openOrderId === null
-              ? isNull(certificates.openOrderId)
-              : eq(certificates.openOrderId, when.openOrderId),
-        ),
-      ),
+      .where(and(eq(certificates.tenantId, certificate.tenantId), eq(certificates.id, certificate.id), isAsRead(when))),
   )
 }
+
+/** What a certificate's row must still say; what is left out is not asked. */
+export interface AsRead {
+  readonly version?: number
+  readonly openOrderId?: string | null
+  readonly autoRenew?: boolean
+  readonly nextRenewalAtMs?: number | null
+  readonly revocation?: Revocation
+  /** The account that renews it. */
+  readonly accountId?: string
+}
+
+const isAsRead = (when: AsRead): SQL | undefined =>
+  and(
+    when.version === undefined ? undefined : eq(certificates.version, when.version),
+    when.openOrderId === undefined ? undefined : sql`${certificates.openOrderId} IS ${when.openOrderId}`,
+    when.autoRenew === undefined ? undefined : eq(certificates.autoRenew, when.autoRenew),
+    when.nextRenewalAtMs === undefined ? undefined : sql`${certificates.nextRenewalAtMs} IS ${when.nextRenewalAtMs}`,
+    when.revocation === undefined ? undefined : isRevokedAs(when.revocation),
+    when.accountId === undefined
+      ? undefined
+      : eq(sql`json_extract(${certificates.renewalRequest}, '$.accountId')`, when.accountId),
+  )
 
 /** What a certificate's row says of its revocation: two nulls while it stands. */
 export type Revocation = Pick<CertificateRow, 'revokedAtMs' | 'revocationReason'>

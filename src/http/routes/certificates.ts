@@ -157,7 +157,7 @@ const certificatePatch = defineRoute({
     if (body.account_id !== undefined) await input.requireResource(`pki/acme/accounts/${body.account_id}`)
     const move =
       body.account_id === undefined
-        ? { change: {}, statements: [] }
+        ? { change: {}, statements: [], when: {} }
         : await moveCertificate({ store: deps.store, nowMs: deps.now() }, before, body.account_id)
     const change = {
       ...move.change,
@@ -173,6 +173,7 @@ const certificatePatch = defineRoute({
         ...move.statements,
         ...(change.tags === undefined ? [] : replaceTagTerms(deps.store, before, change.tags)),
         updateCertificate(deps.store, before, change, {
+          ...move.when,
           version: before.version,
           ...(body.auto_renew === undefined ? {} : { revocation: before }),
         }),
@@ -191,7 +192,7 @@ const certificatePatch = defineRoute({
         },
       ],
     })
-    mustCommit(outcome, { conflict: 'The certificate was renewed or revoked meanwhile: read it again' })
+    mustCommit(outcome, { conflict: 'The certificate, or the account, was changed meanwhile: read it again' })
     return json(200, showCertificate({ ...before, ...change }, deps.now()))
   },
 })
