@@ -45,8 +45,10 @@ function afterRefusal(context: StepContext, state: OrderState, failure: PeerFail
   if (failure.code !== 'backend_rate_limited' || failure.retryAtMs === null)
     return afterFailure(context, state, failure)
   const noted = logged(state, context.now(), failure.message)
-  const { retryAtMs, message: waitingFor } = failure
-  const outcome: Outcome = { kind: 'wait', untilMs: retryAtMs, notBeforeMs: retryAtMs, waitingFor }
+  const { retryAtMs, message: waitingFor, problemType } = failure
+  // The CA's own word is kept whoever looks; the account's budget may be asked again at any time.
+  const word = problemType === null ? {} : { notBeforeMs: retryAtMs }
+  const outcome: Outcome = { kind: 'wait', untilMs: retryAtMs, waitingFor, ...word }
   return { state: noted, outcome, entries: [] }
 }
 
