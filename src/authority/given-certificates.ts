@@ -11,6 +11,12 @@ import { isWarning } from '../pki/path/path-error.ts'
 import { parsePemOf } from '../pki/pem.ts'
 import { type SignatureError, verifySignature } from '../pki/signature.ts'
 
+/** The fields that a certificate and those above it came in. */
+export interface ChainFields {
+  readonly certificate: string
+  readonly chain: string
+}
+
 /** The one CA certificate in a PEM text. Throws `invalid_request`. */
 export function requireCaCertificate(path: string, pem: string): Certificate {
   const certificate = requireOne(path, pem)
@@ -64,11 +70,15 @@ export function requireCurrentSignature(path: string, { signatureAlgorithm: { oi
 }
 
 /** Certificates in a PEM text, each of which signed the one before, the first of them `certificate`. Throws `invalid_request`. */
-export async function requireChain(certificate: Certificate, path: string, pem: string): Promise<Certificate[]> {
+export async function requireChain(
+  certificate: Certificate,
+  pem: string,
+  { certificate: ofCertificate, chain: path }: ChainFields,
+): Promise<Certificate[]> {
   const chain = requireCertificates(path, pem)
   let child = certificate
   for (const [index, each] of chain.entries()) {
-    requireCurrentSignature(index === 0 ? 'certificate_pem' : path, child)
+    requireCurrentSignature(index === 0 ? ofCertificate : path, child)
     if (!(await isSignedBy(child, each))) {
       throw invalidField(path, `certificate ${index + 1} did not sign the one before it`)
     }
@@ -81,7 +91,11 @@ export async function requireChain(certificate: Certificate, path: string, pem: 
  * A CA and those above it, its issuer first, each of which signed the one before. Throws `invalid_request` where validation would
  * refuse every certificate below the CA (RFC 5280 §6.1): for times, constraints, path lengths, unknown critical extensions.
  */
-export function requireStanding(path: readonly [Certificate, ...Certificate[]], atMs: number): void {
+export function requireStanding(
+  path: readonly [Certificate, ...Certificate[]],
+  atMs: number,
+  fields: ChainFields,
+): void {
   const last = path.length - 1
   // The CA stands where an issuer stands: whatever it will certify is below it.
   const [ca] = path
@@ -96,6 +110,6 @@ export function requireStanding(path: readonly [Certificate, ...Certificate[]], 
   const problem = problems.find((each) => !isWarning(each))
   if (problem === undefined) return
   const oid = typeof problem.evidence.oid === 'string' ? ` (${problem.evidence.oid})` : ''
-  if (problem.depth === null || problem.depth === 0) throw invalidField('certificate_pem', `${problem.message}${oid}`)
-  throw invalidField('chain_pem', `certificate ${problem.depth} above it: ${problem.message}${oid}`)
+  if (problem.depth === null || problem.depth === 0) throw invalidField(fields.certificate, `${problem.message}${oid}`)
+  throw invalidField(fields.chain, `certificate ${problem.depth} above it: ${problem.message}${oid}`)
 }

@@ -18,7 +18,22 @@ export interface BroughtMaterial {
   readonly passphrase: string | null
 }
 
+/** Where the caller sent what: errors name the field that was sent. */
+export interface MaterialFields {
+  readonly certificate: string
+  readonly privateKey: string
+  readonly chain: string
+}
+
+const PEM_FIELDS: MaterialFields = {
+  certificate: 'certificate_pem',
+  privateKey: 'private_key_pem',
+  chain: 'chain_pem',
+}
+const FILE_FIELDS: MaterialFields = { certificate: 'pkcs12', privateKey: 'pkcs12', chain: 'pkcs12' }
+
 export interface GivenMaterial {
+  readonly fields: MaterialFields
   readonly certificatePem: string
   /** Plain. */
   readonly privateKeyPem: string | null
@@ -39,7 +54,7 @@ export async function openMaterial(brought: BroughtMaterial): Promise<GivenMater
   if (certificatePem === null)
     throw invalidField('certificate_pem', 'give the certificate, or a PKCS#12 file in pkcs12')
   const plain = privateKeyPem === null || passphrase === null ? privateKeyPem : await openKey(privateKeyPem, passphrase)
-  return { certificatePem, privateKeyPem: plain, chainPem }
+  return { fields: PEM_FIELDS, certificatePem, privateKeyPem: plain, chainPem }
 }
 
 /** A key that is not encrypted stays as it is. */
@@ -71,11 +86,13 @@ async function openFile(base64: string, passphrase: string): Promise<GivenMateri
     const [only, ...others] = certificates
     if (only === undefined || others.length > 0)
       throw invalidField('pkcs12', 'the file has no private key, and not one certificate')
-    return { certificatePem: formatCertificatesPem([only.der]), privateKeyPem: null, chainPem: null }
+    const certificatePem = formatCertificatesPem([only.der])
+    return { fields: FILE_FIELDS, certificatePem, privateKeyPem: null, chainPem: null }
   }
   const leaf = await certificateOf(privateKey, certificates)
   const chain = await chainOf(leaf, certificates)
   return {
+    fields: FILE_FIELDS,
     certificatePem: formatCertificatesPem([leaf.der]),
     privateKeyPem: formatPem('PRIVATE KEY', privateKey),
     chainPem: chain.length === 0 ? null : formatCertificatesPem(chain.map((each) => each.der)),

@@ -29,10 +29,12 @@ import {
   requireStanding,
   verifyCertificateSignature,
 } from './given-certificates.ts'
+import type { MaterialFields } from './given-material.ts'
 import { findSigner, parseStored, type Signer } from './signer.ts'
 
 export interface AuthorityImport {
   readonly name: string
+  readonly fields: MaterialFields
   readonly certificatePem: string
   readonly privateKeyPem: string
   /** The CAs above it, its issuer first; not needed where they are here. */
@@ -53,21 +55,22 @@ export async function importAuthority(
   alongside: Alongside<AuthorityRow> = nothingElse,
 ): Promise<AuthorityRow> {
   const { store, now } = dependencies
-  const certificate = requireCaCertificate('certificate_pem', input.certificatePem)
-  const pair = await requireKey(certificate, input.privateKeyPem)
+  const { fields } = input
+  const certificate = requireCaCertificate(fields.certificate, input.certificatePem)
+  const pair = await requireKey(certificate, input.privateKeyPem, fields)
   const isRoot = isSelfIssued(certificate)
-  if (isRoot) await requireOwnSignature(certificate)
-  else requireCurrentSignature('certificate_pem', certificate)
+  if (isRoot) await requireOwnSignature(certificate, fields)
+  else requireCurrentSignature(fields.certificate, certificate)
   const parent = isRoot ? null : await findParent(dependencies, actor, certificate)
   if (parent !== null && parent.authority.status !== 'active') {
     throw new AppError('policy_violation', `Its issuer, the CA ${parent.authority.name}, is revoked`)
   }
   if (!isRoot && parent === null && input.chainPem === null) {
-    throw invalidField('chain_pem', 'its issuer is not here: give the certificates above it, its issuer first')
+    throw invalidField(fields.chain, 'its issuer is not here: give the certificates above it, its issuer first')
   }
-  const chain = input.chainPem === null ? [] : await requireChain(certificate, 'chain_pem', input.chainPem)
+  const chain = input.chainPem === null ? [] : await requireChain(certificate, input.chainPem, fields)
   const foreignChain = isRoot || parent !== null ? [] : chain
-  requireStanding([certificate, ...(parent?.chain ?? foreignChain)], now())
+  requireStanding([certificate, ...(parent?.chain ?? foreignChain)], now(), fields)
   const crl = input.crlPem === null ? null : await requireCrl(certificate, input.crlPem)
   const subjectHash = await requireUnknownCa(store, actor, certificate)
   const id = newId('ca', now())
@@ -104,23 +107,23 @@ export async function importAuthority(
  * A root is trusted for its key, and its own signature is no part of any path (RFC 5280 §6.1): one of an algorithm that nobody
  * verifies any more, as SHA-1, is passed over, one that is wrong is not.
  */
-async function requireOwnSignature(certificate: Certificate): Promise<void> {
+async function requireOwnSignature(certificate: Certificate, fields: MaterialFields): Promise<void> {
   const verified = await verifyCertificateSignature(certificate, certificate)
   if (verified.ok || verified.error.reason === 'unsupported_algorithm') return
-  throw invalidField('certificate_pem', 'it names itself as its issuer, but its own key did not sign it')
+  throw invalidField(fields.certificate, 'it names itself as its issuer, but its own key did not sign it')
 }
 
-async function requireKey(certificate: Certificate, pem: string): Promise<KeyPair> {
+async function requireKey(certificate: Certificate, pem: string, fields: MaterialFields): Promise<KeyPair> {
   const pair = await importPrivateKeyPem(pem, { extractable: true })
-  if (!pair.ok) throw invalidField('private_key_pem', pair.error.message)
+  if (!pair.ok) throw invalidField(fields.privateKey, pair.error.message)
   const key = checkCertifiedKeyDer(pair.value.spkiDer)
-  if (!key.ok) throw invalidField('private_key_pem', key.error.message)
+  if (!key.ok) throw invalidField(fields.privateKey, key.error.message)
   if (!(await privateKeyMatches(pair.value.privateKey, certificate.subjectPublicKeyInfo.der))) {
-    throw invalidField('private_key_pem', 'the key does not belong to the certificate')
+    throw invalidField(fields.privateKey, 'the key does not belong to the certificate')
   }
   // RFC 5280 §4.2.1.3: without cRLSign nobody would take its CRLs.
   if (certificate.keyUsage?.has('cRLSign') === false) {
-    throw invalidField('certificate_pem', 'its key usage does not let it sign CRLs, which is what revoking needs')
+    throw invalidField(fields.certificate, 'its key usage does not let it sign CRLs, which is what revoking needs')
   }
   return pair.value
 }

@@ -21,10 +21,12 @@ import type { Store } from '../store/store.ts'
 import { type Alongside, nothingElse } from '../store/work.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { requireChain, requireOne } from './given-certificates.ts'
+import type { MaterialFields } from './given-material.ts'
 import { findParent } from './import-authority.ts'
 import { firstOf, namesOf, newCertificateRow } from './leaf.ts'
 
 export interface CertificateImport {
+  readonly fields: MaterialFields
   readonly certificatePem: string
   readonly privateKeyPem: string | null
   /** The certificates above it, its issuer first. */
@@ -43,14 +45,15 @@ export async function importCertificate(
   alongside: Alongside<CertificateRow> = nothingElse,
 ): Promise<CertificateRow> {
   const { store, now } = dependencies
-  const certificate = requireOne('certificate_pem', input.certificatePem)
+  const { fields } = input
+  const certificate = requireOne(fields.certificate, input.certificatePem)
   if (certificate.basicConstraints?.isCa === true) {
-    throw invalidField('certificate_pem', 'it is the certificate of a CA: POST /v1/pki/ca/import, or a trust anchor')
+    throw invalidField(fields.certificate, 'it is the certificate of a CA: POST /v1/pki/ca/import, or a trust anchor')
   }
   const key = describePublicKey(certificate.subjectPublicKeyInfo)
-  if (!key.ok) throw invalidField('certificate_pem', key.error.message)
-  const privateKey = input.privateKeyPem === null ? null : await requireKey(certificate, input.privateKeyPem)
-  const chain = input.chainPem === null ? [] : await requireChain(certificate, 'chain_pem', input.chainPem)
+  if (!key.ok) throw invalidField(fields.certificate, key.error.message)
+  const privateKey = input.privateKeyPem === null ? null : await requireKey(certificate, input.privateKeyPem, fields)
+  const chain = input.chainPem === null ? [] : await requireChain(certificate, input.chainPem, fields)
   const parent = await findParent(dependencies, actor, certificate)
   const issuerCaId = parent?.authority.id ?? null
   if (input.caId !== null && issuerCaId !== input.caId) {
@@ -145,11 +148,11 @@ async function requireUnknown(store: Store, actor: Actor, serialNumber: string, 
 const revocationOf = (store: Store, { tenantId, id, crlPartitions }: AuthorityRow, serialNumber: string) =>
   findRevocation(store, { tenantId, caId: id, partition: partitionOf(serialNumber, crlPartitions), serialNumber })
 
-async function requireKey(certificate: Certificate, pem: string): Promise<CryptoKey> {
+async function requireKey(certificate: Certificate, pem: string, fields: MaterialFields): Promise<CryptoKey> {
   const pair = await importPrivateKeyPem(pem, { extractable: true })
-  if (!pair.ok) throw invalidField('private_key_pem', pair.error.message)
+  if (!pair.ok) throw invalidField(fields.privateKey, pair.error.message)
   if (!(await privateKeyMatches(pair.value.privateKey, certificate.subjectPublicKeyInfo.der))) {
-    throw invalidField('private_key_pem', 'the key does not belong to the certificate')
+    throw invalidField(fields.privateKey, 'the key does not belong to the certificate')
   }
   return pair.value.privateKey
 }

@@ -195,10 +195,11 @@ const importCa = defineRoute({
     .openapi('CertificateAuthorityImport'),
   responses: { 201: { description: 'The CA', schema: authoritySchema } },
   async handler({ body, actor, deps, once }) {
-    const { certificatePem, privateKeyPem, chainPem } = await openMaterial(materialOf(body))
-    if (privateKeyPem === null) throw invalidField('private_key_pem', 'give the private key of the CA')
+    const { fields, certificatePem, privateKeyPem, chainPem } = await openMaterial(materialOf(body))
+    if (privateKeyPem === null) throw invalidField(fields.privateKey, 'give the private key of the CA')
     const input = {
       name: body.name,
+      fields,
       certificatePem,
       privateKeyPem,
       chainPem,

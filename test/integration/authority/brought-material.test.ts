@@ -57,6 +57,31 @@ describe('a PKCS#12 file', () => {
     const imported = bodyOf(await app.request('POST', '/v1/pki/ca/import', { body }), 201)
     expect((await issue(app, await newRole(app, imported.id))).status).toBe(201)
   })
+  it('fail: what is wrong with what it holds is told of the file, the field that was sent', async () => {
+    const importCa = (pkcs12: string): Promise<TestAnswer> =>
+      app.request('POST', '/v1/pki/ca/import', { body: { name: freshName('in'), pkcs12, passphrase: PASSPHRASE } })
+    const asCertificate = async (pkcs12: string): Promise<TestAnswer> =>
+      importCertificate({ pkcs12, passphrase: PASSPHRASE })
+    const times = { notBeforeMs: app.nowMs - 2 * DAY_MS, notAfterMs: app.nowMs - DAY_MS }
+    const oldRoot = await newEntity(freshName('Old'))
+    const newCa = await newEntity(freshName('New'))
+    const old = await forgeRoot(oldRoot, times)
+    const below = await forgeCa(newCa, oldRoot, { ...times, notAfterMs: app.nowMs + DAY_MS })
+    const answers = [
+      await importCa(await fileOf(leaf, certificates.leaf)),
+      await asCertificate(await fileOf(root, certificates.root)),
+      await importCa(await fileOf(newCa, below)),
+      await importCa(await fileOf(oldRoot, old)),
+      await importCa(await fileOf(newCa, below, old)),
+    ]
+    expect(answers.map((answer) => refused(answer))).toEqual([
+      [400, 'pkcs12', expect.stringContaining('not a CA certificate')],
+      [400, 'pkcs12', expect.stringContaining('the certificate of a CA')],
+      [400, 'pkcs12', expect.stringContaining('its issuer is not here')],
+      [400, 'pkcs12', expect.stringMatching(/^pkcs12: /)],
+      [400, 'pkcs12', expect.stringContaining('1 above it')],
+    ])
+  })
   it('fail: with another passphrase, or none', async () => {
     const pkcs12 = await fileOf(leaf, certificates.leaf)
     for (const passphrase of [{ passphrase: 'incorrect' }, {}]) {
