@@ -25,26 +25,35 @@ const MAX_RETRY_MS = 60_000
 
 export class CrlPublisher extends DurableObject<Env> {
   readonly #writer = new CrlWriter((actor) => this.#make(actor))
+  /** As it was last told or stored: storage may be cleared while somebody waits for a list. */
+  #place: Place | undefined = this.ctx.storage.kv.get<Place>('ca')
+  /** How many wait for a list: nothing is cleared under them. */
+  #waiting = 0
   /** Lists in a row that failed. */
   #failures = 0
 
   /** A list that is read after this call; null where the CA has ended. See `CrlPublications`. */
   async publish(tenantId: string, caId: string, actor: Actor | null): Promise<PublishedCrl | null> {
-    if (this.#place() === undefined) this.ctx.storage.kv.put('ca', { tenantId, caId } satisfies Place)
-    // Before anything is made: what this object dies over is looked at again.
-    if ((await this.ctx.storage.getAlarm()) === null) await this.#wakeIn(LOOK_AGAIN_MS)
-    return this.#writer.publish(actor)
+    this.#place = { tenantId, caId }
+    this.#waiting += 1
+    try {
+      // Before anything is made: what this object dies over is looked at again.
+      if ((await this.ctx.storage.getAlarm()) === null) await this.#wakeIn(LOOK_AGAIN_MS)
+      return await this.#writer.publish(actor)
+    } finally {
+      this.#waiting -= 1
+    }
   }
 
   /** Makes the list where it is due. Catches everything: the platform gives up on alarms that throw. */
   override async alarm(): Promise<void> {
-    const place = this.#place()
+    const place = this.#place
     if (place === undefined) return
     try {
       const { store } = await runtimeOf(this.env)
       const authority = await findAuthority(store, place.tenantId, place.caId)
       const dueAtMs = authority?.crlDueAtMs ?? null
-      if (dueAtMs === null) await this.ctx.storage.deleteAll()
+      if (dueAtMs === null) await this.#clear()
       else if (dueAtMs <= systemClock()) await this.#writer.publish(null)
     } catch (error) {
       consoleLog.error('crl_retry_failed', { ca_id: place.caId, ...errorFields(error) })
@@ -52,8 +61,14 @@ export class CrlPublisher extends DurableObject<Env> {
     }
   }
 
+  /** Whoever asks before, or while it is cleared, has an alarm afterwards. */
+  async #clear(): Promise<void> {
+    if (this.#waiting === 0) await this.ctx.storage.deleteAll()
+    if (this.#waiting > 0) await this.#wakeIn(LOOK_AGAIN_MS)
+  }
+
   async #make(actor: Actor | null): Promise<PublishedCrl | null> {
-    const { tenantId, caId } = this.#place() as Place
+    const { tenantId, caId } = this.#place as Place
     try {
       const published = await makeCrl(await runtimeOf(this.env), tenantId, caId, actor)
       this.#failures = 0
@@ -70,11 +85,11 @@ export class CrlPublisher extends DurableObject<Env> {
     return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.max(0, this.#failures - 1))
   }
 
+  /** An alarm is told nothing, and this object may have died by then: the place is stored with it. */
   #wakeIn(delayMs: number): Promise<void> {
+    const place = this.#place as Place
+    const stored = this.ctx.storage.kv.get<Place>('ca')
+    if (stored === undefined) this.ctx.storage.kv.put('ca', place)
     return this.ctx.storage.setAlarm(systemClock() + delayMs)
-  }
-
-  #place(): Place | undefined {
-    return this.ctx.storage.kv.get<Place>('ca')
   }
 }
