@@ -6,7 +6,10 @@ import type { CallableProvider, ProviderPort } from '../src/orders/provider-call
 import { findZoneDirectly } from '../src/orders/provider-config.ts'
 import type { DnsZone } from './dns-zone.ts'
 
-/** One object per tenant and credentials: what a provider counts together is paced together, and never across tenants. */
+/**
+ * One object per tenant and credentials: what a provider counts together is paced together, and never across tenants. With another
+ * current key of the ring it is another object, which learns the pace anew.
+ */
 export function zonePort(env: Env, tenantId: string): ProviderPort {
   const objectOf = ({ keys }: CallableProvider): DurableObjectStub<DnsZone> =>
     env.DNS_ZONE.getByName(`${tenantId}/${keys.credentials}`)

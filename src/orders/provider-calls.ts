@@ -4,7 +4,7 @@ import type { DnsProvider, DnsProviderContext } from '../dns/dns-provider.ts'
 import type { PeerFailure } from './peer-failure.ts'
 import type { ZoneChange } from './zone-writer.ts'
 
-/** What tells providers apart whose calls have something in common. Digests, since secrets are in it. */
+/** What tells providers apart whose calls have something in common. Keyed digests, since secrets are in it. */
 export interface ProviderKeys {
   /** The type, its address and its secrets: whom the provider counts the calls for. */
   readonly credentials: string

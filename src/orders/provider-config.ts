@@ -1,6 +1,5 @@
 /** From a configured DNS provider to one that can be used: settings read, secrets looked up each time, so that a rotated one counts at once. */
 import { type Actor, systemActor } from '../core/actor.ts'
-import { sha256, toHex, utf8 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
 import { consoleLog } from '../core/log.ts'
@@ -13,6 +12,7 @@ import { ZONE_TIMEOUT_MS } from '../dns/limits.ts'
 import { type CommonSettings, findDescriptor, parseSettings } from '../dns/registry.ts'
 import { type DnsProviderConfig, findDnsProvider, isBeingRemoved, noteUsedSecrets } from '../store/dns-providers.ts'
 import type { JournalEntry } from '../store/journal.ts'
+import type { KeyRing } from '../store/key-ring.ts'
 import { readSecretField, secretResource } from '../store/secrets.ts'
 import type { Store } from '../store/store.ts'
 import { type PeerFailure, providerFailure } from './peer-failure.ts'
@@ -104,7 +104,7 @@ export async function openConfig(
   const parsed = parseSettings(descriptor, values.value, allowPrivateTargets)
   if (!parsed.ok) return err(parsed.error)
   const { http, connect, now, silence } = dependencies
-  const keys = await keysOf(descriptor, parsed.value.settings)
+  const keys = await keysOf(dependencies.store.ring, descriptor, parsed.value.settings)
   const calls = dependencies.calls?.(descriptor.code, keys) ?? { http }
   const context = { ...calls, connect, now, allowPrivateTargets, silence }
   const provider = descriptor.create(parsed.value.settings, context)
@@ -121,13 +121,15 @@ export async function openConfig(
   })
 }
 
+/** Keyed digests: a name of an object is seen by whoever may look at the deployment, and secrets may be weak. */
 async function keysOf(
+  ring: KeyRing,
   { code, settings }: DnsProviderDescriptor,
   values: Readonly<Record<string, string>>,
 ): Promise<ProviderKeys> {
   const counted = settings.filter(({ name, secret }) => secret || name === 'endpoint' || name === 'nameserver')
-  const digest = async (names: readonly string[]): Promise<string> =>
-    toHex(await sha256(utf8(JSON.stringify([code, ...names.map((name) => [name, values[name]?.trim() ?? null])]))))
+  const digest = (names: readonly string[]): Promise<string> =>
+    ring.nameFor(JSON.stringify([code, ...names.map((name) => [name, values[name]?.trim() ?? null])]))
   return {
     credentials: await digest(counted.map(({ name }) => name)),
     settings: await digest(settings.map(({ name }) => name)),

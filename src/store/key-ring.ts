@@ -2,7 +2,16 @@
  * Seals secrets at rest: AES-256-GCM under a ring of keys. A sealed value names its key, is bound to the row it stands
  * in, and can be opened as long as its key is on the ring. Nothing outside store/ sees a key of the ring.
  */
-import { type Bytes, concatBytes, fromBase64Url, fromUtf8, randomBytes, toBase64Url, utf8 } from '../core/bytes.ts'
+import {
+  type Bytes,
+  concatBytes,
+  fromBase64Url,
+  fromUtf8,
+  randomBytes,
+  toBase64Url,
+  toHex,
+  utf8,
+} from '../core/bytes.ts'
 import { err, ok, type Result } from '../core/result.ts'
 
 /** Where a sealed value stands: moving it to another row, column or tenant makes it unreadable. */
@@ -21,6 +30,11 @@ export interface KeyRing {
   seal(place: SealPlace, plaintext: Bytes): Promise<string>
   /** Throws `SealBroken` where the value was changed, moved, or its key is gone: never an expected state. */
   open(place: SealPlace, sealed: string): Promise<Bytes>
+  /**
+   * A name for what must not be known: HMAC-SHA-256, hex, under a key that is derived from the current one. Who sees the name
+   * can try no guesses against it. Another current key gives another name.
+   */
+  nameFor(text: string): Promise<string>
 }
 
 /** A sealed value that cannot be opened. Says which key and place, never what is inside. */
@@ -39,6 +53,7 @@ const KEY_ID = /^[a-z0-9]{1,32}$/
  */
 export async function parseKeyRing(text: string): Promise<Result<KeyRing, string>> {
   const keys = new Map<string, CryptoKey>()
+  let naming: CryptoKey | null = null
   for (const [index, entry] of text.split(',').entries()) {
     const [id = '', encoded = '', ...rest] = entry.trim().split(':')
     const raw = fromBase64Url(encoded)
@@ -46,10 +61,12 @@ export async function parseKeyRing(text: string): Promise<Result<KeyRing, string
       return err(`KEY_RING: entry ${index + 1} is not id:key with an id of a-z0-9 and a key of 32 bytes as base64url`)
     }
     if (keys.has(id)) return err(`KEY_RING: the id ${id} stands there twice`)
+    naming ??= await namingKey(raw)
     keys.set(id, await crypto.subtle.importKey('raw', raw, 'AES-GCM', false, ['encrypt', 'decrypt']))
   }
   const [currentKeyId] = keys.keys()
-  return currentKeyId === undefined ? err('KEY_RING is empty') : ok(createKeyRing(currentKeyId, keys))
+  if (currentKeyId === undefined || naming === null) return err('KEY_RING is empty')
+  return ok(createKeyRing(currentKeyId, keys, naming))
 }
 
 /** Which key a sealed value is under, or null where it is not a sealed value. */
@@ -58,11 +75,20 @@ export function sealKeyId(sealed: string): string | null {
   return format === FORMAT && keyId !== undefined ? keyId : null
 }
 
-function createKeyRing(currentKeyId: string, keys: ReadonlyMap<string, CryptoKey>): KeyRing {
+/** HKDF, so that no key serves two purposes. */
+async function namingKey(raw: Bytes): Promise<CryptoKey> {
+  const material = await crypto.subtle.importKey('raw', raw, 'HKDF', false, ['deriveKey'])
+  const derivation = { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(0), info: utf8('certwright names') }
+  const use = { name: 'HMAC', hash: 'SHA-256', length: 256 }
+  return crypto.subtle.deriveKey(derivation, material, use, false, ['sign'])
+}
+
+function createKeyRing(currentKeyId: string, keys: ReadonlyMap<string, CryptoKey>, naming: CryptoKey): KeyRing {
   const current = keys.get(currentKeyId) as CryptoKey
   return {
     currentKeyId,
     keyIds: [...keys.keys()],
+    nameFor: async (text) => toHex(new Uint8Array(await crypto.subtle.sign('HMAC', naming, utf8(text)))),
     async seal(place, plaintext) {
       // NIST SP 800-38D: a random 96-bit nonce is safe for 2^32 values under one key; rotate long before.
       const nonce = randomBytes(NONCE_BYTES)
