@@ -22,8 +22,8 @@ const says =
   (response: HttpResponse): boolean =>
     isTooMany(response) || (response.status === status && pattern.test(fromUtf8(response.body) ?? ''))
 
-/** By the provider's code. */
-const RATES: Readonly<Record<string, ProviderRate>> = {
+/** By the provider's code: a row for each. Null for servers that publish none: those of RFC 2136, which are their owner's. */
+export const RATES: Readonly<Record<string, ProviderRate | null>> = {
   // "five requests per second per AWS account" (docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html):
   // one at once and four a second are five in any second.
   aws_route53: {
@@ -43,9 +43,10 @@ const RATES: Readonly<Record<string, ProviderRate>> = {
   hetzner: { burst: 300, perSecond: 0.9, isThrottled: isTooMany },
   // A quota per minute and region without a published number (cloud.google.com/dns/quotas): our own choice.
   google_cloud_dns: { burst: 50, perSecond: 5, isThrottled: says(403, /"(?:userR|r)ateLimitExceeded"/) },
+  rfc2136: null,
 }
 
-/** Null for servers that publish none: those of RFC 2136, which are their owner's. */
+/** Null for servers that publish none. */
 export function rateOf(code: string): ProviderRate | null {
   return RATES[code] ?? null
 }

@@ -1,4 +1,4 @@
-/** DNS for challenges: where a record goes, putting it there by the zone's object, and looking whether it can be seen. */
+/** DNS for challenges: where a record goes, putting it there by the object of the credentials, and looking whether it can be seen. */
 import { ok, type Result } from '../core/result.ts'
 import { checkPropagation } from '../dns/propagation.ts'
 import type { RecordState } from './order-state.ts'

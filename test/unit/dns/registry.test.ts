@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { CLOUDFLARE } from '../../../src/dns/cloudflare/descriptor.ts'
+import { RATES, rateOf } from '../../../src/dns/rates.ts'
 import { COMMON_SETTINGS, DNS_PROVIDERS, findDescriptor, parseSettings } from '../../../src/dns/registry.ts'
 import { RFC2136 } from '../../../src/dns/rfc2136/descriptor.ts'
 
@@ -10,6 +11,11 @@ describe('the registry', () => {
     expect(types.map((type) => findDescriptor(type)?.code)).toEqual(
       DNS_PROVIDERS.flatMap(({ code, aliases }) => [code, ...aliases].map(() => code)),
     )
+  })
+
+  it('ok: of every type it is said how often it lets itself be asked, or that it does not say', () => {
+    expect(Object.keys(RATES).toSorted()).toEqual(DNS_PROVIDERS.map(({ code }) => code).toSorted())
+    expect(DNS_PROVIDERS.filter(({ code }) => rateOf(code) === null)).toEqual([RFC2136])
   })
 
   it('fail: an unknown type, and names that objects have by themselves', () => {
