@@ -2,7 +2,7 @@
  * Registering accounts at CAs (RFC 8555 §7.3): new ones, those whose registration was cut off, and those that the CA has
  * lost. The part that talks to the CA is in register-at-ca.ts.
  */
-import { isProblem } from '../acme/acme-error.ts'
+import { type AcmeError, isProblem } from '../acme/acme-error.ts'
 import {
   CERTIFICATE_AUTHORITIES,
   type CertificateAuthorityCode,
@@ -159,13 +159,23 @@ function refusal(refused: RegistrationRefusal, account: AcmeAccountRow, nowMs: n
     case 'refused': {
       // RFC 8555 §7.3.4: what is missing is the caller's to give.
       if (isProblem(refused.error, 'externalAccountRequired')) return invalidField('eab', EAB_WANTED)
-      const error = acmeAppError(refused.error, nowMs)
+      const error = ofDirectory(refused.error, account, acmeAppError(refused.error, nowMs))
       if (!refused.mayBeKnown || account.status !== 'registering') return error
       const message = `${error.message}; the CA may have made the account: ask again, and the same key is used (${account.id})`
       const { retryAfterSeconds } = error
       return new AppError(error.code, message, retryAfterSeconds === null ? {} : { retryAfterSeconds })
     }
   }
+}
+
+/** Where the directory itself could not be read, the error names the setting that says where it is. */
+function ofDirectory(cause: AcmeError, { directoryUrl }: AcmeAccountRow, error: AppError): AppError {
+  if (cause.reason !== 'transport' || cause.url !== directoryUrl) return error
+  const { code, message, retryAfterSeconds } = error
+  return new AppError(code, `directory_url: ${message}`, {
+    details: [{ path: 'directory_url', message }],
+    ...(retryAfterSeconds === null ? {} : { retryAfterSeconds }),
+  })
 }
 
 const EAB_WANTED = 'the CA wants an external account binding: give eab with the kid and hmac_key that it gave you'
