@@ -13,7 +13,11 @@ import { exportPkcs8, importPrivateKeyPem, type KeyPair, privateKeyMatches } fro
 import { formatCertificatesPem, parsePemOf } from '../pki/pem.ts'
 import { type RevocationReason, revocationReasonOf } from '../pki/revocation-reason.ts'
 import { type AuthorityRow, sealAuthorityKey } from '../store/authorities.ts'
-import { demandUnknownCa, findCaCertificatesBySubject } from '../store/ca-certificates.ts'
+import {
+  type CaCertificatesOfSubject,
+  demandNoOtherOfSubject,
+  findCaCertificatesBySubject,
+} from '../store/ca-certificates.ts'
 import { insertRevocations, partitionOf, type RevocationRow } from '../store/revocations.ts'
 import type { Store } from '../store/store.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
@@ -72,7 +76,7 @@ export async function importAuthority(
   const foreignChain = isRoot || parent !== null ? [] : chain
   requireStanding([certificate, ...(parent?.chain ?? foreignChain)], now(), fields)
   const crl = input.crlPem === null ? null : await requireCrl(certificate, input.crlPem)
-  const subjectHash = await requireUnknownCa(store, actor, certificate)
+  const known = await requireUnknownCa(store, actor, certificate)
   const id = newId('ca', now())
   const dnsDomains = (side: 'permitted' | 'excluded'): string[] =>
     (certificate.nameConstraints?.[side] ?? []).flatMap((base) => (base.type === 'dns' ? [base.value] : []))
@@ -96,10 +100,14 @@ export async function importAuthority(
     createdAtMs: now(),
     updatedAtMs: now(),
   }
-  const isNew = demandUnknownCa(store, { ...row, subjectHash })
   const revocations = crl === null ? [] : revocationStatements(dependencies, row, crl)
-  const more = [isNew, ...revocations, ...(await alongside(row))]
-  await commitNewAuthority(dependencies, actor, row, certificate, parent, 'ca.imported', more)
+  const more = [demandNoOtherOfSubject(store, known), ...revocations, ...(await alongside(row))]
+  try {
+    await commitNewAuthority(dependencies, actor, row, certificate, parent, 'ca.imported', more)
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'conflict') await requireUnknownCa(store, actor, certificate)
+    throw error
+  }
   return publishedRow(dependencies, row)
 }
 
@@ -130,18 +138,27 @@ async function requireKey(certificate: Certificate, pem: string, fields: Materia
 
 /**
  * Throws `already_exists` where a CA with that name and key is here: two of them would publish two CRLs for the same certificates
- * (RFC 5280 §5), and one that was revoked would be back. Returns the hash of the subject.
+ * (RFC 5280 §5), and one that was revoked would be back. Returns what is here of that name: the batch demands that it is all.
  */
-async function requireUnknownCa(store: Store, actor: Actor, certificate: Certificate): Promise<string> {
+async function requireUnknownCa(
+  store: Store,
+  { tenantId }: Actor,
+  certificate: Certificate,
+): Promise<CaCertificatesOfSubject> {
   const subjectHash = await subjectHashOf(certificate.subject.der)
-  for (const known of await findCaCertificatesBySubject(store, actor.tenantId, subjectHash, MAX_CANDIDATES)) {
+  const rows = await findCaCertificatesBySubject(store, tenantId, subjectHash, MAX_OF_SUBJECT)
+  // Every certificate of a CA has its key.
+  for (const known of new Map(rows.map((row) => [row.caId, row])).values()) {
     const { subjectPublicKeyInfo } = parseStored(known.certificatePem)
     if (equalBytes(subjectPublicKeyInfo.der, certificate.subjectPublicKeyInfo.der)) {
       throw new AppError('already_exists', `A CA with that name and key is here already: ${known.caId}`)
     }
   }
-  return subjectHash
+  return { tenantId, subjectHash, rows }
 }
+
+/** Certificates of CAs with one subject. Beyond that, the batch finds one that was not read, and nothing is taken over. */
+const MAX_OF_SUBJECT = 1_000
 
 /** How many certificates of one subject are tried. */
 const MAX_CANDIDATES = 20

@@ -116,19 +116,32 @@ export function revokeCaCertificate(
   )
 }
 
-/** Undoes the batch where a CA with that certificate is here already. Its serial number alone says nothing: many CAs begin at 1. */
-export function demandUnknownCa(
+/** The certificates of CAs with one subject, as they were read: SHA-256 of its DER, hex. */
+export interface CaCertificatesOfSubject {
+  readonly tenantId: string
+  readonly subjectHash: string
+  readonly rows: readonly CaCertificateRow[]
+}
+
+/** Undoes the batch where there are more certificates of CAs with that subject than those: one was made since they were read. */
+export function demandNoOtherOfSubject(
   store: Store,
-  { tenantId, subjectHash, certificatePem }: Pick<CaCertificateRow, 'tenantId' | 'subjectHash' | 'certificatePem'>,
+  { tenantId, subjectHash, rows }: CaCertificatesOfSubject,
 ): Statement {
-  const isSame = and(
+  const isOther = and(
     eq(caCertificates.tenantId, tenantId),
     eq(caCertificates.subjectHash, subjectHash),
-    eq(caCertificates.certificatePem, certificatePem),
+    isNoneOf(rows),
   )
   const count = sql<number>`count(*)`
   const known = indexedBy(caCertificates, 'ca_certificates_by_subject')
-  return demand(store.db.select({ count }).from(known).where(isSame).having(eq(count, 0)))
+  return demand(store.db.select({ count }).from(known).where(isOther).having(eq(count, 0)))
+}
+
+function isNoneOf(known: readonly CaCertificateRow[]): SQL {
+  const keys = JSON.stringify(known.map(({ caId, serialNumber }) => [caId, serialNumber]))
+  return sql`(${caCertificates.caId}, ${caCertificates.serialNumber}) NOT IN
+    (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${keys}))`
 }
 
 /** Undoes the batch where there are more of these than the known ones: one was made since they were read. */
@@ -138,15 +151,12 @@ export function demandNoOtherStanding(
   of: CaCertificateSet,
   known: readonly CaCertificateRow[],
 ): Statement {
-  const keys = JSON.stringify(known.map(({ caId, serialNumber }) => [caId, serialNumber]))
-  const isOther = sql`(${caCertificates.caId}, ${caCertificates.serialNumber}) NOT IN
-    (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${keys}))`
   const count = sql<number>`count(*)`
   return demand(
     store.db
       .select({ count })
       .from(caCertificates)
-      .where(and(isStanding(tenantId, of), isOther))
+      .where(and(isStanding(tenantId, of), isNoneOf(known)))
       .having(eq(count, 0)),
   )
 }

@@ -1,8 +1,10 @@
 /** A CA is revoked while something is done with it: nothing that it signed is left standing, and its issuer's CRL has all of it. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { exportPkcs8 } from '../../../src/pki/keys.ts'
 import { formatPem } from '../../../src/pki/pem.ts'
 import { findAuthority, openAuthorityKey } from '../../../src/store/authorities.ts'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
+import { type Entity, forgeRoot, newEntity } from '../../conformance/limbo/forge.ts'
 import { bindings } from '../support/bindings.ts'
 import {
   bodyOf,
@@ -345,6 +347,36 @@ describe('a CA that others have certified', () => {
       (each) => takeOver(each, body),
     )
     expect([slow.status, quick.status]).toEqual([409, 201])
+  })
+
+  it('fail: taken over twice at once, by two certificates of its key', async () => {
+    const ca = await newEntity(freshName('Twice'))
+    const private_key_pem = formatPem('PRIVATE KEY', await exportPkcs8(ca.keyPair.privateKey))
+    const bodyWith = async (serial: number): Promise<Record<string, unknown>> => {
+      const root = await forgeRoot(ca, { serialNumber: new Uint8Array([serial]) })
+      return { certificate_pem: formatPem('CERTIFICATE', root), private_key_pem }
+    }
+    const [one, other] = [await bodyWith(1), await bodyWith(2)]
+    const [slow, quick] = await overtaken(
+      'ca.imported',
+      (each) => takeOver(each, one),
+      (each) => takeOver(each, other),
+    )
+    expect([refused(slow), quick.status]).toEqual([[409, 'already_exists'], 201])
+  })
+
+  it('fail: taken over behind many others of its name', async () => {
+    const [first, ...others] = await Promise.all(Array.from({ length: 23 }, () => newEntity('Same Name')))
+    if (first === undefined) throw new Error('none')
+    const of = async (ca: Entity, serial: number): Promise<Record<string, unknown>> => ({
+      certificate_pem: formatPem('CERTIFICATE', await forgeRoot(ca, { serialNumber: new Uint8Array([serial]) })),
+      private_key_pem: formatPem('PRIVATE KEY', await exportPkcs8(ca.keyPair.privateKey)),
+    })
+    for (const ca of others) bodyOf(await takeOver(app, await of(ca, 1)), 201)
+    // Its id is the last.
+    app.nowMs += 1
+    bodyOf(await takeOver(app, await of(first, 1)), 201)
+    expect(refused(await takeOver(app, await of(first, 2)))).toEqual([409, 'already_exists'])
   })
 })
 
