@@ -141,7 +141,7 @@ async function makeLists(
       last.contentHash === hashes.of(partition) &&
       last.thisUpdateMs + CRL_PERIOD_MS > thisUpdateMs + PARTS_TOGETHER_MS
     if (isCurrent && !isEveryPart) {
-      oldestMs = Math.min(oldestMs, last.thisUpdateMs)
+      oldestMs = Math.min(oldestMs, Math.floor(last.thisUpdateMs / 1000) * 1000)
       continue
     }
     // Read anew, and so with whatever was revoked meanwhile.

@@ -75,6 +75,7 @@ const BETWEEN_SEMICOLONS = /(?:"(?:[^"\\]|\\.)*"?|[^;"])+/g
 export interface Validators {
   /** With its quotes. */
   readonly etag: string
+  /** Whole seconds, but for a form that has followed another one within its second: that is later by milliseconds. */
   readonly lastModifiedMs: number
 }
 
@@ -84,8 +85,8 @@ export function isNotModified(headers: Headers, { etag, lastModifiedMs }: Valida
   // RFC 9110 §13.1.3: "A recipient MUST ignore If-Modified-Since if the request contains an If-None-Match header field".
   if (known !== null) return namesTag(known, etag)
   const sinceMs = parseHttpDate(headers.get('if-modified-since') ?? '')
-  // RFC 9110 §5.6.7: dates are whole seconds.
-  return sinceMs !== null && Math.floor(lastModifiedMs / 1_000) * 1_000 <= sinceMs
+  // RFC 9110 §8.8.2.2: a date tells two forms of one second apart no more (§5.6.7), so the later one is sent whole.
+  return sinceMs !== null && lastModifiedMs <= sinceMs
 }
 
 /** RFC 9110 §8.8.3: a tag may hold commas. */

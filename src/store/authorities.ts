@@ -1,6 +1,7 @@
 /** The CAs of the internal PKI. Their certificates are in ca-certificates.ts. */
 import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, type SQL, sql } from 'drizzle-orm'
 import type { Bytes } from '../core/bytes.ts'
+import { laterThan } from './crl-parts.ts'
 import { inListOf } from './in-list.ts'
 import type { SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
@@ -180,7 +181,7 @@ export function publishCrlNumber(
   authority: Pick<AuthorityRow, 'tenantId' | 'id'>,
   { crlNumber, revision, dueAtMs, issued, after, ...times }: CrlPublication,
 ): Statement {
-  const { crlRevision, crlDueAtMs, issuedThrough, issuedCount } = certificateAuthorities
+  const { crlRevision, crlDueAtMs, crlThisUpdateMs, issuedThrough, issuedCount } = certificateAuthorities
   const isFirst = sql`${issuedThrough} = ${issued?.from ?? null}`
   return mustChange(
     store.db
@@ -188,7 +189,7 @@ export function publishCrlNumber(
       .set({
         crlPublishedNumber: crlNumber,
         crlPublishedRevision: revision,
-        crlThisUpdateMs: times.thisUpdateMs,
+        crlThisUpdateMs: laterThan(crlThisUpdateMs, sql`${times.thisUpdateMs}`),
         crlNextUpdateMs: times.nextUpdateMs,
         crlRevokedCount: times.revokedCount,
         crlDueAtMs: sql`CASE WHEN ${crlRevision} = ${revision} THEN ${dueAtMs} ELSE ${crlDueAtMs} END`,

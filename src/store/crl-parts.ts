@@ -2,7 +2,8 @@
  * The parts of the CRLs of CAs with `crl_partitions`: which number each was last made under. The whole list's stands in the CA's row.
  * A part without a row was last made together with the whole list.
  */
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, type SQL, sql } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { crlParts } from './schema.ts'
 import type { Store } from './store.ts'
 import { type Statement, statement } from './work.ts'
@@ -32,6 +33,17 @@ export async function findCrlPart(
   return row ?? null
 }
 
+/**
+ * The time of a new list, in whole seconds as it stands in the list; a millisecond behind the list before where that is of the same
+ * second, or of the clock of another machine that is ahead. So no two lists have the same, and those of one second are told apart.
+ */
+export const laterThan = (before: SQLiteColumn, thisUpdateMs: SQL): SQL =>
+  sql`CASE WHEN ${before} >= ${thisUpdateMs} AND ${before} < ${thisUpdateMs} + ${MAX_CLOCK_DIFFERENCE_MS}
+    THEN ${before} + 1 ELSE ${thisUpdateMs} END`
+
+/** Beyond it, the clock was wrong before, and what it said is forgotten. */
+const MAX_CLOCK_DIFFERENCE_MS = 60_000
+
 /** Names those parts in the place of the ones before. One bound parameter for the rows, however many. */
 export function replaceCrlParts(
   store: Store,
@@ -55,7 +67,7 @@ export function replaceCrlParts(
         target: [crlParts.tenantId, crlParts.caId, crlParts.partition],
         set: {
           crlNumber: sql`excluded.crl_number`,
-          thisUpdateMs: sql`excluded.this_update_ms`,
+          thisUpdateMs: laterThan(crlParts.thisUpdateMs, sql`excluded.this_update_ms`),
           nextUpdateMs: sql`excluded.next_update_ms`,
           contentHash: sql`excluded.content_hash`,
         },

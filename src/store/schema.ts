@@ -305,6 +305,7 @@ export const certificateAuthorities = sqliteTable(
     /** Grows with every change of what is revoked; what the published CRL knows of. */
     crlRevision: integer('crl_revision').notNull(),
     crlPublishedRevision: integer('crl_published_revision').notNull(),
+    /** `thisUpdate` of the list; of a further list of the same second, some milliseconds later: see store/crl-parts.ts. */
     crlThisUpdateMs: integer('crl_this_update_ms'),
     crlNextUpdateMs: integer('crl_next_update_ms'),
     crlRevokedCount: integer('crl_revoked_count').notNull(),

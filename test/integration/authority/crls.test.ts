@@ -205,6 +205,9 @@ describe('serving a CRL', () => {
   })
 
   it('ok: 304 for If-Modified-Since where there is no ETag, and HEAD answers as GET does (RFC 9110 §13.1.3)', async () => {
+    // The first list of its second.
+    app.nowMs += 1_000
+    bodyOf(await regenerate(app))
     const { headers } = await read()
     const [etag, modified] = [headers.get('etag') ?? '', headers.get('last-modified') ?? '']
     const before = new Date(Date.parse(modified) - 1_000).toUTCString()
@@ -224,6 +227,25 @@ describe('serving a CRL', () => {
       expect(whole.headers.get(name)).toBe(headers.get(name))
     }
     expect(known.headers.get('etag')).toBe(etag)
+  })
+
+  it('ok: 200 for If-Modified-Since where a newer list was made within the same second (RFC 9110 §8.8.2.2)', async () => {
+    const parts = await newCa(app, { more: { crl_partitions: 1 } })
+    for (const path of [`/v1/pki/ca/${parts}/crl`, `/v1/pki/ca/${parts}/crl/1`]) {
+      const fetchCrl = (headers: Record<string, string> = {}) => app.request('GET', path, { token: null, headers })
+      const ask = async (known: TestAnswer) =>
+        (await fetchCrl({ 'if-modified-since': known.headers.get('last-modified') ?? '' })).status
+      app.nowMs += 60_000
+      bodyOf(await app.request('POST', `/v1/pki/ca/${parts}/crl`))
+      const first = await fetchCrl()
+      expect(await ask(first)).toBe(304)
+      bodyOf(await app.request('POST', `/v1/pki/ca/${parts}/crl`))
+      const second = await fetchCrl()
+      expect([await ask(first), second.headers.get('last-modified')]).toEqual([200, first.headers.get('last-modified')])
+      app.nowMs += 60_000
+      bodyOf(await app.request('POST', `/v1/pki/ca/${parts}/crl`))
+      expect([await ask(second), await ask(await fetchCrl())]).toEqual([200, 304])
+    }
   })
 
   it('ok: in the form that is liked best, whatever the capitals (RFC 9110 §12.5.1)', async () => {

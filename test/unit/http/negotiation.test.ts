@@ -39,7 +39,7 @@ describe('preferredForm', () => {
 
 describe('isNotModified', () => {
   const lastModifiedMs = Date.UTC(1994, 10, 6, 8, 49, 37)
-  const current = { etag: '"a,b"', lastModifiedMs: lastModifiedMs + 400 }
+  const current = { etag: '"a,b"', lastModifiedMs }
   const SAME = 'Sun, 06 Nov 1994 08:49:37 GMT'
   const EARLIER = 'Sun, 06 Nov 1994 08:49:36 GMT'
 
@@ -61,6 +61,11 @@ describe('isNotModified', () => {
     [{}, false],
   ] as const)('ok: %j: %s', (headers, expected) => {
     expect(isNotModified(new Headers(headers), current)).toBe(expected)
+  })
+
+  it('ok: what was made later in the second that is named is newer (RFC 9110 §8.8.2.2)', () => {
+    const later = { ...current, lastModifiedMs: lastModifiedMs + 1 }
+    expect(isNotModified(new Headers({ 'if-modified-since': SAME }), later)).toBe(false)
   })
 })
 
