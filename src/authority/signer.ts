@@ -74,7 +74,7 @@ const pemsOf = (lineage: readonly AuthorityRow[]): string[] => [
 ]
 
 /** One PEM text for each certificate of a text. */
-function splitPem(pem: string): string[] {
+export function splitPem(pem: string): string[] {
   return pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g) ?? []
 }
 

@@ -1,6 +1,6 @@
 /**
- * Validates a certificate against the tenant's roots and trust anchors, with the tenant's CAs as intermediates beside those
- * that are given (RFC 5280 §6). Revocation is looked up in the tenant's own CRLs and in those of the request; nothing is fetched.
+ * Validates a certificate against the tenant's roots and trust anchors, with the tenant's CAs, and those that imported ones have
+ * brought with them, as intermediates beside those that are given (RFC 5280 §6). Revocation is looked up in the tenant's own CRLs and in those of the request; nothing is fetched.
  */
 
 import type { Bytes } from '../core/bytes.ts'
@@ -12,12 +12,13 @@ import { parsePemOf } from '../pki/pem.ts'
 import { findAuthority } from '../store/authorities.ts'
 import { findCaCertificatesBySubject } from '../store/ca-certificates.ts'
 import { partitionOf } from '../store/revocations.ts'
+import type { Store } from '../store/store.ts'
 import { findTrustAnchorsBySubject } from '../store/trust-anchors.ts'
 import { subjectHashOf } from './ca-certificate.ts'
 import { readCurrentCrl } from './current-crl.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { requireCertificates, requireOne } from './given-certificates.ts'
-import { parseStored } from './signer.ts'
+import { parseStored, splitPem } from './signer.ts'
 
 export interface ValidationInput extends Pick<PathInput, 'purpose' | 'atMs' | 'checkRevocation' | 'maxDepth'> {
   readonly certificatePem: string
@@ -105,6 +106,10 @@ async function collectKnown(
       // A revoked root is trusted no more; below it, revocation is for the CRLs to tell.
       if (isRoot && row.revokedAtMs === null) anchors.set(fingerprint, { id: row.caId, der: parsed.der })
       else if (!isRoot) intermediates.set(fingerprint, parsed.der)
+      // Its issuer is elsewhere: what was brought with it leads on, to whatever anchor there is.
+      const brought = row.issuerCaId === null ? await findForeignChain(store, tenantId, row.caId) : []
+      for (const above of brought) intermediates.set(toHex(await sha256(above.der)), above.der)
+      queue.push(...brought)
       const serials = issued.get(row.caId) ?? new Set<string>()
       issued.set(row.caId, serials.add(serialNumber))
       queue.push(parsed)
@@ -115,6 +120,11 @@ async function collectKnown(
     }
   }
   return { anchors: [...anchors.values()], intermediates: [...intermediates.values()], issued }
+}
+
+async function findForeignChain(store: Store, tenantId: string, caId: string): Promise<Certificate[]> {
+  const authority = await findAuthority(store, tenantId, caId)
+  return splitPem(authority?.foreignChainPem ?? '').map(parseStored)
 }
 
 /** The current CRLs of the tenant's CAs: of a CA with partitions, those that may hold one of the certificates. */

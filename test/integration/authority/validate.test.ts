@@ -20,8 +20,9 @@ const validate = (body: Readonly<Record<string, unknown>>, token?: string): Prom
 
 const codes = ({ json }: TestAnswer): string[] => json.errors.map(({ code }: { code: string }) => code)
 
-async function importCa(entity: Entity, certificate: Bytes): Promise<string> {
+async function importCa(entity: Entity, certificate: Bytes, chain: readonly Bytes[] = []): Promise<string> {
   const body = {
+    ...(chain.length === 0 ? {} : { chain_pem: pem(...chain) }),
     name: freshName('imported'),
     certificate_pem: pem(certificate),
     private_key_pem: await exportPrivateKeyPem(entity.keyPair.privateKey, 'pkcs8'),
@@ -88,6 +89,36 @@ describe('CAs whose serial numbers are the same', () => {
       answers.push(bodyOf(await validate({ certificate_pem: pem(leaf), check_revocation: true })).not_revoked)
     }
     expect(answers).toEqual([false, true])
+  })
+})
+
+describe('a CA that was imported with CAs from elsewhere above it', () => {
+  it('ok: they are intermediates of the path, to a root that is trusted', async () => {
+    const [root, middle, ca, below] = [
+      await newEntity(freshName('Foreign Root')),
+      await newEntity(freshName('Foreign Middle')),
+      await newEntity(freshName('Imported CA')),
+      await newEntity(freshName('Below')),
+    ]
+    const rootDer = await forgeRoot(root)
+    const chain = [await forgeCa(middle, root), rootDer]
+    const caId = await importCa(ca, await forgeCa(ca, middle), chain)
+    await importCa(below, await forgeCa(below, ca))
+    const leaves = [await forgeLeaf(await newEntity('leaf'), ca), await forgeLeaf(await newEntity('leaf'), below)]
+    const verdicts = async (token?: string) => {
+      const answers = await Promise.all(leaves.map((leaf) => validate({ certificate_pem: pem(leaf) }, token)))
+      return answers.map((answer) => bodyOf(answer).valid)
+    }
+    // What a CA brought is no anchor.
+    expect(await verdicts()).toEqual([false, false])
+    const anchor = { name: freshName('foreign'), certificate_pem: pem(rootDer) }
+    const { id } = bodyOf(await app.request('POST', '/v1/pki/trust-anchors', { body: anchor }), 201)
+    expect(await verdicts()).toEqual([true, true])
+    // A token that does not see the CA does not see what came with it.
+    const blind = await newTestToken(app, ['pki:read'], { paths: [`pki/trust-anchors/${id}`] })
+    expect(await verdicts(blind)).toEqual([false, false])
+    const seeing = await newTestToken(app, ['pki:read'], { paths: [`pki/trust-anchors/${id}`, `pki/ca/${caId}`] })
+    expect(await verdicts(seeing)).toEqual([true, false])
   })
 })
 
