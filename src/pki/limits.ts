@@ -26,6 +26,9 @@ export const MAX_URI_CHARS = 2_048
 export const MAX_RSA_BITS = 8_192
 export const MIN_RSA_BITS = 2_048
 
-/** What Workers derive with PBKDF2 at most; writers of today use 2,048 to 100,000. */
+/**
+ * What Cloudflare's Workers derive with PBKDF2 at most (github.com/cloudflare/workerd/issues/1346); workerd on a machine of one's own has no
+ * such limit. Writers of today use 2,048 to 100,000.
+ */
 export const MAX_KDF_ITERATIONS = 100_000
 export const MAX_PASSPHRASE_CHARS = 1_000
