@@ -93,6 +93,8 @@ describe('tokens', () => {
     [{ scopes: ['pki:read'], ttl: 0 }, 'ttl'],
     [{ scopes: ['pki:read'], expires_at: '2026-11-20T12:00:00Z' }, 'expires_at'],
     [{ scopes: ['pki:read'], expires_at: 'tomorrow' }, 'expires_at'],
+    [{ scopes: ['pki:read'], expires_at: '2027-02-30T00:00:00Z' }, 'expires_at'],
+    [{ scopes: ['pki:read'], expires_at: '2027-02-28T24:00:00Z' }, 'expires_at'],
     [{ scopes: ['pki:read'], ttl: '1h', expires_at: '2026-12-20T12:00:00Z' }, 'ttl'],
     [{ scopes: ['pki:read'], admin: true }, 'admin'],
   ])('fail: %j is refused, and the field is named', async (body, path) => {

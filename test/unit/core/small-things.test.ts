@@ -53,6 +53,37 @@ describe('times', () => {
     expect(formatTime(Date.UTC(2026, 3, 23, 14, 0, 0, 999))).toBe('2026-04-23T14:00:00Z')
     expect(parseTime('2026-04-23T14:00:00Z')).toBe(Date.UTC(2026, 3, 23, 14))
     expect(parseTime('2026-04-23T16:00:00+02:00')).toBe(Date.UTC(2026, 3, 23, 14))
+    expect(parseTime('2026-04-23T14:00:00.5-00:30')).toBe(Date.UTC(2026, 3, 23, 14, 30, 0, 500))
+    expect(parseTime('2026-04-23t14:00:00z')).toBe(Date.UTC(2026, 3, 23, 14))
+  })
+
+  // RFC 3339 §5.7 and appendix C: a year of a whole century is a leap year every fourth time.
+  it.each(['2028-02-29T00:00:00Z', '2000-02-29T00:00:00Z', '2027-12-31T23:59:59Z', '2027-04-30T23:59:59+23:59'])(
+    'ok: %s exists',
+    (text) => {
+      expect(parseTime(text)).toBe(Date.parse(text))
+    },
+  )
+
+  it.each([
+    '2027-02-29T00:00:00Z',
+    '2027-02-30T00:00:00Z',
+    '2100-02-29T00:00:00Z',
+    '2028-02-30T00:00:00Z',
+    '2027-04-31T00:00:00Z',
+    '2027-04-31T00:00:00+02:00',
+    '2027-02-30t00:00:00z',
+    '2027-01-00T00:00:00Z',
+    '2027-01-32T00:00:00Z',
+    '2027-00-10T00:00:00Z',
+    '2027-01-01T24:00:00Z',
+    '2027-01-01T12:60:00Z',
+    '2027-01-01T12:00:60Z',
+    '2016-12-31T23:59:60Z',
+    '2027-01-01T12:00:00+24:00',
+    '2027-01-01T12:00:00+02:60',
+  ])('fail: %s does not exist, and is not moved to a time that does', (text) => {
+    expect(parseTime(text)).toBeNull()
   })
 
   it.each(['2026-04-23', '2026-04-23 14:00:00Z', '2026-13-01T00:00:00Z', 'tomorrow', '2026-04-23T14:00:00'])(
