@@ -87,9 +87,17 @@ export function failure(
   }
 }
 
+/**
+ * Shorter credentials are left where they stand: no provider gives out any (AWS's access key ids have 16 characters, all
+ * others more), and taken out of every word they would spoil the message and give themselves away.
+ */
+const MIN_SECRET_CHARS = 8
+
 /** Before a text is shortened, since half a secret is a secret too. */
 function withoutSecrets(text: string, secrets: readonly string[]): string {
-  return secrets.filter((secret) => secret !== '').reduce((rest, secret) => rest.replaceAll(secret, '(secret)'), text)
+  return secrets
+    .filter((secret) => secret.length >= MIN_SECRET_CHARS)
+    .reduce((rest, secret) => rest.replaceAll(secret, '(secret)'), text)
 }
 
 function excerptOf(body: Uint8Array, secrets: readonly string[]): string {

@@ -24,9 +24,9 @@ function endpointWith(answers: readonly { readonly status: number; readonly body
   })
   const endpoint = { bodies, nowMs: 0 }
   const tokens = createAccessTokenSource({
-    api: { http, now: () => endpoint.nowMs, code: 'some', secrets: ['s&cret'] },
+    api: { http, now: () => endpoint.nowMs, code: 'some', secrets: ['s&cret-value'] },
     tokenUrl: 'https://login.example/token',
-    buildForm: async (nowMs) => ok({ secret: 's&cret', at: String(nowMs) }),
+    buildForm: async (nowMs) => ok({ secret: 's&cret-value', at: String(nowMs) }),
   })
   return Object.assign(endpoint, { tokens })
 }
@@ -45,7 +45,7 @@ describe('access tokens', () => {
     expect(await endpoint.tokens(soon())).toEqual({ ok: true, value: 'one' })
     endpoint.nowMs = 40_000
     expect(await endpoint.tokens(soon())).toEqual({ ok: true, value: 'two' })
-    expect(endpoint.bodies).toEqual(['secret=s%26cret&at=0', 'secret=s%26cret&at=40000'])
+    expect(endpoint.bodies).toEqual(['secret=s%26cret-value&at=0', 'secret=s%26cret-value&at=40000'])
   })
 
   it('ok: one without a lifetime, or with less than a minute, is used once', async () => {
@@ -75,7 +75,7 @@ describe('access tokens', () => {
     ['invalid_grant', 'unauthorized', 400],
     ['temporarily_unavailable', 'unavailable', 503],
   ])('fail: %s is %s, without the secret', async (error, kind, status) => {
-    const body = { error, error_description: 'not s&cret enough\r\nTrace ID: 0000' }
+    const body = { error, error_description: 'not s&cret-value enough\r\nTrace ID: 0000' }
     expect(await endpointWith([{ status, body }]).tokens(soon())).toEqual({
       ok: false,
       error: {
