@@ -5,7 +5,6 @@ import { newId } from '../core/ids.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import type { DnsProviderDescriptor, DnsProviderError } from '../dns/dns-provider.ts'
 import { COMMON_SETTINGS, DNS_PROVIDERS, findDescriptor } from '../dns/registry.ts'
-import { parseDnsName } from '../pki/dns-name.ts'
 import {
   type DnsProviderConfig,
   findDnsProvider,
@@ -15,6 +14,7 @@ import {
 import { isSecretPath } from '../store/secrets.ts'
 import { type Alongside, nothingElse } from '../store/work.ts'
 import { type CredentialDemands, credentialDemands } from './credential-demands.ts'
+import { parseManagedZone } from './managed-zone.ts'
 import { providerFailure } from './peer-failure.ts'
 import { type OpenedProvider, onlySecretsByPath, openConfig, type ProviderDependencies } from './provider-config.ts'
 
@@ -263,9 +263,9 @@ function withoutReplaced(before: Readonly<Record<string, string>>, given: Given)
 function checkZones(zones: readonly string[] | null): readonly string[] | null {
   if (zones === null) return null
   return zones.map((zone, index) => {
-    const parsed = parseDnsName(zone.replace(/\.$/, ''))
+    const parsed = parseManagedZone(zone)
     if (!parsed.ok) throw invalidField(`managed_zones[${index}]`, parsed.error)
-    return parsed.value.name
+    return parsed.value
   })
 }
 

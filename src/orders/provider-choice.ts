@@ -21,6 +21,11 @@ export function closeness(row: Pick<DnsProviderRow, 'managedZones'>, name: strin
   return Math.max(0, ...labels)
 }
 
+/** Do the managed zones cover a domain, or are they the challenge name of it alone, which NS records delegate? */
+export function servesDomain(row: Pick<DnsProviderRow, 'managedZones'>, domain: string): boolean {
+  return closeness(row, domain) > 0 || (row.managedZones ?? []).includes(dns01RecordName(domain))
+}
+
 /**
  * Providers that may serve a name, the closest match first; of equal ones the oldest. Those without managed zones come
  * last: whether they serve it, their credentials know.
@@ -58,7 +63,7 @@ async function findServing(
   domain: string,
 ): Promise<Result<void, string>> {
   const name = domain.replace(/^\*\./, '')
-  if (rows.some((row) => closeness(row, name) > 0)) return ok(undefined)
+  if (rows.some((row) => servesDomain(row, name))) return ok(undefined)
   for (const row of candidates(rows, name)) {
     if (await servesByCredentials(dependencies, tenantId, row, name)) return ok(undefined)
   }

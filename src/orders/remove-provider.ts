@@ -11,7 +11,7 @@ import { allDnsProviders, type DnsProviderConfig, type DnsProviderRow, isBeingRe
 import { requireProvider } from './dns-providers.ts'
 import type { OrderObjects } from './objects.ts'
 import type { OrderRequest } from './order-request.ts'
-import { closeness } from './provider-choice.ts'
+import { servesDomain } from './provider-choice.ts'
 import type { ProviderDependencies } from './provider-config.ts'
 import { leaseRemoval, type RemovalLease } from './removal-lease.ts'
 
@@ -179,7 +179,7 @@ function needsProvider(rows: readonly DnsProviderRow[], request: OrderRequest | 
   const others = allowed.filter((row) => row.id !== id)
   return request.domains.some((domain) => {
     const name = domain.replace(/^\*\./, '')
-    if (others.some((row) => closeness(row, name) > 0)) return false
-    return closeness(own, name) > 0 || (own.managedZones ?? []).length === 0 || others.length === 0
+    if (others.some((row) => servesDomain(row, name))) return false
+    return servesDomain(own, name) || (own.managedZones ?? []).length === 0 || others.length === 0
   })
 }

@@ -53,6 +53,12 @@ describe('where an order writes', () => {
     })
   })
 
+  it('ok: in a zone of the challenge name itself, which NS records lead to', async () => {
+    const { dns, providerId } = await dnsOf(NAME, zoneServer(NAME, []))
+    const placed = await dns.place(NAME, [providerId])
+    expect(placed).toEqual({ ok: true, value: { providerId, zone: NAME, name: NAME, ttlSeconds: 60 } })
+  })
+
   it('ok: behind a CNAME, unless follow_cname is never', async () => {
     const server = zoneServer('example.com', delegated)
     const never = await dnsOf('example.com', server, { follow_cname: 'never' })
