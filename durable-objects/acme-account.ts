@@ -22,6 +22,7 @@ import type { CertificateKeySpec } from '../src/orders/order-request.ts'
 import { acmeFailure, type PeerFailure } from '../src/orders/peer-failure.ts'
 import type { AcmePort, OrderEnd, PortOrder } from '../src/orders/ports.ts'
 import type { Registration, RegistrationRefusal } from '../src/orders/register-at-ca.ts'
+import { RenewalQuestions } from '../src/orders/renewal-questions.ts'
 import { runtimeOf } from '../src/runtime.ts'
 import { dueRenewalsOf, openPrivateKey } from '../src/store/certificates.ts'
 
@@ -34,6 +35,7 @@ export interface AccountKey {
 export class AcmeAccount extends DurableObject<Env> {
   #account: AcmeAccountSession | null = null
   #ledger: BudgetLedger | undefined
+  readonly #renewalQuestions = new RenewalQuestions(systemClock)
 
   register(key: AccountKey, registration: Registration): Promise<Result<string, RegistrationRefusal>> {
     return this.#of(key).register(registration)
@@ -64,7 +66,9 @@ export class AcmeAccount extends DurableObject<Env> {
   }
 
   renewalInfo(key: AccountKey, certificateId: string): Promise<Result<RenewalInfo, AcmeError>> {
-    return this.#use(key, ({ client }) => client.renewalInfo(certificateId))
+    return this.#renewalQuestions.ask(certificateId, () =>
+      this.#use(key, ({ client }) => client.renewalInfo(certificateId)),
+    )
   }
 
   newOrder(key: AccountKey, order: PortOrder): ReturnType<AcmePort['newOrder']> {

@@ -163,14 +163,16 @@ function afterError(row: RenewalCheckRow, error: AcmeError | null, nowMs: number
 /** What the CA's answer to somebody's question came to. */
 export interface AnsweredCheck {
   /** Null: the CA has no renewal information. */
-  readonly info: RenewalInfo | null
+  readonly info: Pick<RenewalInfo, 'startMs' | 'endMs' | 'explanationUrl'> | null
+  /** False: it is what the CA said before, and its time to be asked again has not come. */
+  readonly isNew: boolean
   /** The certificate's row after it. */
   readonly certificate: CertificateRow
 }
 
 /**
  * Asks the CA about one ACME certificate now, for somebody who waits. Stores the window, and moves the renewal as the sweep
- * would; renews nothing. Throws AppError.
+ * would; renews nothing. Until the CA is to be asked again, the stored window is the answer. Throws AppError.
  */
 export async function checkRenewalNow(
   { store, now, accounts }: Omit<RenewalCheckDependencies, 'log'>,
@@ -183,6 +185,12 @@ export async function checkRenewalNow(
   }
   // RFC 9773 §4.3: clients "MUST NOT check a certificate's RenewalInfo after the certificate has expired".
   if (certificate.notAfterMs <= now()) throw new AppError('conflict', 'The certificate has expired: renew it')
+  const { ariStartMs, ariEndMs, ariExplanationUrl, ariCheckAtMs } = certificate
+  // RFC 9773 §4.3.2: Retry-After is when the CA wants to be asked again, whoever asks.
+  if (ariStartMs !== null && ariEndMs !== null && ariCheckAtMs !== null && now() < ariCheckAtMs) {
+    const info = { startMs: ariStartMs, endMs: ariEndMs, explanationUrl: ariExplanationUrl }
+    return { info, isNew: false, certificate }
+  }
   const certificateId = acmeAccountId === null ? null : certificateIdOf(certificate.leafPem)
   const info =
     acmeAccountId === null || certificateId === null
@@ -198,7 +206,7 @@ export async function checkRenewalNow(
   }
   const after = await findCertificate(store, tenantId, id)
   if (after === null) throw new AppError('not_found', `There is no certificate ${id}`)
-  return { info: window, certificate: after }
+  return { info: window, isNew: true, certificate: after }
 }
 
 /** Of a certificate that is not renewed by itself, or is being renewed, the window is noted and nothing is moved. */

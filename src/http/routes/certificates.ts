@@ -258,7 +258,9 @@ const MAX_VERSIONS = 1_000
 const renewalCheckSchema = z
   .strictObject({
     certificate_id: z.string(),
-    checked_at: time,
+    checked_at: time
+      .nullable()
+      .openapi({ description: 'Null: the CA was not asked, and the window is the stored one' }),
     supported: z.boolean().openapi({ description: 'Whether the CA says when it wants certificates renewed' }),
     window_start: time.nullable(),
     window_end: time.nullable(),
@@ -269,11 +271,11 @@ const renewalCheckSchema = z
   })
   .openapi('RenewalCheck')
 
-function showCheck({ info, certificate }: AnsweredCheck, nowMs: number): z.input<typeof renewalCheckSchema> {
+function showCheck({ info, isNew, certificate }: AnsweredCheck, nowMs: number): z.input<typeof renewalCheckSchema> {
   const { id, autoRenew, nextRenewalAtMs, ariCheckAtMs } = certificate
   return {
     certificate_id: id,
-    checked_at: formatTime(nowMs),
+    checked_at: isNew ? formatTime(nowMs) : null,
     supported: info !== null,
     window_start: info === null ? null : formatTime(info.startMs),
     window_end: info === null ? null : formatTime(info.endMs),
@@ -290,7 +292,7 @@ const certificateRenew = defineRoute({
   tag: 'Certificates',
   summary: 'Make a new version now',
   description:
-    'Of an internal certificate at once, with a new key unless it was signed from a CSR; of an ACME certificate by an order. The version before stays valid until its end. `?only=check` renews nothing: it asks the CA of an ACME certificate when it wants it renewed (RFC 9773), stores the window, and shows what follows.',
+    'Of an internal certificate at once, with a new key unless it was signed from a CSR; of an ACME certificate by an order. The version before stays valid until its end. `?only=check` renews nothing: it asks the CA of an ACME certificate when it wants it renewed (RFC 9773), stores the window, and shows what follows. Until `next_check_at`, which the CA gives with a window, the stored one is shown instead; a CA that does not answer is asked once a minute.',
   access: { scope: 'pki:issue', resource: resourceOf },
   idempotent: true,
   params,

@@ -3,11 +3,11 @@ import { beforeEach, expect, it } from 'vitest'
 import { newId } from '../../../src/core/ids.ts'
 import { createLog } from '../../../src/core/log.ts'
 import { ok } from '../../../src/core/result.ts'
-import { checkRenewalInfo } from '../../../src/orders/renewal-checks.ts'
+import { checkRenewalInfo, checkRenewalNow } from '../../../src/orders/renewal-checks.ts'
 import { findCertificate } from '../../../src/store/certificates.ts'
 import { DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
-import { OrderWorld } from './scripted-order.ts'
+import { ACTOR, OrderWorld } from './scripted-order.ts'
 
 let world: OrderWorld
 let accountId = ''
@@ -53,4 +53,29 @@ it('ok: a certificate about which the CA says what no calendar has', async () =>
   const row = await findCertificate(world.app.store, TENANT, broken)
   expect(row).toMatchObject({ renewalReason: 'lifetime', ariStartMs: null })
   expect(row?.ariCheckAtMs).toBeGreaterThan(world.app.nowMs)
+})
+
+it('ok: asked about by hand, a CA is not asked again before the time that it gave', async () => {
+  const id = await certificate()
+  const [startMs, endMs] = [world.app.nowMs + 86_400_000, world.app.nowMs + 2 * 86_400_000]
+  const retryAfterMs = world.app.nowMs + 3_600_000
+  let asked = 0
+  const accounts = {
+    renewalInfo: async () => {
+      asked += 1
+      return ok({ startMs, endMs, explanationUrl: null, retryAfterMs })
+    },
+  }
+  const check = async () => {
+    const row = await findCertificate(world.app.store, TENANT, id)
+    if (row === null) throw new Error(`no ${id}`)
+    return checkRenewalNow({ ...world.app.deps, accounts }, ACTOR, row)
+  }
+  expect(await check()).toMatchObject({ isNew: true, info: { startMs, endMs } })
+  world.app.nowMs = retryAfterMs - 1
+  expect(await check()).toMatchObject({ isNew: false, info: { startMs, endMs } })
+  expect(asked).toBe(1)
+  world.app.nowMs = retryAfterMs
+  expect(await check()).toMatchObject({ isNew: true })
+  expect(asked).toBe(2)
 })
