@@ -20,7 +20,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 const CERTIFICATE = 'fullchain.pem'
 const KEY = 'privkey.pem'
@@ -39,7 +39,7 @@ export function installedCertificate(folder: string): string | null {
 
 /** PEM texts. Removes all versions but this one and the one before. */
 export function install(folder: string, certificatePem: string, privateKeyPem: string): void {
-  mkdirSync(join(folder, VERSIONS), { recursive: true })
+  makeFolder(join(folder, VERSIONS))
   const name = createHash('sha256').update(certificatePem).digest('hex').slice(0, 32)
   const before = currentVersion(folder)
   const version = join(folder, VERSIONS, name)
@@ -56,6 +56,22 @@ export function install(folder: string, certificatePem: string, privateKeyPem: s
   syncFolder(folder)
   for (const other of readdirSync(join(folder, VERSIONS))) {
     if (other !== name && other !== before) rmSync(join(folder, VERSIONS, other), { recursive: true, force: true })
+  }
+}
+
+/**
+ * The folder, and those above it that are not there. Level by level: `recursive` of Node 20 never ends where a folder above
+ * takes no new one and says that it is not there, as below /proc.
+ */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  const above = dirname(path)
+  if (above !== path) makeFolder(above)
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    // Made by somebody else meanwhile.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 
@@ -108,7 +124,7 @@ export const isReloadPending = (folder: string): boolean => existsSync(join(fold
 
 export function setReloadPending(folder: string, isPending: boolean): void {
   if (isPending) {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
     writeFileSync(join(folder, RELOAD), '')
   } else rmSync(join(folder, RELOAD), { force: true })
 }

@@ -21,7 +21,7 @@ async function main(): Promise<number> {
     const command = parseArguments(process.argv.slice(2), process.env, stop.signal)
     switch (command.name) {
       case 'help':
-        say(HELP)
+        for (const line of HELP.split('\n')) say(line)
         return 0
       case 'fetch':
         await fetchOnce(command, say, stop.signal)

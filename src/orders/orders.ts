@@ -5,7 +5,7 @@ import { type AcmeOrderRow, findAcmeOrder, listAcmeOrders, type OrderFilter } fr
 import type { Page } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
 import type { OrderObjects } from './objects.ts'
-import { isOpenStatus, type OrderProgress } from './order-report.ts'
+import { isOpenStatus, type OrderProgress, type OrderReport } from './order-report.ts'
 
 export interface OrderDependencies {
   readonly store: Store
@@ -91,6 +91,9 @@ export async function completeChallenge(
   const row = await findAcmeOrder(dependencies.store, tenantId, orderId)
   if (row === null) throw new AppError('not_found', `There is no challenge ${challengeId}`)
   if (!isOpen(row) || !(await dependencies.orders.complete(tenantId, orderId, challengeId))) {
+    const { challenges } = (await readOrder(dependencies, tenantId, orderId)).report as OrderReport
+    const isUnknown = challenges.length > 0 && challenges.every(({ id }) => id !== challengeId)
+    if (isUnknown) throw new AppError('not_found', `There is no challenge ${challengeId}`)
     throw new AppError('conflict', 'The order does not wait for this challenge: read the order')
   }
   return readOrder(dependencies, tenantId, orderId)

@@ -53,3 +53,16 @@ describe('challenges that are answered one after another', () => {
     })
   }
 })
+
+describe('a challenge that an order does not have', () => {
+  it('fail: is not there, while one of an order that is over is a conflict', async () => {
+    const orderId = await issue('no-such-challenge.acme.example', { solver: 'manual' })
+    const [first] = await untilShown(orderId)
+    const complete = (id = '') => api('POST', `/v1/pki/acme/challenges/${id}/complete`)
+    expect((await complete(first?.id.replace(/_\d+$/, '_9'))).error).toMatchObject({ code: 'not_found' })
+    expect((await complete(first?.id.replace(/_\d+$/, '_00'))).error).toMatchObject({ code: 'not_found' })
+    await api('POST', `/v1/pki/acme/orders/${orderId}/cancel`)
+    await untilFinished(orderId, () => scheduler.wait(20))
+    expect((await complete(first?.id)).error).toMatchObject({ code: 'conflict' })
+  })
+})

@@ -55,6 +55,12 @@ describe('install', () => {
   })
 })
 
+describe('folders', () => {
+  it('fail: one that cannot be made is an error at once, not a search without an end', () => {
+    expect(() => install('/proc/certwright/tls', 'certificate', 'key')).toThrow(/ENOENT|EACCES|EPERM/)
+  })
+})
+
 describe('setReloadPending', () => {
   it('ok: is remembered until it is done', () => {
     expect(isReloadPending(out)).toBe(false)

@@ -110,6 +110,12 @@ describe('certwright', () => {
     expect(companion.output()).toContain(`port ${taken} cannot be had`)
   })
 
+  it('ok: --help has a line for each thing that it says', async () => {
+    const companion = start('--help')
+    expect(await companion.exited).toBe(0)
+    expect(companion.output().split('\n').length).toBeGreaterThan(10)
+  })
+
   it('fail: a call that makes no sense', async () => {
     const companion = start('fetch', '--certificate', 'cert_1')
     expect(await companion.exited).toBe(2)
