@@ -68,3 +68,32 @@ export function freeRevoked(
   const change = { openOrderId: null, nextRenewalAtMs: null, ariCheckAtMs: null, updatedAtMs: nowMs }
   return updateCertificate(store, row, change, { openOrderId: orderId, revocation: row })
 }
+
+/**
+ * A renewal that was called off is no failure: the certificate is freed, and its schedule stays. `isOwnersWish`: one that is
+ * due already is put off as after many failures in a row, by a day or an eighth of the time that is left, and its CA is asked
+ * for advice no sooner; else the next sweep would order what was just cancelled. Demands that it is as it was read.
+ */
+export function freeCancelled(
+  store: Store,
+  row: Pick<
+    CertificateRow,
+    'tenantId' | 'id' | 'version' | 'notAfterMs' | 'nextRenewalAtMs' | 'ariCheckAtMs' | keyof Revocation
+  >,
+  orderId: string,
+  isOwnersWish: boolean,
+  nowMs: number,
+): Statement {
+  const { version, nextRenewalAtMs, ariCheckAtMs } = row
+  const isDue = nextRenewalAtMs !== null && nextRenewalAtMs <= nowMs
+  const laterMs = retryRenewalMs(row.id, MANY_FAILURES, row.notAfterMs, nowMs)
+  const putOff = {
+    nextRenewalAtMs: laterMs,
+    ariCheckAtMs: ariCheckAtMs === null ? null : Math.max(ariCheckAtMs, laterMs),
+  }
+  const change = { openOrderId: null, updatedAtMs: nowMs, ...(isOwnersWish && isDue ? putOff : {}) }
+  return updateCertificate(store, row, change, { version, openOrderId: orderId, nextRenewalAtMs, revocation: row })
+}
+
+/** So many in a row that the next try is a day away. */
+const MANY_FAILURES = 100

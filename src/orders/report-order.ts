@@ -4,9 +4,9 @@ import { findCertificate } from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import type { Statement, Work } from '../store/work.ts'
-import { isOpenStatus, progressOf } from './order-report.ts'
+import { isOpenStatus, progressOf, REVOKED_MEANWHILE } from './order-report.ts'
 import type { OrderState } from './order-state.ts'
-import { freeRevoked, renewalFailure } from './renewal-failure.ts'
+import { freeCancelled, freeRevoked, renewalFailure } from './renewal-failure.ts'
 
 /** What was done outside, and the order's row where its status has changed. */
 export async function reportOrder(
@@ -21,7 +21,7 @@ export async function reportOrder(
 }
 
 /**
- * The order's last report. A failed one frees its certificate for the next order. May be written twice: the row then
+ * The order's last report. One that failed or was cancelled frees its certificate for the next order. May be written twice: the row then
  * says the same again, and the journal has the event once more.
  */
 export async function closeOrder(store: Store, state: OrderState, nowMs: number): Promise<void> {
@@ -70,6 +70,9 @@ async function verdictOf(store: Store, state: OrderState, nowMs: number): Promis
   // A first order has no certificate yet; one that was closed before has freed it already.
   if (certificate?.openOrderId === orderId && certificate.revokedAtMs !== null) {
     statements.push(freeRevoked(store, certificate, orderId, nowMs))
+  } else if (certificate?.openOrderId === orderId && failure.code === 'cancelled') {
+    const isOwnersWish = failure.message !== REVOKED_MEANWHILE
+    statements.push(freeCancelled(store, certificate, orderId, isOwnersWish, nowMs))
   } else if (certificate?.openOrderId === orderId) {
     const failed = renewalFailure(certificate, failure.message, orderId, nowMs)
     statements.push(failed.statement(store))
