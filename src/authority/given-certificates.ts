@@ -1,7 +1,9 @@
 /** Certificates that callers give as PEM: read strictly, with errors that name the field. */
+import { equalBytes } from '../core/bytes.ts'
 import { invalidField } from '../core/errors.ts'
 import type { Result } from '../core/result.ts'
 import { type Certificate, isEmptyName, parseCertificate } from '../pki/certificate.ts'
+import { formatName } from '../pki/distinguished-name.ts'
 import { OUTDATED_SIGNATURES } from '../pki/oids.ts'
 import { PathBudget } from '../pki/path/budget.ts'
 import { checkCertificate } from '../pki/path/check-certificate.ts'
@@ -69,7 +71,7 @@ export function requireCurrentSignature(path: string, { signatureAlgorithm: { oi
   )
 }
 
-/** Certificates in a PEM text, each of which signed the one before, the first of them `certificate`. Throws `invalid_request`. */
+/** Certificates in a PEM text, each the issuer of the one before by name and key, the first that of `certificate`. Throws `invalid_request`. */
 export async function requireChain(
   certificate: Certificate,
   pem: string,
@@ -79,6 +81,11 @@ export async function requireChain(
   let child = certificate
   for (const [index, each] of chain.entries()) {
     requireCurrentSignature(index === 0 ? ofCertificate : path, child)
+    // RFC 5280 §6.1.3 (a)(4): "The certificate issuer name is the working_issuer_name."
+    if (!equalBytes(each.subject.der, child.issuer.der)) {
+      const names = `${formatName(each.subject)}, and the issuer of the one before it is ${formatName(child.issuer)}`
+      throw invalidField(path, `certificate ${index + 1} is of ${names}`)
+    }
     if (!(await isSignedBy(child, each))) {
       throw invalidField(path, `certificate ${index + 1} did not sign the one before it`)
     }

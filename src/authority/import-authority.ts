@@ -1,16 +1,16 @@
 /** Taking over a CA from elsewhere, so that what it has issued stays good: its certificate, its key, and what it has revoked. */
 
 import type { Actor } from '../core/actor.ts'
-import { type Bytes, equalBytes, toHex } from '../core/bytes.ts'
+import { equalBytes, toHex } from '../core/bytes.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { type Certificate, isSelfIssued } from '../pki/certificate.ts'
 import { checkCertifiedKeyDer } from '../pki/certified-key.ts'
-import { type Crl, crlEntries, parseCrl, verifyCrlSignature } from '../pki/crl.ts'
+import { type Crl, crlEntries } from '../pki/crl.ts'
 import { formatName } from '../pki/distinguished-name.ts'
 import { commonNameOf } from '../pki/general-name.ts'
 import { exportPkcs8, importPrivateKeyPem, type KeyPair, privateKeyMatches } from '../pki/keys.ts'
-import { formatCertificatesPem, parsePemOf } from '../pki/pem.ts'
+import { formatCertificatesPem } from '../pki/pem.ts'
 import { type RevocationReason, revocationReasonOf } from '../pki/revocation-reason.ts'
 import { type AuthorityRow, sealAuthorityKey } from '../store/authorities.ts'
 import {
@@ -33,6 +33,7 @@ import {
   requireStanding,
   verifyCertificateSignature,
 } from './given-certificates.ts'
+import { requireFullCrl } from './given-crl.ts'
 import type { MaterialFields } from './given-material.ts'
 import { findSigner, parseStored, type Signer } from './signer.ts'
 
@@ -47,9 +48,6 @@ export interface AuthorityImport {
   readonly crlPem: string | null
   readonly crlPartitions: number
 }
-
-/** Of about 150,000 entries: what text, bytes and rows of it take fits an isolate, and its rows fit one call of the ledger. */
-export const MAX_CRL_PEM_CHARS = 8_000_000
 
 /** Throws AppError. */
 export async function importAuthority(
@@ -75,7 +73,7 @@ export async function importAuthority(
   const chain = input.chainPem === null ? [] : await requireChain(certificate, input.chainPem, fields)
   const foreignChain = isRoot || parent !== null ? [] : chain
   requireStanding([certificate, ...(parent?.chain ?? foreignChain)], now(), fields)
-  const crl = input.crlPem === null ? null : await requireCrl(certificate, input.crlPem)
+  const crl = input.crlPem === null ? null : await requireFullCrl(certificate, input.crlPem, now())
   const known = await requireUnknownCa(store, actor, certificate)
   const id = newId('ca', now())
   const dnsDomains = (side: 'permitted' | 'excluded'): string[] =>
@@ -176,18 +174,6 @@ export async function findParent(
     return findSigner(store, actor.tenantId, candidate.caId, true)
   }
   return null
-}
-
-async function requireCrl(certificate: Certificate, pem: string): Promise<Crl> {
-  const ders = parsePemOf('X509 CRL', pem, { maxChars: MAX_CRL_PEM_CHARS })
-  if (!ders.ok) throw invalidField('crl_pem', ders.error.message)
-  const [der, ...more] = ders.value as [Bytes, ...Bytes[]]
-  if (more.length > 0) throw invalidField('crl_pem', 'give one CRL')
-  const crl = parseCrl(der)
-  if (!crl.ok) throw invalidField('crl_pem', `the CRL is malformed: ${crl.error.message}`)
-  const verified = await verifyCrlSignature(crl.value, certificate.subjectPublicKeyInfo)
-  if (!verified.ok) throw invalidField('crl_pem', 'the CRL was not signed by that CA')
-  return crl.value
 }
 
 /** Behind every number that the CA may have used elsewhere: that of its last CRL, else a number larger than counters are. */

@@ -62,7 +62,8 @@ export interface Crl {
   readonly isDelta: boolean
   /**
    * Object identifiers of critical extensions of the list or of any entry that are not understood here. RFC 5280 §5.2, §5.3:
-   * with one of these the list MUST NOT be used to tell the status of any certificate.
+   * with one of these the list MUST NOT be used to tell the status of any certificate. A certificate issuer of an entry counts as
+   * one even where it is not critical: RFC 5280 §5.3.3 demands that it is.
    */
   readonly unknownCriticalExtensions: readonly string[]
   readonly revokedCount: number
@@ -193,7 +194,11 @@ function readEntry(revoked: DerReader, version: 1 | 2, unknown: Set<string> | nu
   const extensions = readExtensionList(entry)
   entry.finish()
   if (unknown !== null) {
-    for (const { oid, critical } of extensions) if (critical && !KNOWN_ENTRY_EXTENSIONS.has(oid)) unknown.add(oid)
+    for (const { oid, critical } of extensions) {
+      // RFC 5280 §5.3.3: who ignores this extension "could not correctly attribute CRL entries to certificates".
+      const isCritical = critical || oid === EXTENSION.certificateIssuer
+      if (isCritical && !KNOWN_ENTRY_EXTENSIONS.has(oid)) unknown.add(oid)
+    }
   }
   return {
     serialNumber,

@@ -3,8 +3,9 @@
 import { z } from '@hono/zod-openapi'
 import { createAuthority, crossSignAuthority, reissueAuthority } from '../../authority/authorities.ts'
 import { shownCrlNumber } from '../../authority/crl-number.ts'
+import { MAX_CRL_PEM_CHARS } from '../../authority/given-crl.ts'
 import { openMaterial } from '../../authority/given-material.ts'
-import { importAuthority, MAX_CRL_PEM_CHARS } from '../../authority/import-authority.ts'
+import { importAuthority } from '../../authority/import-authority.ts'
 import { revokeAuthority } from '../../authority/revoke-authority.ts'
 import { findChainPems } from '../../authority/signer.ts'
 import { formatTime } from '../../core/clock.ts'
@@ -181,7 +182,9 @@ const importCa = defineRoute({
   path: '/v1/pki/ca/import',
   tag: 'Certificate authorities',
   summary: 'Take over a CA from elsewhere',
-  description: 'Give its last CRL too: what was revoked there stays revoked, and the numbers of its CRLs go on.',
+  description:
+    'Give its last CRL too, the full one: what was revoked there stays revoked, and the numbers of its CRLs go on. ' +
+    'What it has issued elsewhere is imported (POST /v1/pki/certificates/import) before it can be revoked here.',
   access: { scope: 'pki:admin', resource: RESOURCES },
   idempotent: true,
   maxBodyBytes: MAX_IMPORT_BYTES,

@@ -175,7 +175,12 @@ export const directory = (fields: SubjectFields): Bytes => derExplicit(4, nameDe
 export const base = (name: AltName): Bytes => derAltName(name)
 
 export interface ForgeCrlOptions {
-  readonly revoked?: readonly { readonly serialNumber: Bytes; readonly reasonCode?: number }[]
+  readonly revoked?: readonly {
+    readonly serialNumber: Bytes
+    readonly reasonCode?: number
+    /** Whole extensions of the entry, after its reason. */
+    readonly more?: readonly Bytes[]
+  }[]
   readonly thisUpdateMs?: number
   /** Null: none. */
   readonly nextUpdateMs?: number | null
@@ -187,12 +192,13 @@ export interface ForgeCrlOptions {
 export async function forgeCrl(issuer: Entity, options: ForgeCrlOptions = {}): Promise<Bytes> {
   const { thisUpdateMs = CASE_TIME_MS - DAY_MS, nextUpdateMs = CASE_TIME_MS + DAY_MS } = options
   const { revoked = [], more = [], withoutNumber = false } = options
-  const entries = revoked.map(({ serialNumber, reasonCode = 0 }) => {
+  const entries = revoked.map(({ serialNumber, reasonCode = 0, more: ofEntry = [] }) => {
     const reason = derExtension(EXTENSION.reasonCode, false, derValue(TAG.enumerated, new Uint8Array([reasonCode])))
+    const extensions = [...(reasonCode === 0 ? [] : [reason]), ...ofEntry]
     return derSequence(
       derUnsigned(serialNumber),
       derTime(thisUpdateMs),
-      ...(reasonCode === 0 ? [] : [derSequence(reason)]),
+      ...(extensions.length === 0 ? [] : [derSequence(...extensions)]),
     )
   })
   const extensions = [

@@ -4,7 +4,7 @@ import { type Bytes, fromHex, toHex } from '../../../src/core/bytes.ts'
 import { buildCrl } from '../../../src/pki/build-crl.ts'
 import { derExtension } from '../../../src/pki/build-extensions.ts'
 import { parseCertificate } from '../../../src/pki/certificate.ts'
-import { derNull, derUnsigned } from '../../../src/pki/der/writer.ts'
+import { derNull, derSequence, derUnsigned } from '../../../src/pki/der/writer.ts'
 import { exportPkcs8, generateKeyPair } from '../../../src/pki/keys.ts'
 import { EXTENSION } from '../../../src/pki/oids.ts'
 import { formatCertificatesPem, formatPem } from '../../../src/pki/pem.ts'
@@ -12,16 +12,22 @@ import { assembleSigned, signWhole } from '../../../src/pki/signature.ts'
 import {
   type CaOptions,
   DAY_MS,
+  deltaIndicator,
+  directory,
   type Entity,
   type ForgeCrlOptions,
   forgeCa,
   forgeCrl,
   forgeLeaf,
   forgeRoot,
+  issuingDistributionPoint,
+  nameDer,
   newEntity,
+  scopeOf,
+  someReasons,
 } from '../../conformance/limbo/forge.ts'
 import { rsaAlgorithm } from '../support/csr-forge.ts'
-import { bodyOf, crlOf, freshName, issue, newRole, serialsOf } from '../support/pki-world.ts'
+import { bodyOf, crlOf, freshName, issue, linesOf, newRole, serialsOf } from '../support/pki-world.ts'
 import { type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
 
 const SHA256_RSA = '1.2.840.113549.1.1.11'
@@ -82,6 +88,17 @@ describe('a chain', () => {
     bodyOf(await importCa({ ca: root, certificate: await forgeRoot(root, { ...times(), pathLength: 0 }) }), 201)
     const answer = await importCa({ ca, certificate: await forgeCa(ca, root, times()) })
     expect(refusalOf(answer)).toEqual([400, 'chain_pem', expect.stringContaining('more CAs follow')])
+  })
+  it('fail: whose root has the key that signed it and another name', async () => {
+    const [root, ca] = [await entity(), await entity()]
+    const renamed = { ...root, subjectDer: nameDer({ commonName: 'Another root' }) }
+    const chain = [await forgeRoot(renamed, times())]
+    const answer = await importCa({ ca, certificate: await forgeCa(ca, root, times()), chain })
+    expect(refusalOf(answer)).toEqual([400, 'chain_pem', expect.stringContaining('CN=Another root')])
+    const leaf = formatCertificatesPem([await forgeLeaf(await entity(), root, times())])
+    const body = { certificate_pem: leaf, chain_pem: formatCertificatesPem(chain) }
+    const brought = await app.request('POST', '/v1/pki/certificates/import', { body })
+    expect(refusalOf(brought)).toEqual([400, 'chain_pem', expect.stringContaining('CN=Another root')])
   })
   it('fail: with a root that has expired, or that begins tomorrow', async () => {
     const [root, ca] = [await entity(), await entity()]
@@ -207,6 +224,50 @@ describe('the last CRL', () => {
       'crl_pem',
       expect.stringContaining('no room'),
     ])
+  })
+
+  const serialNumber = fromHex('2a2b2c') as Bytes
+  const strange = derExtension('1.3.6.1.4.1.99999.1', true, derNull())
+  const certificateIssuer = (critical: boolean): Bytes =>
+    derExtension(EXTENSION.certificateIssuer, critical, derSequence(directory({ commonName: 'Another CA' })))
+  const inEntry = (extension: Bytes): ForgeCrlOptions => ({ revoked: [{ serialNumber, more: [extension] }] })
+
+  it.each<readonly [string, ForgeCrlOptions, string]>([
+    ['a delta CRL', { more: [deltaIndicator()] }, 'a delta CRL'],
+    ['one for CAs alone', { more: [issuingDistributionPoint([], 'caCertificates')] }, 'of CAs alone'],
+    ['one without CAs', { more: [issuingDistributionPoint([], 'userCertificates')] }, 'that are not of CAs'],
+    ['one for attributes', { more: [issuingDistributionPoint([], 'attributeCertificates')] }, 'attribute certificates'],
+    ['one of some reasons', { more: [scopeOf(someReasons(3))] }, 'some reasons alone'],
+    ['an indirect one', { more: [issuingDistributionPoint([], 'indirect')] }, 'an indirect CRL'],
+    ['one part', { more: [issuingDistributionPoint(['http://crl.example.com/1.crl'])] }, 'one distribution point'],
+    ['a list with an unknown critical extension', { more: [strange] }, '1.3.6.1.4.1.99999.1'],
+    ['an entry with an unknown critical extension', inEntry(strange), '1.3.6.1.4.1.99999.1'],
+    ['an entry of another issuer', inEntry(certificateIssuer(true)), 'another issuer'],
+    ['an entry of another issuer, not critical', inEntry(certificateIssuer(false)), 'another issuer'],
+  ])('fail: %s, which does not hold all that the CA has revoked', async (_, options, text) => {
+    expect(refusalOf(await withCrl(options))).toEqual([400, 'crl_pem', expect.stringContaining(text)])
+  })
+  it('fail: of another name with the same key', async () => {
+    const root = await entity()
+    const other = { ...root, subjectDer: nameDer({ commonName: 'Another CA' }) }
+    const crl = await forgeCrl(other, { thisUpdateMs: app.nowMs - DAY_MS, nextUpdateMs: app.nowMs + DAY_MS })
+    const crlPem = formatPem('X509 CRL', crl)
+    const answer = await importCa({ ca: root, certificate: await forgeRoot(root, times()), crlPem })
+    expect(refusalOf(answer)).toEqual([400, 'crl_pem', expect.stringContaining('CN=Another CA')])
+  })
+  it('fail: from the future; ok: by a clock that is a minute ahead', async () => {
+    const at = async (thisUpdateMs: number): Promise<TestAnswer> => {
+      const root = await entity()
+      const crl = await forgeCrl(root, { thisUpdateMs, nextUpdateMs: app.nowMs + 2 * DAY_MS })
+      return importCa({ ca: root, certificate: await forgeRoot(root, times()), crlPem: formatPem('X509 CRL', crl) })
+    }
+    expect(refusalOf(await at(app.nowMs + 3_600_000))).toEqual([400, 'crl_pem', expect.stringContaining('begins at')])
+    expect((await at(app.nowMs + 60_000)).status).toBe(201)
+  })
+  it('ok: with a scope that leaves nothing out, and a known extension of an entry', async () => {
+    const revoked = [{ serialNumber, reasonCode: 1 }]
+    const { id } = bodyOf(await withCrl({ revoked, more: [scopeOf()] }), 201)
+    expect(linesOf(await crlOf(app, id))).toEqual([['2a2b2c', 1]])
   })
 
   it('ok: of 110,000 entries, more than a mebibyte: none of them comes back', async () => {
