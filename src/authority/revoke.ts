@@ -79,7 +79,9 @@ export async function findRevocable(
   if (ofCa !== undefined) {
     throw invalidField('serial_number', `that is the certificate of a CA: POST /v1/pki/ca/${ofCa.caId}/revoke`)
   }
-  throw new AppError('not_found', 'There is no certificate with that serial number')
+  // The same for everybody: it must not tell what is there and not seen.
+  const hint = 'one that was issued elsewhere is imported first (POST /v1/pki/certificates/import), and revoked then'
+  throw new AppError('not_found', `There is no certificate with that serial number here: ${hint}`)
 }
 
 /** More than can be valid at a time. */

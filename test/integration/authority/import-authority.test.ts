@@ -27,7 +27,7 @@ import {
   someReasons,
 } from '../../conformance/limbo/forge.ts'
 import { rsaAlgorithm } from '../support/csr-forge.ts'
-import { bodyOf, crlOf, freshName, issue, linesOf, newRole, serialsOf } from '../support/pki-world.ts'
+import { bodyOf, crlOf, freshName, hexOf, issue, linesOf, newRole, serialsOf } from '../support/pki-world.ts'
 import { type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
 
 const SHA256_RSA = '1.2.840.113549.1.1.11'
@@ -304,5 +304,26 @@ describe('the last CRL', () => {
     })
     expect((await app.request('POST', '/v1/pki/ca/import', large(12_000_001))).status).toBe(413)
     expect((await app.request('POST', '/v1/pki/roles', large(1_048_577))).status).toBe(413)
+  })
+})
+
+describe('what it has issued elsewhere', () => {
+  it('fail: is not revoked by a serial number that nobody knows here; ok: once it was imported', async () => {
+    const root = await entity()
+    const { id } = bodyOf(await importCa({ ca: root, certificate: await forgeRoot(root, times()) }), 201)
+    const leaf = await forgeLeaf(await entity(), root, times())
+    const parsed = parseCertificate(leaf)
+    if (!parsed.ok) throw parsed.error
+    const serial_number = toHex(parsed.value.serialNumber)
+    const revoke = () => app.request('POST', '/v1/pki/revoke', { body: { serial_number, ca_id: id } })
+    const unknown = await revoke()
+    expect([unknown.status, unknown.json.error.message]).toEqual([
+      404,
+      expect.stringContaining('POST /v1/pki/certificates/import'),
+    ])
+    const body = { certificate_pem: formatCertificatesPem([leaf]) }
+    bodyOf(await app.request('POST', '/v1/pki/certificates/import', { body }), 201)
+    expect(hexOf(bodyOf(await revoke()).serial_number)).toBe(serial_number)
+    expect(serialsOf(await crlOf(app, id))).toEqual([serial_number])
   })
 })
