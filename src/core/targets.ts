@@ -8,8 +8,21 @@
 import ipaddr from 'ipaddr.js'
 import { err, ok, type Result } from './result.ts'
 
-/** Special-use names that never lead to a public host (RFC 6761, RFC 6762, RFC 8375, and `internal` as reserved by ICANN). */
-const PRIVATE_SUFFIXES = ['localhost', 'local', 'internal', 'home.arpa'] as const
+/**
+ * Names that never lead to a public host: special-use ones (RFC 6761 §6, RFC 6762 §3, RFC 7686 §2, RFC 8375 §3), `internal` as
+ * reserved by ICANN, and the trees of addresses backwards. `example` is not among them: it stands for public names in examples.
+ */
+const PRIVATE_SUFFIXES = [
+  'localhost',
+  'local',
+  'internal',
+  'home.arpa',
+  'in-addr.arpa',
+  'ip6.arpa',
+  'test',
+  'invalid',
+  'onion',
+] as const
 
 /** What a refusal ends with where the deployment could allow the target. */
 const HOW_TO_ALLOW = 'a deployment allows such targets with ALLOW_PRIVATE_TARGETS=true'
