@@ -91,6 +91,7 @@ export function checkTarget(url: string, allowPrivateTargets: boolean, plainHttp
   if (parsed.username !== '' || parsed.password !== '') return err('an address must not carry a user name or password')
   if (parsed.protocol !== 'https:' && parsed.protocol !== 'http:') return err('the address must begin with https://')
   if (parsed.protocol === 'http:' && !allowPrivateTargets && !plainHttp) return err('http:// is refused: use https')
+  if (parsed.port === '0') return err('a port is between 1 and 65535')
   const host = checkTargetHost(parsed.hostname, allowPrivateTargets)
   return host.ok ? ok(parsed) : host
 }

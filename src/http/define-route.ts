@@ -205,7 +205,7 @@ function build(
   return {
     method,
     path,
-    pattern: declaration.path.replace(/\{(\w+)\*\}$/, ':$1{.+}').replaceAll(/\{(\w+)\}/g, ':$1'),
+    pattern: declaration.path.replace(/\{(\w+)\*\}$/, ':$1{[^]+}').replaceAll(/\{(\w+)\}/g, ':$1'),
     access,
     ...ways,
     maxBodyBytes: declaration.maxBodyBytes ?? MAX_BODY_BYTES,

@@ -52,6 +52,7 @@ export async function createProvider(
   const nowMs = dependencies.now()
   const descriptor = requireDescriptor(input.type)
   const given = splitSettings(descriptor, input)
+  refuseEmpty(input)
   await meetDemands(credentialDemands(descriptor, null, given, given), requireSecretRead)
   const config: DnsProviderConfig = {
     tenantId: actor.tenantId,
@@ -94,7 +95,7 @@ export async function changeProvider(
     credentials:
       before.credentials === null && Object.keys(given.credentials).length === 0 && !givesPath(given.settings)
         ? null
-        : { ...withoutReplaced(before.credentials ?? {}, given), ...given.credentials },
+        : { ...withoutReplaced(before.credentials ?? {}, given), ...withoutEmpty(given.credentials) },
     managedZones: change.managedZones === undefined ? before.managedZones : checkZones(change.managedZones),
     updatedAtMs: Math.max(dependencies.now(), before.updatedAtMs + 1),
   }
@@ -241,6 +242,9 @@ function splitSettings(descriptor: DnsProviderDescriptor, input: Pick<ProviderIn
       if (base !== name && !isSecretPath(value.split('#', 1)[0] as string)) {
         throw invalidField(`${part}.${name}`, 'give the path of a secret, or path#field')
       }
+      if (part === 'credentials' && Object.hasOwn(input.config, name) && input.config[name] !== value) {
+        throw invalidField(`${part}.${name}`, 'has another value in config: give it once')
+      }
       const target = own?.secret === true && base === name ? credentials : settings
       target[name] = value
     }
@@ -248,9 +252,22 @@ function splitSettings(descriptor: DnsProviderDescriptor, input: Pick<ProviderIn
   return { settings, credentials }
 }
 
+const isEmpty = (value: string): boolean => value.trim() === ''
+
+/** A new provider has nothing that an empty setting could take away: it is a mistake, and would be taken for the preset. */
+function refuseEmpty(input: Pick<ProviderInput, 'config' | 'credentials'>): void {
+  for (const [part, values] of [['config', input.config] as const, ['credentials', input.credentials] as const]) {
+    const empty = Object.entries(values).find(([, value]) => isEmpty(value))
+    if (empty !== undefined) throw invalidField(`${part}.${empty[0]}`, 'is empty: give a value, or leave it out')
+  }
+}
+
+const withoutEmpty = (values: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => !isEmpty(value)))
+
 /** A setting given as a path replaces the inline one, and the other way round. */
 function overlay(before: Readonly<Record<string, string>>, given: Given): Record<string, string> {
-  return { ...withoutReplaced(before, given), ...given.settings }
+  return { ...withoutReplaced(before, given), ...withoutEmpty(given.settings) }
 }
 
 function withoutReplaced(before: Readonly<Record<string, string>>, given: Given): Record<string, string> {

@@ -100,7 +100,7 @@ type CrlInput = Pick<PublicInput<{ readonly id: string }, unknown, unknown>, 'pa
 
 async function serveCrl({ params: { id }, request, deps }: CrlInput, partition: number) {
   const current = await readCurrentCrl(deps, () => findPublicAuthority(deps.store, id), partition)
-  if (current === null) throw missing(`${resourceOf({ id })}/crl`)
+  if (current === null) throw new AppError('not_found', `There is no CRL of the CA ${id}`)
   const { thisUpdateMs, der } = current
   const wantsPem = preferredForm(request.headers.get('accept'), CRL_FORMS) === 'pem'
   const etag = `"${toHex(await sha256(der)).slice(0, 32)}${wantsPem ? '-pem' : ''}"`

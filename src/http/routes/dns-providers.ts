@@ -154,7 +154,7 @@ function routesAt(base: string): readonly Route[] {
     tag: 'DNS providers',
     summary: 'Change a DNS provider',
     description:
-      'Given settings replace those of the same name; the others stay. What changes where credentials go (endpoint, login_endpoint, nameserver, region, tenant_id) is taken together with the credentials alone, or, where these are references, from a token that may read the secrets.',
+      'Given settings replace those of the same name, empty ones take them away; the others stay. What changes where credentials go (endpoint, login_endpoint, nameserver, region, tenant_id) is taken together with the credentials alone, or, where these are references, from a token that may read the secrets.',
     access: { scope: 'pki:admin', resource: resourceOf },
     params,
     body: patchBody,

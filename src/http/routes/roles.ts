@@ -140,7 +140,9 @@ const list = defineRoute({
   summary: 'List roles',
   access: { scope: 'pki:read', resource: RESOURCES },
   query: z.object(listQuery),
-  responses: { 200: { description: 'By name, from the end', schema: listOf(roleSchema) } },
+  responses: {
+    200: { description: 'In the order of their names, from the end of the alphabet', schema: listOf(roleSchema) },
+  },
   async handler({ query, principal, deps }) {
     const page = pageOf(query, (key) => roleName.safeParse(key).success)
     const rows = await listRoles(deps.store, principal.tenantId, page)

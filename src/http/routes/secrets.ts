@@ -126,7 +126,7 @@ const listSecretsRoute = defineRoute({
   path: '/v1/secrets',
   tag: 'Secrets',
   summary: 'List secrets',
-  description: 'By path, without data.',
+  description: 'In the order of their paths, from the beginning; without data.',
   access: { scope: 'secrets:read', resource: (_params, { query }) => secretResource(`${query.prefix}*`) },
   query: z.object({
     ...listQuery,

@@ -241,7 +241,7 @@ describe('what they may do', () => {
     expect((await app.request('GET', '/v1/things/cert_abc', { token })).status).toBe(200)
     expect((await app.request('GET', '/v1/looked-up/cert_abc', { token })).status).toBe(200)
     const outside = await app.request('GET', '/v1/things/cert_b', { token })
-    expect([outside.status, outside.json.error.message]).toEqual([404, 'There is no pki/certificates/cert_b here'])
+    expect([outside.status, outside.json.error.message]).toEqual([404, 'There is no certificate cert_b'])
     expect(JSON.parse(String((await lastEntry())?.detail)).reason).toBe('path')
     expect((await app.request('GET', '/v1/looked-up/cert_b', { token })).status).toBe(404)
     expect((await app.request('GET', '/v1/things', { token })).status).toBe(403)
