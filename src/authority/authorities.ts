@@ -69,7 +69,9 @@ export async function createAuthority(
   const permitted = domainsOf(input, 'permitted')
   const excluded = domainsOf(input, 'excluded')
   const parent =
-    input.parentCaId === null ? null : await requireParent(dependencies, actor, input.parentCaId, input.maxPathLength)
+    input.parentCaId === null
+      ? null
+      : await requireNamedParent(dependencies, actor, 'parent_ca_id', input.parentCaId, input.maxPathLength)
   const times = timesOf(now(), input.validityDays, parent)
   const pair = await generateKeyPair(input.key)
   const plan: CertificatePlan = {
@@ -224,7 +226,13 @@ export async function crossSignAuthority(
   const { store, now } = dependencies
   const subject = await requireActive(dependencies, actor, caId)
   if (input.issuerCaId === caId) throw invalidField('issuer_ca_id', 'name another CA: this is what reissue does')
-  const issuer = await requireParent(dependencies, actor, input.issuerCaId, subject.authority.maxPathLength)
+  const issuer = await requireNamedParent(
+    dependencies,
+    actor,
+    'issuer_ca_id',
+    input.issuerCaId,
+    subject.authority.maxPathLength,
+  )
   // Its trust would come from itself, and a path through both would lead in a circle.
   if (issuer.lineage.some(({ id }) => id === caId)) {
     throw new AppError(
@@ -294,6 +302,19 @@ async function requireActive(dependencies: AuthorityDependencies, actor: Actor, 
   if (signer === null) throw new AppError('not_found', `There is no CA ${caId}`)
   if (signer.authority.status !== 'active') throw new AppError('conflict', 'The CA is revoked')
   return signer
+}
+
+/** As `requireParent`, of a CA that a field names: `invalid_request` where there is none. */
+async function requireNamedParent(
+  dependencies: AuthorityDependencies,
+  actor: Actor,
+  field: string,
+  caId: string,
+  maxPathLength: number | null,
+): Promise<Signer> {
+  const isThere = (await findAuthority(dependencies.store, actor.tenantId, caId)) !== null
+  if (!isThere) throw invalidField(field, 'there is no such CA')
+  return requireParent(dependencies, actor, caId, maxPathLength)
 }
 
 /** The CA that is to sign another CA, where its path length lets it (RFC 5280 §4.2.1.9). */

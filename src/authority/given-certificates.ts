@@ -61,14 +61,12 @@ export function verifyCertificateSignature(
   return verifySignature({ message, algorithm, signature }, issuer.subjectPublicKeyInfo)
 }
 
-/** Throws `invalid_request` where relying parties do not verify that kind of signature any more. */
+/** Throws `invalid_request` where relying parties do not verify that kind of signature any more, or it is not verified here. */
 export function requireCurrentSignature(path: string, { signatureAlgorithm: { oid } }: Certificate): void {
   const hash = OUTDATED_SIGNATURES[oid]
   if (hash === undefined) return
-  throw invalidField(
-    path,
-    `it is signed with ${hash}, which nobody takes any more: have its issuer sign it anew with SHA-256`,
-  )
+  const why = hash === 'SHA-224' ? 'is not supported' : 'nobody takes any more'
+  throw invalidField(path, `it is signed with ${hash}, which ${why}: have its issuer sign it anew with SHA-256`)
 }
 
 /** Certificates in a PEM text, each the issuer of the one before by name and key, the first that of `certificate`. Throws `invalid_request`. */

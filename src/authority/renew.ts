@@ -159,7 +159,11 @@ async function grantOf(
   { approved }: IssueTerms,
 ): Promise<Grant> {
   if (before.roleName !== null) {
-    const role = await roleContext(store, actor.tenantId, before.roleName, true)
+    const role = await roleContext(store, actor.tenantId, before.roleName, true).catch((thrown: unknown) => {
+      if (!(thrown instanceof AppError) || thrown.code !== 'not_found') throw thrown
+      const advice = 'make a role of that name again, or issue a new certificate under another one'
+      throw new AppError('conflict', `Its role ${before.roleName} is deleted: ${advice}`)
+    })
     const { policy, signer } = role
     return {
       role,

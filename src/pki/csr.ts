@@ -116,9 +116,10 @@ export async function checkCsrProof(csr: Csr): Promise<Result<PublicKeyKind, str
     return err('the request was not signed by the key that it is for')
   const { oid } = csr.signatureAlgorithm
   const hash = OUTDATED_SIGNATURES[oid]
-  return hash === undefined
-    ? err(`the request is signed with an algorithm that is not supported (${oid}): make it anew with SHA-256`)
-    : err(`the request is signed with ${hash}, which proves nothing any more: make it anew with SHA-256`)
+  if (hash === undefined)
+    return err(`the request is signed with an algorithm that is not supported (${oid}): make it anew with SHA-256`)
+  const why = hash === 'SHA-224' ? 'is not supported' : 'proves nothing any more'
+  return err(`the request is signed with ${hash}, which ${why}: make it anew with SHA-256`)
 }
 
 /** Did the holder of the key sign this request? */

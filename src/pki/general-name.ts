@@ -71,6 +71,7 @@ export type IpLengths = 'address' | 'range'
 
 /** Reads a SEQUENCE OF GeneralName, of at least one, whose header is behind the reader. */
 export function readGeneralNames(reader: DerReader, ipLengths: IpLengths): GeneralName[] {
+  if (reader.atEnd) reader.fail('a list of names is empty')
   const names: GeneralName[] = []
   do names.push(readGeneralName(reader, ipLengths))
   while (!reader.atEnd)
@@ -105,7 +106,10 @@ export function readGeneralName(reader: DerReader, ipLengths: IpLengths): Genera
       const value = reader.content(contextPrimitive(7))
       const factor = ipLengths === 'range' ? 2 : 1
       // RFC 5280 §4.2.1.6: "MUST contain exactly four octets" or sixteen; §4.2.1.10: eight or 32 in constraints.
-      if (value.length !== 4 * factor && value.length !== 16 * factor) reader.fail('an IP address has an odd length')
+      if (value.length !== 4 * factor && value.length !== 16 * factor) {
+        const what = ipLengths === 'range' ? 'an IP address with its mask' : 'an IP address'
+        reader.fail(`${what} has ${4 * factor} or ${16 * factor} octets, and this one ${value.length}`)
+      }
       return { type: 'ip', value }
     }
     case contextPrimitive(8):

@@ -1,6 +1,10 @@
 /** What is asked of the key of a request, wherever requests are taken, and of its signature. */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { derExplicit, derInteger, derNull, derOid, derSequence } from '../../../src/pki/der/writer.ts'
+import type { Bytes } from '../../../src/core/bytes.ts'
+import { derExtension } from '../../../src/pki/build-extensions.ts'
+import { contextPrimitive } from '../../../src/pki/der/tags.ts'
+import { derExplicit, derInteger, derNull, derOid, derSequence, derValue } from '../../../src/pki/der/writer.ts'
+import { EXTENSION } from '../../../src/pki/oids.ts'
 import { findCsr } from '../../../src/store/csrs.ts'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
@@ -69,11 +73,28 @@ describe('the key of a request', () => {
   })
 })
 
+describe('the names of a request', () => {
+  const withNames = (...names: readonly Bytes[]): Promise<string> =>
+    forgeCsr({ extensions: [derExtension(EXTENSION.subjectAltName, false, derSequence(...names))] })
+
+  it('fail: none at all, and an address of eight octets: the message says so', async () => {
+    expect(await refusal(await withNames())).toContain('a list of names is empty')
+    const address = derValue(contextPrimitive(7), new Uint8Array(8))
+    expect(await refusal(await withNames(address))).toContain('an IP address has 4 or 16 octets, and this one 8')
+  })
+})
+
 describe('the signature of a request', () => {
   it('fail: SHA-1 is called by its name', async () => {
     const message = await refusal(await rsaCsr(2048, 'SHA-1', SHA1_RSA))
     expect(message).toBe(
       'csr_pem: the request is signed with SHA-1, which proves nothing any more: make it anew with SHA-256',
+    )
+  })
+  it('fail: SHA-224 is not supported here, which says nothing against it', async () => {
+    const algorithmDer = derSequence(derOid('1.2.840.10045.4.3.1'))
+    expect(await refusal(await forgeCsr({ algorithmDer }))).toBe(
+      'csr_pem: the request is signed with SHA-224, which is not supported: make it anew with SHA-256',
     )
   })
   it('fail: one that does not fit', async () => {

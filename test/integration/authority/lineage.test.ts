@@ -136,6 +136,25 @@ describe('issued anew at the same time', () => {
   })
 })
 
+describe('a CA that is not there', () => {
+  it('fail: is named by its field, wherever one is named', async () => {
+    const absent = `${root.slice(0, -4)}zzzz`
+    const body = { name: 'x', common_name: 'x', ca_type: 'intermediate', parent_ca_id: absent, key_type: 'ec' }
+    const asked: readonly (readonly [string, Record<string, unknown>, string])[] = [
+      ['/v1/pki/ca', body, 'parent_ca_id'],
+      [`/v1/pki/ca/${root}/cross-sign`, { issuer_ca_id: absent }, 'issuer_ca_id'],
+      ['/v1/pki/roles', { name: 'x', ca_id: absent }, 'ca_id'],
+    ]
+    for (const [path, sent, field] of asked) {
+      const answer = await post(path, sent)(second)
+      expect([refused(answer), answer.json.error.message]).toEqual([
+        [400, 'invalid_request'],
+        `${field}: there is no such CA`,
+      ])
+    }
+  })
+})
+
 describe('certified by another CA', () => {
   it.each(['middle', 'caId'] as const)('fail: by one that stands below it (%s)', async (which) => {
     const below = which === 'middle' ? middle : caId

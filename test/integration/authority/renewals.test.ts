@@ -172,6 +172,15 @@ describe('a certificate under a role', () => {
     expect(refused(await renewFor(id, '6d'))).toEqual([422, 'policy_violation'])
   })
 
+  it('fail: the role is deleted by now: told so, and not as a certificate that is not there', async () => {
+    const role = await newRole(app, caId)
+    const { id } = await issued(app, role)
+    expect((await app.request('DELETE', `/v1/pki/roles/${role}`)).status).toBe(204)
+    const answer = await renew(app, id)
+    expect(refused(answer)).toEqual([409, 'conflict'])
+    expect(answer.json.error.message).toContain(`Its role ${role} is deleted`)
+  })
+
   it('fail: the role wants a common name by now, and there is none', async () => {
     const role = await newRole(app, caId, { require_cn: false })
     const { id } = await issued(app, role, { alt_names: ['www.example.com'] })
