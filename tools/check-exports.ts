@@ -22,6 +22,8 @@ const EXPORT_FORM =
 const IMPORT_FORM = /\b(?:import|export)\s+(?:type\s+)?\{([^}]*)\}\s*from\s*['"](\.[^'"]+)['"]/g
 /** `import * as shapes from './shapes.ts'`: everything in the file counts as imported. */
 const NAMESPACE_FORM = /\bimport\s+\*\s+as\s+[\w$]+\s+from\s*['"](\.[^'"]+)['"]/g
+/** `import.meta.glob('../store/*.ts')`: everything in the files of that folder counts as imported. */
+const GLOB_FORM = /\bimport\.meta\.glob<?[^(]*\(\s*['"](\.[^'"*]+)\*\.ts['"]/g
 /** `import('./shapes.ts').Shape`, and a file that is loaded at run time. */
 const LATE_FORM = /\bimport\(\s*['"](\.[^'"]+)['"]\s*\)(?:\.([\w$]+))?/g
 
@@ -33,6 +35,7 @@ export function checkExports(files: readonly ProjectFile[]): Problem[] {
     .flatMap(({ path, text }) =>
       exportsOf(text)
         .filter(({ name }) => !imported.has(`${path} ${name}`) && !imported.has(`${path} *`))
+        .filter(() => !imported.has(`${posix.dirname(path)}/ *`))
         // A type in the signature of what the file exports is a part of it: who calls that may need its name.
         .filter(({ name, isType }) => !(isType && countOf(text, name) > 1))
         .map(({ name, line }) => ({ path, line, message: `exports ${name}, which nobody imports` })),
@@ -74,6 +77,7 @@ function importsOf({ path, text }: ProjectFile): string[] {
         .map((name) => `${target(from)} ${name}`),
     ),
     ...[...text.matchAll(NAMESPACE_FORM)].map(([, from = '']) => `${target(from)} *`),
+    ...[...text.matchAll(GLOB_FORM)].map(([, from = '']) => `${target(from)} *`),
     ...[...text.matchAll(LATE_FORM)].map(([, from = '', name = '*']) => `${target(from)} ${name}`),
   ]
 }

@@ -141,7 +141,7 @@ async function startOf(
 }
 
 /** The newest entry's number and hash. */
-async function headOf(store: Store, tenantId: string): Promise<JournalHead> {
+export async function headOf(store: Store, tenantId: string): Promise<JournalHead> {
   const row = await store.db
     .select({ seq: journal.seq, hash: journal.hash })
     .from(journal)

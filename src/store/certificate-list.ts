@@ -36,7 +36,7 @@ export async function listCertificates(
 }
 
 /** The same, where it is known which CAs are being revoked: mostly none. */
-async function listCertificatesBeside(
+export async function listCertificatesBeside(
   store: Store,
   tenantId: string,
   filter: CertificateFilter,

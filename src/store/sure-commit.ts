@@ -44,7 +44,7 @@ async function isWritten(db: Database, tenantId: string, entryId: string, sleep:
 }
 
 /** The number of the entry with that id, where it is among the newest; else null. */
-async function findRecentEntry(db: Database, tenantId: string, id: string): Promise<number | null> {
+export async function findRecentEntry(db: Database, tenantId: string, id: string): Promise<number | null> {
   // A range of the primary key: entries have no index by their id.
   const rows = await db.all<{ seq: number }>(
     sql`SELECT seq FROM journal WHERE tenant_id = ${tenantId} AND id = ${id} AND seq >

@@ -21,7 +21,7 @@ const modules = import.meta.glob<Readonly<Record<string, unknown>>>('../../../sr
 
 /** What does not ask the database: it makes bytes, names and parts of queries. */
 const NO_STATEMENT =
-  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|secretResource|currentVersionOf|earlierVersionOf|privateKeyPlace|chainEntry|findBrokenLink|statement|mustChange|demand|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|reasonBelow)$/
+  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|secretResource|currentVersionOf|earlierVersionOf|privateKeyPlace|chainEntry|findBrokenLink|statement|mustChange|demand|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|reasonBelow|laterThan)$/
 
 const page = { before: null, limit: 10 }
 const nothing = {
@@ -44,6 +44,8 @@ const LISTS_OF_CERTIFICATES: readonly (readonly unknown[])[] = [
   ['x', { ...nothing, revoked: 'only' }, page],
   ['x', { ...nothing, ends: { afterMs: 1, byMs: 2 } }, page],
 ]
+
+const KEY_TO_CERTIFY = { tenantId: 'x', spkiDer: new Uint8Array(1), certificateId: 'x' }
 
 /** Calls beside the one that follows from the names of the parameters, or in its place, each with what follows the store. */
 const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
@@ -68,6 +70,10 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
     ['x', 'x', { after: null, limit: 10 }],
     ['x', '', { after: 'x', limit: 10 }],
   ],
+  demandNoOtherOfSubject: [[{ tenantId: 'x', subjectHash: 'x', rows: [ROW] }]],
+  demandUncompromised: [[KEY_TO_CERTIFY]],
+  insertCompromisedKeys: [['x', [KEY_TO_CERTIFY.spkiDer], 1]],
+  requireUncompromised: [[KEY_TO_CERTIFY]],
   demandSigner: [[[ROW, ROW]]],
   demandToken: [[ROW]],
   findEarlierVersion: [[ROW, 1]],

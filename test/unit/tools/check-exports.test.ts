@@ -49,6 +49,12 @@ describe('exports that somebody imports', () => {
     ).toEqual(['src/b.ts:1 exports a, which nobody imports'])
   })
 
+  it('ok: a test that looks at every file of a folder imports them all', () => {
+    const glob = "const modules = import.meta.glob<Shape>('../src/store/*.ts', { eager: true })"
+    expect(found({ 'src/store/a.ts': 'export const a = 1\n', 'test/plans.ts': glob })).toEqual([])
+    expect(found({ 'src/acme/a.ts': 'export const a = 1\n', 'test/plans.ts': glob })).toHaveLength(1)
+  })
+
   it("ok: what the platform calls is nobody's import", () => {
     expect(found({ 'src/index.ts': 'export class AcmeOrder {}\n' })).toEqual([])
   })
