@@ -41,9 +41,8 @@ export class AcmeAccount extends DurableObject<Env> {
     return this.#of(key).register(registration)
   }
 
-  async deactivate(key: AccountKey): Promise<Result<void, AcmeError>> {
-    const done = await this.#use(key, ({ client }) => client.deactivateAccount())
-    return done.ok ? ok(undefined) : done
+  deactivate(key: AccountKey): Promise<Result<void, AcmeError>> {
+    return this.#of(key).deactivate()
   }
 
   async updateContact(key: AccountKey, email: string | null): Promise<Result<void, AcmeError>> {

@@ -131,6 +131,34 @@ export class AcmeAccountSession {
   }
 
   /**
+   * Deactivates the account at the CA (RFC 8555 §7.3.6). One that is deactivated already is done: by a call whose end was cut
+   * off, by another at the same time, or by somebody else.
+   */
+  async deactivate(): Promise<Result<void, AcmeError>> {
+    const done = await this.use(({ client }) => client.deactivateAccount(), err)
+    if (done.ok) return ok(undefined)
+    // RFC 8555 §7.3.6: the server MUST reject further requests authorized by that account's key, but one
+    // refusal may be a slip: so the CA is asked once more, by the key.
+    return isProblem(done.error, 'unauthorized') && (await this.#isEnded()) ? ok(undefined) : done
+  }
+
+  /** Does the CA refuse the account's keys as well as the account, or call the account deactivated or revoked? */
+  async #isEnded(): Promise<boolean> {
+    const { row, keys } = await this.#read()
+    const candidates = keys.pending === null ? [keys.current] : [keys.current, keys.pending.pkcs8]
+    let isEnded = false
+    for (const pkcs8 of candidates) {
+      const client = await this.#clientOf(row, pkcs8, null)
+      const found = await client.newAccount({ onlyReturnExisting: true })
+      if (found.ok && found.value.accountUrl === row.accountUrl) {
+        if (found.value.account.status === 'valid') return false
+        isEnded = true
+      } else if (!found.ok && isProblem(found.error, 'unauthorized')) isEnded = true
+    }
+    return isEnded
+  }
+
+  /**
    * Registers the account, or finds it at the CA, while nobody uses it. One at a time; a second is refused. The account is
    * used by the address that the CA gave from then on; the caller writes it.
    */

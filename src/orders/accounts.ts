@@ -27,8 +27,8 @@ export interface AccountDependencies {
 }
 
 /**
- * Deactivates the account at the CA, for good (RFC 8555 §7.3.6). One that the CA has lost has nothing to end there, and an
- * attempt to register one is given up. Doing so twice is not an error. Throws AppError.
+ * Deactivates the account at the CA, for good (RFC 8555 §7.3.6). One that the CA has lost or deactivated has nothing to end
+ * there, and an attempt to register one is given up. Doing so twice is not an error, also at once. Throws AppError.
  */
 export async function deactivateAccount(
   dependencies: AccountDependencies,
@@ -51,7 +51,12 @@ export async function deactivateAccount(
   const current = await requireAccount(store, actor.tenantId, accountId)
   if (current.status === 'deactivated') return
   const change = updateAcmeAccount(store, current, { status: 'deactivated', updatedAtMs: now() })
-  await commitEnd(store, actor, account, 'acme_account.deactivated', change)
+  try {
+    await commitEnd(store, actor, account, 'acme_account.deactivated', change)
+  } catch (error) {
+    // Another call at the same time has written it.
+    if ((await requireAccount(store, actor.tenantId, accountId)).status !== 'deactivated') throw error
+  }
 }
 
 /** How long an attempt to register is kept whose outcome is not known. */
