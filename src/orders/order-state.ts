@@ -33,6 +33,8 @@ export interface OrderState {
   readonly csrBase64: string | null
   /** True from the moment at which finalize may have reached the CA, until the CA shows that it has not taken it. */
   readonly finalizeSent: boolean
+  /** Has the journal been given the entry of that sending? Not in states of earlier releases. */
+  readonly finalizeTold?: boolean
   /** What the CA answered to finalize with a server error while the order stayed ready, and how often in a row. */
   readonly finalizeRefusal?: { readonly message: string; readonly count: number } | null
   readonly notAfterMs: number | null

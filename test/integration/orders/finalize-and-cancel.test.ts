@@ -128,3 +128,26 @@ describe('a CA that does not take the CSR', () => {
     expect(sent).toBe(1)
   })
 })
+
+describe('the entry of what was sent', () => {
+  const sendings = () => world.told.filter((event) => event === 'acme_order_finalize')
+
+  it('ok: is written once where nothing goes wrong', async () => {
+    await world.drive(await ordered('finalize'))
+    expect(sendings()).toHaveLength(1)
+  })
+
+  it('ok: follows a crash between the sending and the entry', async () => {
+    const id = await ordered('finalize')
+    const { finalize } = world.ca.port
+    world.ca.port.finalize = async (url, csr) => {
+      await finalize(url, csr)
+      world.ca.port.finalize = finalize
+      throw new Error('the process has ended')
+    }
+    await world.step(id)
+    expect(sendings()).toEqual([])
+    expect((await world.drive(id)).job).toMatchObject({ phase: 'issued' })
+    expect(sendings()).toHaveLength(1)
+  })
+})

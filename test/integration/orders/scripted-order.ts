@@ -214,6 +214,9 @@ export class OrderWorld {
     complete: async () => false,
   }
 
+  /** Events that the phases have given to the journal. */
+  readonly told: string[] = []
+
   /** Runs one phase. */
   async step(orderId: string): Promise<OrderState> {
     const state = this.states.get(orderId)
@@ -235,6 +238,7 @@ export class OrderWorld {
       },
     }
     const result = await runPhase(context, state, this.#cancelled.get(orderId) ?? null)
+    this.told.push(...result.entries.map(({ event }) => event))
     this.states.set(orderId, result.state)
     return result.state
   }
