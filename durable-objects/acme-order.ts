@@ -17,6 +17,7 @@ import type { StepContext } from '../src/orders/ports.ts'
 import { closeForgotten, closeOrder, reportOrder, reportVerdict } from '../src/orders/report-order.ts'
 import { isCancellable, type RunResult, runPhase } from '../src/orders/run-order.ts'
 import { recordsOf } from '../src/orders/steps/present.ts'
+import { effect } from '../src/orders/steps/step.ts'
 import { runtimeOf } from '../src/runtime.ts'
 import { findAcmeOrder } from '../src/store/acme-orders.ts'
 import type { Store } from '../src/store/store.ts'
@@ -126,8 +127,14 @@ export class AcmeOrder extends DurableObject<Env> {
     const state = this.#load()
     const records = this.#recordsAt(providerId)
     if (state === undefined || records.length === 0) return ok(undefined)
-    const { dns } = await this.#context(state)
-    return dns.cleanUp(records)
+    const { dns, store } = await this.#context(state)
+    const removed = await dns.cleanUp(records)
+    if (!removed.ok) return removed
+    const entry = effect(state, 'dns_record_delete', {
+      records: records.map(({ name, zone }) => ({ name, zone, dns_provider_id: providerId })),
+    })
+    await reportOrder(store, state, [entry], false, systemClock())
+    return removed
   }
 
   #recordsAt(providerId: string): readonly RecordState[] {

@@ -56,6 +56,7 @@ export async function brokenRules(scene: AcmeScene): Promise<string[]> {
     ...forgottenRenewal(certificate),
     ...ordersWithoutEnd(certificate, orders, scene),
     ...versionsThatTheJournalMisses(certificate, earlier, events),
+    ...recordsThatTheJournalMisses(events),
     ...(await versionStandsAtTheCa(certificate, scene)),
     ...((await leftovers(scene.domain)) === 0 ? [] : ['a TXT record is left']),
   ]
@@ -111,6 +112,22 @@ function versionsThatTheJournalMisses(
     ...(told === earlier.length + 1 ? [] : [`it has ${earlier.length + 1} versions, and the journal tells of ${told}`]),
     ...(row.version === earlier.length + 1 ? [] : [`its version is ${row.version} with ${earlier.length} before it`]),
   ]
+}
+
+/** Of every record that was written, the journal tells that it was taken away. */
+function recordsThatTheJournalMisses(events: readonly EventRow[]): string[] {
+  const recordsOf = (event: string): string[] =>
+    events
+      .filter((row) => row.event === event)
+      .flatMap(({ resource, detail }) =>
+        (JSON.parse(detail).records as { name: string; dns_provider_id: string }[]).map(
+          ({ name, dns_provider_id: id }) => `${name} at ${id} by ${resource}`,
+        ),
+      )
+  const removed = recordsOf('dns_record_delete')
+  return recordsOf('dns_record_create')
+    .filter((record) => !removed.includes(record))
+    .map((record) => `the journal does not tell that ${record} was removed`)
 }
 
 /** What the CA has revoked is revoked there in its current version, whichever came first. */

@@ -214,6 +214,12 @@ export const OPERATIONS: readonly AcmeOperation[] = [
     run: ({ providerId }) => request('PATCH', `/v1/dns/providers/${providerId}`, { body: { config: { ttl: 61 } } }),
   },
   {
+    // Another provider has the zone above, and takes over.
+    name: 'delete the provider by force',
+    leavesState: true,
+    run: ({ providerId }) => request('DELETE', `/v1/dns/providers/${providerId}?force=true`),
+  },
+  {
     name: 'delete the provider',
     leavesState: true,
     run: ({ providerId }) => request('DELETE', `/v1/dns/providers/${providerId}`),
