@@ -56,7 +56,7 @@ describe('where the TXT value goes', () => {
       setup.service,
       setup.bind,
       ['acme.example'],
-      { nameservers: [] },
+      { nameservers: undefined },
       'plain',
     )
     const orderId = await setup.issue(['plain.acme.example'], { dns_provider_id: providerId })
