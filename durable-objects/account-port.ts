@@ -1,8 +1,9 @@
 /** The way to an account's object. */
+
+import { acmeFailure } from '../src/accounts/acme-failure.ts'
 import { err, ok } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
 import type { AccountObjects } from '../src/orders/objects.ts'
-import { acmeFailure } from '../src/orders/peer-failure.ts'
 import type { AcmePort } from '../src/orders/ports.ts'
 import type { AccountKey, AcmeAccount } from './acme-account.ts'
 

@@ -3,13 +3,13 @@
  * after another. Stores nothing.
  */
 import { DurableObject } from 'cloudflare:workers'
+import type { PeerFailure } from '../src/accounts/acme-failure.ts'
+import { PacedProviders } from '../src/challenges/paced-providers.ts'
+import type { ZoneQuestion } from '../src/challenges/provider-calls.ts'
+import { leavingFailure, openProvider } from '../src/challenges/provider-config.ts'
+import type { ZoneChange } from '../src/challenges/zone-writer.ts'
 import { err, type Result } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
-import { PacedProviders } from '../src/orders/paced-providers.ts'
-import type { PeerFailure } from '../src/orders/peer-failure.ts'
-import type { ZoneQuestion } from '../src/orders/provider-calls.ts'
-import { leavingFailure, openProvider } from '../src/orders/provider-config.ts'
-import type { ZoneChange } from '../src/orders/zone-writer.ts'
 import { runtimeOf } from '../src/runtime.ts'
 
 export class DnsZone extends DurableObject<Env> {

@@ -1,9 +1,10 @@
 /** The way to the objects of DNS providers' credentials. */
+
+import type { CallableProvider, ProviderPort } from '../src/challenges/provider-calls.ts'
+import { findZoneDirectly } from '../src/challenges/provider-config.ts'
 import { systemClock } from '../src/core/clock.ts'
 import { rateOf } from '../src/dns/rates.ts'
 import type { Env } from '../src/env.ts'
-import type { CallableProvider, ProviderPort } from '../src/orders/provider-calls.ts'
-import { findZoneDirectly } from '../src/orders/provider-config.ts'
 import type { DnsZone } from './dns-zone.ts'
 
 /**

@@ -46,7 +46,7 @@ const SERVERS: Stage = { kind: 'commands', name: 'servers', commands: [tool('ins
 
 /** Tests that take minutes, by the stage whose configuration they need: they are the stage `proofs`, and not of `npm test`. */
 const PROOFS = {
-  integration: ['test/integration/seams/', 'test/integration/orders/renewal-year.test.ts'],
+  integration: ['test/integration/seams/', 'test/integration/renewal/renewal-year.test.ts'],
   objects: ['test/objects/seams/', 'test/objects/revocation-burst.test.ts'],
 } as const
 

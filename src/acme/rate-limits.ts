@@ -1,5 +1,5 @@
 /**
- * What CAs say about how much they issue: facts, and no counting (src/orders/budget.ts counts). Only what a CA has
+ * What CAs say about how much they issue: facts, and no counting (src/accounts/budget.ts counts). Only what a CA has
  * published is here. A CA that says nothing has no rows: its own 429 is then the only limit.
  */
 import { CERTIFICATE_AUTHORITIES, type CertificateAuthorityCode, type Environment } from './certificate-authorities.ts'

@@ -2,6 +2,8 @@
  * Revoking one certificate that a CA of the tenant gave another: its issuer's CRL lists it, and the CA stays, with its own
  * certificate and all that it has issued. Revoking the CA itself is in revoke-authority.ts.
  */
+
+import { HOLD, type RevocationInput, type RevocationTarget } from '../certificates/revoke.ts'
 import type { Actor } from '../core/actor.ts'
 import { formatTime } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
@@ -12,7 +14,6 @@ import { findVersionsBySerial } from '../store/issued-versions.ts'
 import { insertRevocations, partitionOf } from '../store/revocations.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { publishCrl } from './publish-crl.ts'
-import { HOLD, type RevocationInput, type RevocationTarget } from './revoke.ts'
 
 /** A certificate that another CA of the tenant gave a CA. */
 export type CrossCertificate = CaCertificateRow & { readonly issuerCaId: string }

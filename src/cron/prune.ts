@@ -1,5 +1,5 @@
 /** Deletes what nobody needs any more: expired idempotency keys and key authorizations, registrations that were given up. */
-import { giveUpRegistrations } from '../orders/accounts.ts'
+import { giveUpRegistrations } from '../accounts/accounts.ts'
 import { deleteExpiredHttpChallenges } from '../store/http-challenges.ts'
 import { deleteExpiredIdempotencyKeys } from '../store/idempotency.ts'
 import type { CronDependencies } from './run-cron.ts'

@@ -1,6 +1,6 @@
 /** Asks CAs when they want certificates renewed, then orders the renewals that are due. */
-import { renewDue } from '../orders/renewal.ts'
-import { checkRenewalInfo } from '../orders/renewal-checks.ts'
+import { renewDue } from '../renewal/renew-due.ts'
+import { checkRenewalInfo } from '../renewal/renewal-checks.ts'
 import type { CronDependencies } from './run-cron.ts'
 
 /** The questions come first: a window that has moved into the past is a renewal of this very run. */

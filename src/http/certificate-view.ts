@@ -1,9 +1,9 @@
 /** A managed certificate as the API shows it. */
 import { z } from '@hono/zod-openapi'
 import { formatTime } from '../core/clock.ts'
-import type { OrderRequest } from '../orders/order-request.ts'
 import { formatSerialHex } from '../pki/serial.ts'
 import type { CertificateRow } from '../store/certificates.ts'
+import type { OrderRequest } from '../store/order-request.ts'
 
 const time = z.iso.datetime()
 

@@ -5,7 +5,7 @@ import { buildCsr, parseCsr } from '../pki/csr.ts'
 import { parseIpAddress } from '../pki/ip-address.ts'
 import { exportPkcs8, generateKeyPair, type KeyPair, type KeySpec } from '../pki/keys.ts'
 import type { KeyToCertify } from '../store/compromised-keys.ts'
-import type { OrderRequest } from './order-request.ts'
+import type { OrderRequest } from '../store/order-request.ts'
 
 /** A new key, extractable, since its owner fetches it; with its PKCS#8 DER. */
 export async function newCertificateKey(spec: KeySpec): Promise<{ readonly pair: KeyPair; readonly pkcs8: Bytes }> {

@@ -1,9 +1,10 @@
 /** Which of the chains that a CA offers is taken (RFC 8555 §7.4.2). */
+
+import type { PeerFailure } from '../accounts/acme-failure.ts'
 import type { Bytes } from '../core/bytes.ts'
 import { ok, type Result } from '../core/result.ts'
 import { parseCertificate } from '../pki/certificate.ts'
 import { commonNameOf } from '../pki/general-name.ts'
-import type { PeerFailure } from './peer-failure.ts'
 import type { AcmePort } from './ports.ts'
 
 export interface DownloadedChain {

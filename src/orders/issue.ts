@@ -1,5 +1,10 @@
 /** Starting orders: for a new certificate, and for the next version of one. Everything is checked before a CA hears of it. */
+
+import { requireActive } from '../accounts/accounts.ts'
 import { CERTIFICATE_AUTHORITIES } from '../acme/certificate-authorities.ts'
+import { checkOrderNames } from '../challenges/order-names.ts'
+import { checkServed } from '../challenges/provider-choice.ts'
+import type { ProviderDependencies } from '../challenges/provider-config.ts'
 import type { Actor } from '../core/actor.ts'
 import { toBase64 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
@@ -14,16 +19,12 @@ import type { AcmeAccountRow } from '../store/acme-accounts.ts'
 import { type AcmeOrderRow, insertAcmeOrder } from '../store/acme-orders.ts'
 import { type CertificateRow, findCertificate, STANDING, updateCertificate } from '../store/certificates.ts'
 import { demandUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
+import type { CertificateKeySpec, ChallengeType, OrderPurpose, OrderRequest } from '../store/order-request.ts'
 import type { Store } from '../store/store.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
-import { requireActive } from './accounts.ts'
 import { keyOfRequest } from './certificate-key.ts'
 import type { AccountObjects, OrderObjects } from './objects.ts'
-import { checkOrderNames } from './order-names.ts'
 import { EMPTY_REPORT } from './order-report.ts'
-import type { CertificateKeySpec, ChallengeType, OrderPurpose, OrderRequest } from './order-request.ts'
-import { checkServed } from './provider-choice.ts'
-import type { ProviderDependencies } from './provider-config.ts'
 
 export interface IssueDependencies extends ProviderDependencies {
   readonly store: Store

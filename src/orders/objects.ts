@@ -1,4 +1,10 @@
 /** The Durable Objects, as the use cases see them. */
+
+import type { RolloverRefusal } from '../accounts/account-session.ts'
+import type { PeerFailure } from '../accounts/acme-failure.ts'
+import type { BudgetVerdict } from '../accounts/budget.ts'
+import type { BudgetReport } from '../accounts/budget-report.ts'
+import type { Registration, RegistrationRefusal } from '../accounts/register-at-ca.ts'
 import type { AcmeError } from '../acme/acme-error.ts'
 import type { DirectoryMeta } from '../acme/directory.ts'
 import type { RenewalInfo } from '../acme/renewal-info.ts'
@@ -6,13 +12,8 @@ import type { RevocationDone, RevocationReason } from '../acme/revocation.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Bytes } from '../core/bytes.ts'
 import type { Result } from '../core/result.ts'
-import type { RolloverRefusal } from './account-session.ts'
-import type { BudgetVerdict } from './budget.ts'
-import type { BudgetReport } from './budget-report.ts'
+import type { CertificateKeySpec } from '../store/order-request.ts'
 import type { OrderProgress } from './order-report.ts'
-import type { CertificateKeySpec } from './order-request.ts'
-import type { PeerFailure } from './peer-failure.ts'
-import type { Registration, RegistrationRefusal } from './register-at-ca.ts'
 
 /** Running orders. */
 export interface OrderObjects {

@@ -4,8 +4,8 @@
  */
 import { dns01RecordName } from '../acme/challenge.ts'
 import { persistRecordName } from '../acme/dns-persist.ts'
+import type { OrderPurpose, OrderRequest } from '../store/order-request.ts'
 import type { Job } from './order-machine.ts'
-import type { OrderPurpose, OrderRequest } from './order-request.ts'
 
 export interface OrderState {
   readonly version: 1

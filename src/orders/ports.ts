@@ -2,16 +2,17 @@
  * What the steps of an order need from outside: the CA by way of the account's object, and DNS by way of the zones'
  * objects. Everything crosses RPC as plain data; failures say what is to be done about them, not how they came about.
  */
+
+import type { PeerFailure } from '../accounts/acme-failure.ts'
 import type { Bytes } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Result } from '../core/result.ts'
 import type { JournalEntry } from '../store/journal.ts'
+import type { OrderPurpose } from '../store/order-request.ts'
 import type { Store } from '../store/store.ts'
 import type { CaRevocation } from './objects.ts'
 import type { Outcome } from './order-machine.ts'
-import type { OrderPurpose } from './order-request.ts'
 import type { OrderState, RecordState } from './order-state.ts'
-import type { PeerFailure } from './peer-failure.ts'
 
 export interface CaOrder {
   readonly status: 'pending' | 'ready' | 'processing' | 'valid' | 'invalid'

@@ -2,24 +2,13 @@
  * Would an order go through? Looks at everything outside that can be looked at beforehand. Orders nothing and writes
  * nothing; a check that cannot be made says so, and the others go on.
  */
+
+import { unusable } from '../accounts/accounts.ts'
+import type { PeerFailure } from '../accounts/acme-failure.ts'
 import { type AcmeError, describeAcmeError } from '../acme/acme-error.ts'
 import { CERTIFICATE_AUTHORITIES, type CertificateAuthorityCode } from '../acme/certificate-authorities.ts'
 import { dns01RecordName } from '../acme/challenge.ts'
 import type { PersistAccount } from '../acme/dns-persist.ts'
-import type { Actor } from '../core/actor.ts'
-import type { Result } from '../core/result.ts'
-import type { FollowedName, FollowFailure } from '../dns/challenge-name.ts'
-import { resolverSources } from '../dns/dns-source.ts'
-import { findBogus } from '../dns/lookup.ts'
-import { mapBounded } from '../dns/map-bounded.ts'
-import { parseIpAddress } from '../pki/ip-address.ts'
-import type { AcmeAccountRow } from '../store/acme-accounts.ts'
-import type { DnsProviderRow } from '../store/dns-providers.ts'
-import { unusable } from './accounts.ts'
-import { type IssueDependencies, type IssueInput, readRequest } from './issue.ts'
-import type { AccountIdentity, AccountObjects } from './objects.ts'
-import type { OrderRequest } from './order-request.ts'
-import type { PeerFailure } from './peer-failure.ts'
 import {
   allowedProviders,
   closestProvider,
@@ -32,8 +21,7 @@ import {
   serversOf,
   serveUnfollowed,
   startPlacing,
-} from './placement.ts'
-import type { Placement } from './ports.ts'
+} from '../challenges/placement.ts'
 import {
   type BudgetCheck,
   budgetCheck,
@@ -46,8 +34,21 @@ import {
   type HttpCheck,
   OUT_OF_TIME,
   type RecordCheck,
-} from './preflight-checks.ts'
-import type { OpenedProvider } from './provider-config.ts'
+} from '../challenges/preflight-checks.ts'
+import type { OpenedProvider } from '../challenges/provider-config.ts'
+import type { Actor } from '../core/actor.ts'
+import type { Result } from '../core/result.ts'
+import type { FollowedName, FollowFailure } from '../dns/challenge-name.ts'
+import { resolverSources } from '../dns/dns-source.ts'
+import { findBogus } from '../dns/lookup.ts'
+import { mapBounded } from '../dns/map-bounded.ts'
+import { parseIpAddress } from '../pki/ip-address.ts'
+import type { AcmeAccountRow } from '../store/acme-accounts.ts'
+import type { DnsProviderRow } from '../store/dns-providers.ts'
+import type { OrderRequest } from '../store/order-request.ts'
+import { type IssueDependencies, type IssueInput, readRequest } from './issue.ts'
+import type { AccountIdentity, AccountObjects } from './objects.ts'
+import type { Placement } from './ports.ts'
 
 export interface PreflightDependencies extends Omit<IssueDependencies, 'accounts' | 'orders'> {
   readonly accounts: Pick<AccountObjects, 'outlook' | 'identity'>

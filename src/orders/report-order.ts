@@ -1,4 +1,6 @@
 /** Writes what an order has to say into D1: its status, what it did outside, and its end. */
+
+import { freeCancelled, freeRevoked, renewalFailure } from '../renewal/renewal-failure.ts'
 import { type AcmeOrderRow, reportAcmeOrder } from '../store/acme-orders.ts'
 import { findCertificate } from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
@@ -6,7 +8,6 @@ import type { Store } from '../store/store.ts'
 import type { Statement, Work } from '../store/work.ts'
 import { isOpenStatus, progressOf, REVOKED_MEANWHILE } from './order-report.ts'
 import type { OrderState } from './order-state.ts'
-import { freeCancelled, freeRevoked, renewalFailure } from './renewal-failure.ts'
 
 /** What was done outside, and the order's row where its status has changed. */
 export async function reportOrder(

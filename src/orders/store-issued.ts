@@ -4,6 +4,7 @@ import { formatTime } from '../core/clock.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { formatSerial } from '../pki/serial.ts'
+import { nextRenewalMs } from '../renewal/renewal-time.ts'
 import { insertTerms, nameTermsOf, SETTLED_MS } from '../store/certificate-terms.ts'
 import {
   type CertificateRow,
@@ -20,7 +21,6 @@ import type { Store } from '../store/store.ts'
 import type { Work } from '../store/work.ts'
 import type { IssuedCertificate } from './issued-certificate.ts'
 import type { OrderState } from './order-state.ts'
-import { nextRenewalMs } from './renewal-time.ts'
 import { orderKeyPlace } from './steps/finalize.ts'
 
 /**

@@ -1,9 +1,9 @@
 /** Changing an account (RFC 8555 §7.3.2) at a real Pebble. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { accountObjects } from '../../durable-objects/account-port.ts'
+import { changeAccount } from '../../src/accounts/account-changes.ts'
+import { AcmeAccountSession } from '../../src/accounts/account-session.ts'
 import { err } from '../../src/core/result.ts'
-import { changeAccount } from '../../src/orders/account-changes.ts'
-import { AcmeAccountSession } from '../../src/orders/account-session.ts'
 import { runtimeOf } from '../../src/runtime.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
 import { accountOf, api, bindings, prepare } from './support/product.ts'

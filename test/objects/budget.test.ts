@@ -1,7 +1,7 @@
 import { abortAllDurableObjects, createScheduledController, runInDurableObject } from 'cloudflare:test'
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { BudgetLedger } from '../../src/accounts/budget.ts'
 import worker from '../../src/index.ts'
-import type { BudgetLedger } from '../../src/orders/budget.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
 import { accountOf, api, bindings, objectOf, prepare, untilFinished } from './support/product.ts'
 

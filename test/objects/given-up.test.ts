@@ -1,8 +1,8 @@
 /** What an order leaves at a real Pebble when it is given up (RFC 8555 §7.5.2). */
 import { runInDurableObject } from 'cloudflare:test'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { AcmeAccountSession } from '../../src/accounts/account-session.ts'
 import { err } from '../../src/core/result.ts'
-import { AcmeAccountSession } from '../../src/orders/account-session.ts'
 import type { OrderState } from '../../src/orders/order-state.ts'
 import { runtimeOf } from '../../src/runtime.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'

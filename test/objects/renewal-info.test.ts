@@ -2,7 +2,7 @@
 import { createScheduledController } from 'cloudflare:test'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import worker from '../../src/index.ts'
-import { checkRenewalInfo } from '../../src/orders/renewal-checks.ts'
+import { checkRenewalInfo } from '../../src/renewal/renewal-checks.ts'
 import { runtimeOf } from '../../src/runtime.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
 import { accountOf, api, bindings, issue, prepare, untilFinished } from './support/product.ts'

@@ -7,7 +7,6 @@ import { isId } from '../../core/ids.ts'
 import { coversResource, type Principal } from '../../core/principal.ts'
 import { type IssueInput, issueCertificate } from '../../orders/issue.ts'
 import type { OrderReport } from '../../orders/order-report.ts'
-import { CHALLENGE_TYPES, type OrderRequest } from '../../orders/order-request.ts'
 import {
   cancelOrder,
   completeChallenge,
@@ -19,6 +18,7 @@ import {
 import { answerTlsAlpn } from '../../orders/tls-alpn.ts'
 import type { AcmeOrderRow } from '../../store/acme-orders.ts'
 import { allDnsProviders } from '../../store/dns-providers.ts'
+import { CHALLENGE_TYPES, type OrderRequest } from '../../store/order-request.ts'
 import type { Store } from '../../store/store.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'

@@ -1,9 +1,9 @@
 /** Whether an order would go through: `/v1/pki/acme/preflight`. */
 import { z } from '@hono/zod-openapi'
 import { RATE_LIMIT_NAMES } from '../../acme/rate-limits.ts'
+import { CHECK_STATUSES } from '../../challenges/preflight-checks.ts'
 import { formatTime } from '../../core/clock.ts'
 import { type NameReport, type PreflightReport, preflight } from '../../orders/preflight.ts'
-import { CHECK_STATUSES } from '../../orders/preflight-checks.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { issueBody, issueInput, issueResources } from './acme-orders.ts'

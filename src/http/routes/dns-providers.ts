@@ -1,20 +1,20 @@
 /** DNS providers: `/v1/pki/dns-providers` and, the same resource, `/v1/dns/providers`. */
 import { z } from '@hono/zod-openapi'
-import { formatTime } from '../../core/clock.ts'
-import { toListPage } from '../../core/cursor.ts'
-import { invalidField } from '../../core/errors.ts'
-import { isId } from '../../core/ids.ts'
-import { findDescriptor, isSecretSetting, nameServerList } from '../../dns/registry.ts'
-import { describeSettings } from '../../dns/settings-reference.ts'
-import { secretPathsOf } from '../../orders/credential-demands.ts'
+import { secretPathsOf } from '../../challenges/credential-demands.ts'
 import {
   changeProvider,
   createProvider,
   type RequireSecretRead,
   requireProvider,
   verifyProvider,
-} from '../../orders/dns-providers.ts'
-import { removeProvider } from '../../orders/remove-provider.ts'
+} from '../../challenges/dns-providers.ts'
+import { removeProvider } from '../../challenges/remove-provider.ts'
+import { formatTime } from '../../core/clock.ts'
+import { toListPage } from '../../core/cursor.ts'
+import { invalidField } from '../../core/errors.ts'
+import { isId } from '../../core/ids.ts'
+import { findDescriptor, isSecretSetting, nameServerList } from '../../dns/registry.ts'
+import { describeSettings } from '../../dns/settings-reference.ts'
 import { type DnsProviderConfig, isBeingRemoved, listDnsProviders, openDnsProvider } from '../../store/dns-providers.ts'
 import { secretResource } from '../../store/secrets.ts'
 import { empty, json } from '../answer.ts'

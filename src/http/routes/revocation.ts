@@ -1,22 +1,22 @@
 /** Revoking certificates, and lifting holds: `/v1/pki/revoke`, `/v1/pki/certificates/{id}/unhold`. */
 import { z } from '@hono/zod-openapi'
+import { findCrossCertificate, revokeCrossCertificate } from '../../authority/revoke-cross-certificate.ts'
 import {
   findRevocable,
   type RevocationInput,
   type RevocationTarget,
   revokeCertificates,
   unholdCertificate,
-} from '../../authority/revoke.ts'
-import { findCrossCertificate, revokeCrossCertificate } from '../../authority/revoke-cross-certificate.ts'
+} from '../../certificates/revoke.ts'
+import { revokeVersionsAtCa } from '../../certificates/revoke-versions-at-ca.ts'
 import type { Actor } from '../../core/actor.ts'
 import { toHex } from '../../core/bytes.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
 import { coversResource } from '../../core/principal.ts'
 import { REVOKED_MEANWHILE } from '../../orders/order-report.ts'
-import { renewalSchedule } from '../../orders/renewal-time.ts'
-import { revokeVersionsAtCa } from '../../orders/revoke-versions-at-ca.ts'
 import { formatSerialHex, parseSerial } from '../../pki/serial.ts'
+import { renewalSchedule } from '../../renewal/renewal-time.ts'
 import { findCertificate } from '../../store/certificates.ts'
 import { json } from '../answer.ts'
 import { certificateSchema, showCertificate } from '../certificate-view.ts'

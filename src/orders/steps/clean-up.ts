@@ -2,11 +2,12 @@
  * Removes what the order left: TXT values, served key authorizations, authorizations that nobody will complete any more,
  * and the tokens that it held of the account's budget. Every order comes by here.
  */
+
+import { PROVIDER_GONE } from '../../challenges/provider-config.ts'
 import { removeHttpChallenges } from '../../store/http-challenges.ts'
 import { forgetGoneRecords } from '../gone-provider.ts'
 import { logged, type OrderState, orderedName } from '../order-state.ts'
 import type { OrderEnd, Step, StepContext } from '../ports.ts'
-import { PROVIDER_GONE } from '../provider-config.ts'
 import { recordsOf, tokensOf } from './present.ts'
 import { advance, afterFailure, effect, forEach } from './step.ts'
 

@@ -1,4 +1,6 @@
 /** Fetches the certificate (RFC 8555 §7.4.2), checks that it is what was ordered, and stores it. */
+
+import { revokeUnwanted } from '../../certificates/revoke-at-ca.ts'
 import { toHex } from '../../core/bytes.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
 import { findCertificate } from '../../store/certificates.ts'
@@ -7,7 +9,6 @@ import { checkIssued, type IssuedCertificate } from '../issued-certificate.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { logged, type OrderState } from '../order-state.ts'
 import type { CaOrder, Step, StepContext, StepResult } from '../ports.ts'
-import { revokeUnwanted } from '../revoke-at-ca.ts'
 import { storeIssued } from '../store-issued.ts'
 import { startAgain } from './finalize.ts'
 import { advance, afterFailure, effect, fail, poll } from './step.ts'

@@ -3,15 +3,15 @@
  * key authorizations over HTTP (§8.3).
  */
 
+import type { PeerFailure } from '../../accounts/acme-failure.ts'
 import { dns01RecordName } from '../../acme/challenge.ts'
 import { isStanding, persistRecordName } from '../../acme/dns-persist.ts'
+import { PROVIDER_GONE } from '../../challenges/provider-config.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { putHttpChallenges } from '../../store/http-challenges.ts'
 import { forgetGoneRecords } from '../gone-provider.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName, type RecordState } from '../order-state.ts'
-import type { PeerFailure } from '../peer-failure.ts'
 import type { Step, StepContext, StepResult } from '../ports.ts'
-import { PROVIDER_GONE } from '../provider-config.ts'
 import { isAnsweredElsewhere } from './respond.ts'
 import { advance, afterFailure, effect, forEach } from './step.ts'
 

@@ -1,11 +1,12 @@
 /** What the steps share: results, failures, waiting, journal entries. */
+
+import type { PeerFailure } from '../../accounts/acme-failure.ts'
 import type { Json } from '../../core/canonical-json.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { findCertificate } from '../../store/certificates.ts'
 import type { JournalEntry } from '../../store/journal.ts'
 import type { ActivePhase, Outcome } from '../order-machine.ts'
 import { logged, type OrderState } from '../order-state.ts'
-import type { PeerFailure } from '../peer-failure.ts'
 import type { StepContext, StepResult } from '../ports.ts'
 
 /** On to the next phase. */

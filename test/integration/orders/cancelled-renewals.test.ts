@@ -1,7 +1,7 @@
 /** A renewal that its owner cancels: no failure, and not ordered again by itself at once. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { newId } from '../../../src/core/ids.ts'
-import { renewDue } from '../../../src/orders/renewal.ts'
+import { renewDue } from '../../../src/renewal/renew-due.ts'
 import { type CertificateRow, findCertificate } from '../../../src/store/certificates.ts'
 import { DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'

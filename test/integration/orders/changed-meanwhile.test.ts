@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { newId } from '../../../src/core/ids.ts'
 import { renewAcmeCertificate } from '../../../src/orders/issue.ts'
-import { renewDue } from '../../../src/orders/renewal.ts'
+import { renewDue } from '../../../src/renewal/renew-due.ts'
 import { type CertificateRow, findCertificate } from '../../../src/store/certificates.ts'
 import { DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'

@@ -2,14 +2,14 @@
  * Orders over the real store, at a CA that does what a test says: its orders are ready at once, and finalize issues. In the
  * place of the orders' objects stand ones in memory that run the same phases by the same rules, when a test drives them.
  */
+
+import type { PeerFailure } from '../../../src/accounts/acme-failure.ts'
 import { type Bytes, concatBytes, randomBytes } from '../../../src/core/bytes.ts'
 import { err, ok, type Result } from '../../../src/core/result.ts'
 import type { CaRevocation, OrderObjects } from '../../../src/orders/objects.ts'
 import { newJob } from '../../../src/orders/order-machine.ts'
 import { isFinal, progressOf } from '../../../src/orders/order-report.ts'
-import type { OrderPurpose, OrderRequest } from '../../../src/orders/order-request.ts'
 import type { OrderState } from '../../../src/orders/order-state.ts'
-import type { PeerFailure } from '../../../src/orders/peer-failure.ts'
 import type { AcmePort, CaOrder, DnsPort, StepContext } from '../../../src/orders/ports.ts'
 import { closeOrder } from '../../../src/orders/report-order.ts'
 import { isCancellable, runPhase } from '../../../src/orders/run-order.ts'
@@ -19,6 +19,7 @@ import { parseCsr } from '../../../src/pki/csr.ts'
 import { EKU } from '../../../src/pki/oids.ts'
 import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
 import { findAcmeOrder } from '../../../src/store/acme-orders.ts'
+import type { OrderPurpose, OrderRequest } from '../../../src/store/order-request.ts'
 import { DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
 import { nameDer, type TestAuthority, testRoot } from '../../support/pki-hierarchy.ts'
 import { type TestApp, testApp } from '../support/worker-app.ts'

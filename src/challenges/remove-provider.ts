@@ -1,0 +1,185 @@
+/**
+ * Removing a DNS provider: not while orders or certificates need it, unless its owner insists; then its TXT records go
+ * first. While it is being removed it takes no new records, so none is left behind by an order that starts meanwhile.
+ */
+import type { Actor } from '../core/actor.ts'
+import { AppError } from '../core/errors.ts'
+import { mapBounded } from '../dns/map-bounded.ts'
+import type { OrderObjects } from '../orders/objects.ts'
+import { noOpenOrdersBut, OPEN_STATUSES, ordersOfStatus } from '../store/acme-orders.ts'
+import { type AcmeRenewal, acmeCertificatesOf } from '../store/certificates.ts'
+import { allDnsProviders, type DnsProviderConfig, type DnsProviderRow, isBeingRemoved } from '../store/dns-providers.ts'
+import type { OrderRequest } from '../store/order-request.ts'
+import { requireProvider } from './dns-providers.ts'
+import { servesDomain } from './provider-choice.ts'
+import type { ProviderDependencies } from './provider-config.ts'
+import { leaseRemoval, type RemovalLease } from './removal-lease.ts'
+
+export type RemovalDependencies = ProviderDependencies & {
+  readonly orders: Pick<OrderObjects, 'recordsAt' | 'withdraw'>
+}
+
+/** Orders that appear while the others are looked at make it look again. */
+const MAX_LOOKS = 3
+const PER_PAGE = 200
+/** How many orders are asked at once. */
+const MAX_AT_ONCE = 5
+/** Where so many need the provider, nobody counts on. */
+const MAX_COUNTED = 100
+
+interface Removal extends RemovalDependencies {
+  readonly tenantId: string
+  readonly config: DnsProviderConfig
+  readonly lease: RemovalLease
+}
+
+/** Removes a provider; with `force` whatever needs it. Throws `not_found`, `conflict`, or `backend_error`. */
+export async function removeProvider(
+  dependencies: RemovalDependencies,
+  actor: Actor,
+  id: string,
+  force: boolean,
+): Promise<void> {
+  const { store } = dependencies
+  const { tenantId } = actor
+  const config = await requireProvider(dependencies, tenantId, id)
+  const lease = await leaseRemoval(dependencies, config)
+  const removal = { ...dependencies, tenantId, config, lease }
+  try {
+    for (let looks = 0; looks < MAX_LOOKS; looks += 1) {
+      const seen = force ? await withdrawRecords(removal) : await refuseUsed(removal)
+      if (await lease.remove(actor, [noOpenOrdersBut(store, tenantId, seen)])) return
+    }
+    throw new AppError('conflict', 'Orders keep coming that may need the provider: try again')
+  } catch (error) {
+    await lease.release()
+    throw error
+  }
+}
+
+type OpenOrder = Awaited<ReturnType<typeof ordersOfStatus>>[number]
+
+/** Calls `visit` with the open orders, page by page, until it says that it has seen enough; the ids of all that it saw. */
+async function eachPageOfOrders(
+  { store, tenantId }: Removal,
+  visit: (page: readonly OpenOrder[]) => Promise<boolean>,
+): Promise<readonly string[]> {
+  const seen: string[] = []
+  for (const status of OPEN_STATUSES) {
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const page: readonly OpenOrder[] = await ordersOfStatus(store, tenantId, status, after, PER_PAGE)
+      seen.push(...page.map(({ id }) => id))
+      if (!(await visit(page))) return seen
+      after = page.length < PER_PAGE ? undefined : page.at(-1)?.id
+    }
+  }
+  return seen
+}
+
+/** Throws `conflict` where open orders or certificates need the provider; else the ids of the open orders. */
+async function refuseUsed(removal: Removal): Promise<readonly string[]> {
+  const { store, tenantId, config, lease, orders, now } = removal
+  // Another one that is being removed is no help.
+  const all = await allDnsProviders(store, tenantId)
+  const rows = all.filter((row) => row.id === config.id || !isBeingRemoved(row, now()))
+  let needing = 0
+  const seen = await eachPageOfOrders(removal, async (page) => {
+    await eachAtOnce(removal, page, async (orderId, request) => {
+      if (needing >= MAX_COUNTED) return
+      const needs =
+        needsProvider(rows, request, config.id) || (await orders.recordsAt(tenantId, orderId, config.id)) > 0
+      if (needs) needing += 1
+    })
+    return needing < MAX_COUNTED
+  })
+  let renewed = 0
+  for (let after: string | undefined = ''; after !== undefined && renewed < MAX_COUNTED; ) {
+    await lease.renew()
+    const page: readonly AcmeRenewal[] = await acmeCertificatesOf(store, tenantId, after, PER_PAGE)
+    renewed += page.filter(
+      ({ autoRenew, openOrderId, request }) =>
+        autoRenew && openOrderId === null && needsProvider(rows, request as OrderRequest | null, config.id),
+    ).length
+    after = page.length < PER_PAGE ? undefined : page.at(-1)?.id
+  }
+  if (needing + renewed > 0) throw inUse(config.name, needing, renewed)
+  return seen
+}
+
+function inUse(name: string, orders: number, certificates: number): AppError {
+  const count = (many: number, one: string, more: string): string[] => {
+    if (many === 0) return []
+    if (many >= MAX_COUNTED) return [`${MAX_COUNTED} or more ${more}`]
+    return [`${many} ${many === 1 ? one : more}`]
+  }
+  const users = [
+    ...count(orders, 'open order', 'open orders'),
+    ...count(certificates, 'certificate that renews itself', 'certificates that renew themselves'),
+  ]
+  return new AppError(
+    'conflict',
+    `The DNS provider ${name} is needed by ${users.join(' and ')}: configure another one for these zones first, or add ?force=true`,
+  )
+}
+
+/** Takes the records of the open orders away from the provider; the ids of these orders. */
+async function withdrawRecords(removal: Removal): Promise<readonly string[]> {
+  const { tenantId, config, orders } = removal
+  return eachPageOfOrders(removal, async (page) => {
+    await eachAtOnce(removal, page, async (orderId) => {
+      const withdrawn = await orders.withdraw(tenantId, orderId, config.id)
+      // A provider that cannot be used any more keeps nothing from being removed; one that fails in passing does.
+      if (withdrawn.ok || !withdrawn.error.transient) return
+      const { message } = withdrawn.error
+      throw new AppError('backend_error', `Its TXT records could not be removed, so the provider stays: ${message}`)
+    })
+    return true
+  })
+}
+
+/** For each order that may have records there, a few at once. Throws the first error, when nothing is under way any more. */
+async function eachAtOnce(
+  { config, lease }: Removal,
+  page: readonly OpenOrder[],
+  work: (orderId: string, request: OrderRequest) => Promise<void>,
+): Promise<void> {
+  const failures: unknown[] = []
+  const concerned = page.filter(({ request }) => mayUse(request as OrderRequest, config.id))
+  await mapBounded(concerned, MAX_AT_ONCE, async ({ id, request }) => {
+    if (failures.length > 0) return
+    try {
+      await lease.renew()
+      await work(id, request as OrderRequest)
+    } catch (error) {
+      failures.push(error)
+    }
+  })
+  if (failures.length > 0) throw failures[0]
+}
+
+/** Is the order answered in DNS, and may this provider serve it? */
+function mayUse(request: OrderRequest, id: string): boolean {
+  return isInDns(request) && (request.dnsProviderIds?.includes(id) ?? true)
+}
+
+function isInDns(request: OrderRequest | null): boolean {
+  if (request === null || request.solver === 'manual') return false
+  return request.challengeType === 'dns-01' || request.challengeType === 'dns-persist-01'
+}
+
+/**
+ * Would a name be without a provider if that one went? By managed zones. A name that none of them covers is delegated, or
+ * served by what credentials know: it needs a provider without zones, and the last one that is left.
+ */
+function needsProvider(rows: readonly DnsProviderRow[], request: OrderRequest | null, id: string): boolean {
+  if (request === null || !isInDns(request)) return false
+  const allowed = rows.filter((row) => request.dnsProviderIds?.includes(row.id) ?? true)
+  const own = allowed.find((row) => row.id === id)
+  if (own === undefined) return false
+  const others = allowed.filter((row) => row.id !== id)
+  return request.domains.some((domain) => {
+    const name = domain.replace(/^\*\./, '')
+    if (others.some((row) => servesDomain(row, name))) return false
+    return servesDomain(own, name) || (own.managedZones ?? []).length === 0 || others.length === 0
+  })
+}

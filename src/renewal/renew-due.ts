@@ -1,0 +1,85 @@
+/**
+ * Renewal that needs nobody: what is due is claimed and ordered; what fails is tried again for as long as it takes, and
+ * says why. Idempotent: two runs at once claim a certificate once.
+ */
+import { systemActor } from '../core/actor.ts'
+import { AppError } from '../core/errors.ts'
+import { logFault } from '../core/log.ts'
+import { type IssueDependencies, renewAcmeCertificate } from '../orders/issue.ts'
+import { type CertificateRow, dueRenewals, findCertificate } from '../store/certificates.ts'
+import type { OrderRequest } from '../store/order-request.ts'
+import { renewalFailure } from './renewal-failure.ts'
+
+/** Certificates that one run may order: the next run is a minute away, and accounts have budgets. */
+const MAX_PER_RUN = 25
+
+/** Orders what is due. Returns how many orders were started and how many could not be. */
+export async function renewDue(
+  dependencies: IssueDependencies,
+): Promise<{ readonly started: number; readonly failed: number }> {
+  const due = await dueRenewals(dependencies.store, dependencies.now(), MAX_PER_RUN)
+  let started = 0
+  let failed = 0
+  for (const key of due) {
+    try {
+      const outcome = await renewOne(dependencies, key)
+      if (outcome === 'started') started += 1
+      if (outcome === 'failed') failed += 1
+    } catch (fault) {
+      // Whatever is wrong with one certificate, the others are renewed.
+      logFault(`renewal of ${key.id}`, fault)
+      failed += 1
+    }
+  }
+  return { started, failed }
+}
+
+async function renewOne(
+  dependencies: IssueDependencies,
+  key: Pick<CertificateRow, 'tenantId' | 'id'>,
+): Promise<'started' | 'failed' | 'skipped'> {
+  // Read again: another run, or a person, may have been faster.
+  const certificate = await findCertificate(dependencies.store, key.tenantId, key.id)
+  if (certificate === null || !isDue(certificate, dependencies.now())) return 'skipped'
+  try {
+    await renewAcmeCertificate(dependencies, systemActor(key.tenantId), certificate, 'renewal')
+    return 'started'
+  } catch (error) {
+    if (!(error instanceof AppError)) {
+      // Its next try is moved like after any failure: else it would stand first in the queue for ever.
+      logFault(`renewal of ${key.id}`, error)
+      await recordFailure(dependencies, certificate, 'an internal error; the log of the deployment has it')
+      return 'failed'
+    }
+    // Somebody else's claim is no failure, nor is a revocation or another account.
+    if (error.code === 'conflict' && !(await isUnchanged(dependencies, certificate))) return 'skipped'
+    await recordFailure(dependencies, certificate, error.message)
+    return 'failed'
+  }
+}
+
+function isDue(certificate: CertificateRow, nowMs: number): boolean {
+  const { autoRenew, openOrderId, nextRenewalAtMs, revokedAtMs } = certificate
+  return (
+    autoRenew && revokedAtMs === null && openOrderId === null && nextRenewalAtMs !== null && nextRenewalAtMs <= nowMs
+  )
+}
+
+async function isUnchanged({ store }: IssueDependencies, before: CertificateRow): Promise<boolean> {
+  const current = await findCertificate(store, before.tenantId, before.id)
+  return current !== null && current.openOrderId === null && fingerprintOf(current) === fingerprintOf(before)
+}
+
+/** All that the claim of a renewal demands, as one text. */
+const fingerprintOf = ({ version, autoRenew, revokedAtMs, renewalRequest }: CertificateRow): string =>
+  JSON.stringify([version, autoRenew, revokedAtMs, (renewalRequest as OrderRequest).accountId])
+
+/** A renewal that could not even be ordered: the account is gone, or no provider serves a name any more. */
+async function recordFailure(dependencies: IssueDependencies, row: CertificateRow, reason: string): Promise<void> {
+  const { statement, entry } = renewalFailure(row, reason, null, dependencies.now())
+  await dependencies.store.commit({
+    tenantId: row.tenantId,
+    statements: [statement(dependencies.store)],
+    entries: [entry],
+  })
+}

@@ -1,0 +1,225 @@
+import { describe, expect, it } from 'vitest'
+import { prune } from '../../../src/cron/prune.ts'
+import { resumeOrders } from '../../../src/cron/resume-orders.ts'
+import type { AccountObjects, OrderObjects } from '../../../src/orders/objects.ts'
+import { renewDue } from '../../../src/renewal/renew-due.ts'
+import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
+import { findCertificate, insertCertificate } from '../../../src/store/certificates.ts'
+import { DEFAULT_TENANT_ID, type Store } from '../../../src/store/store.ts'
+import { bindings } from '../support/bindings.ts'
+import { testApp } from '../support/worker-app.ts'
+
+const ACCOUNT = 'acme_00000000000000000000000001'
+const request = (domain: string, challengeType: string) => ({
+  accountId: ACCOUNT,
+  domains: [domain],
+  challengeType,
+  autoRenew: true,
+  key: { type: 'ec', size: 256 },
+  csrBase64: null,
+  dnsProviderIds: null,
+  preferredChain: null,
+  profile: null,
+  notAfterMs: null,
+  solver: 'auto',
+})
+
+/** Begun long ago, at a CA that never answered. */
+async function registering(store: Store, id: string): Promise<void> {
+  const account = insertAcmeAccount(store, {
+    tenantId: DEFAULT_TENANT_ID,
+    id,
+    name: id,
+    provider: 'custom',
+    environment: 'production',
+    email: null,
+    directoryUrl: 'https://ca.example/dir',
+    accountUrl: '',
+    status: 'registering',
+    keyType: 'ec',
+    keySize: 256,
+    sealedKey: 's1.k1.x',
+    thumbprint: id,
+    preferredChain: null,
+    profile: null,
+    createdAtMs: 1,
+    updatedAtMs: 1,
+  })
+  await bindings.TENANT_LEDGER.getByName(DEFAULT_TENANT_ID).commit({
+    tenantId: DEFAULT_TENANT_ID,
+    statements: [account],
+    entries: [],
+  })
+}
+
+async function registrations(): Promise<string[]> {
+  const { results } = await bindings.DB.prepare("SELECT id FROM acme_accounts WHERE status = 'registering'").all<{
+    id: string
+  }>()
+  return results.map(({ id }) => id)
+}
+
+const expiredKey = () =>
+  bindings.DB.prepare(
+    `INSERT INTO idempotency_keys (tenant_id, token_id, key, request_hash, expires_at_ms)
+      VALUES (?, 'tok_x', 'expired', 'x', 1)`,
+  )
+    .bind(DEFAULT_TENANT_ID)
+    .run()
+
+const expiredKeys = () =>
+  bindings.DB.prepare("SELECT count(*) AS n FROM idempotency_keys WHERE key = 'expired'").first<number>('n')
+
+describe('sweeps go on after one item that breaks', () => {
+  it('fail: a provider that cannot be opened keeps no other certificate from its renewal', async () => {
+    const begun: string[] = []
+    const app = await testApp({
+      objects: {
+        orders: { start: async (_tenant: string, id: string) => void begun.push(id) } as unknown as OrderObjects,
+        accounts: { reserve: async () => ({ allowed: true }) } as unknown as AccountObjects,
+      },
+    })
+    const { store } = app
+    const base = { tenantId: DEFAULT_TENANT_ID, createdAtMs: 1, updatedAtMs: 1 }
+    const certificate = (number: number, domain: string, challengeType: string) =>
+      insertCertificate(store, {
+        ...base,
+        id: `cert_0000000000000000000000000${number}`,
+        source: 'acme',
+        version: 1,
+        issuerCaId: null,
+        roleName: null,
+        keyOrigin: null,
+        issueTerms: null,
+        ariStartMs: null,
+        ariEndMs: null,
+        ariCheckAtMs: null,
+        ariExplanationUrl: null,
+        acmeAccountId: ACCOUNT,
+        commonName: null,
+        displayName: domain,
+        names: { dns: [domain], ip: [], email: [], uri: [] },
+        serialNumber: `0${number}`,
+        notBeforeMs: app.nowMs - 1,
+        notAfterMs: app.nowMs + 86_400_000,
+        keyType: 'ec',
+        keySize: 256,
+        leafPem: '',
+        chainPem: '',
+        sealedPrivateKey: null,
+        tags: [],
+        description: null,
+        autoRenew: true,
+        nextRenewalAtMs: number,
+        renewalReason: null,
+        renewalFailures: 0,
+        renewalError: null,
+        renewalRequest: request(domain, challengeType),
+        openOrderId: null,
+        revokedAtMs: null,
+        revocationReason: null,
+      })
+    const account = insertAcmeAccount(store, {
+      ...base,
+      id: ACCOUNT,
+      name: 'a',
+      provider: 'custom',
+      environment: 'production',
+      email: null,
+      directoryUrl: 'https://ca.example/dir',
+      accountUrl: 'https://ca.example/account',
+      status: 'active',
+      keyType: 'ec',
+      keySize: 256,
+      sealedKey: 's1.k1.x',
+      thumbprint: 'x',
+      preferredChain: null,
+      profile: null,
+    })
+    const statements = [account, certificate(1, 'broken.example', 'dns-01'), certificate(2, 'whole.example', 'http-01')]
+    await store.commit({ tenantId: DEFAULT_TENANT_ID, statements, entries: [] })
+    // Without managed zones: its credentials are asked which names it serves.
+    const body = { name: 'broken', type: 'cloudflare', config: { api_token: 'x' } }
+    const provider = await app.request('POST', '/v1/pki/dns-providers', { body })
+    expect(provider.status).toBe(201)
+    await bindings.DB.prepare("UPDATE dns_providers SET sealed_credentials = 's1.gone.AAAA'").run()
+    const swept = await renewDue({ ...app.deps, now: () => app.nowMs })
+    expect(swept).toEqual({ started: 1, failed: 1 })
+    const [broken, whole] = await Promise.all(
+      [1, 2].map((number) => findCertificate(store, DEFAULT_TENANT_ID, `cert_0000000000000000000000000${number}`)),
+    )
+    expect(broken).toMatchObject({ renewalFailures: 1, openOrderId: null })
+    expect(broken?.nextRenewalAtMs).toBeGreaterThan(app.nowMs)
+    expect(begun).toEqual([whole?.openOrderId])
+  })
+
+  it('fail: an error that nobody expected is noted with its certificate, which is tried again later', async () => {
+    const app = await testApp()
+    await bindings.DB.prepare(
+      "UPDATE certificates SET open_order_id = NULL, next_renewal_at_ms = 1, renewal_request = '{}'",
+    ).run()
+    const swept = await renewDue({ ...app.deps, now: () => app.nowMs })
+    expect(swept).toEqual({ started: 0, failed: 2 })
+    const { results } = await bindings.DB.prepare(
+      'SELECT next_renewal_at_ms AS at, renewal_error AS error FROM certificates',
+    ).all()
+    for (const { at, error } of results) {
+      expect(at).toBeGreaterThan(app.nowMs)
+      expect(error).toMatch(/./)
+    }
+  })
+
+  it('fail: a registration that cannot be given up keeps no other one, nor what else is pruned', async () => {
+    const stuck = 'acme_0000000000000000000000stuck'
+    const app = await testApp({
+      wrapStore: (store) => ({
+        ...store,
+        async commit(work) {
+          if (JSON.stringify(work).includes(stuck)) throw new Error('the ledger is away')
+          return store.commit(work)
+        },
+      }),
+    })
+    await registering(app.store, stuck)
+    await registering(app.store, 'acme_0000000000000000000000other')
+    await expiredKey()
+    await prune({ store: app.store, now: () => app.nowMs })
+    expect([await registrations(), await expiredKeys()]).toEqual([[stuck], 0])
+  })
+
+  it('fail: a step of pruning that fails keeps no other one from running, and the run counts as failed', async () => {
+    const app = await testApp()
+    await expiredKey()
+    let isBroken = true
+    const store = {
+      ...app.store,
+      get db(): typeof app.store.db {
+        if (!isBroken) return app.store.db
+        isBroken = false
+        throw new Error('a database that is overloaded')
+      },
+    }
+    await expect(prune({ store, now: () => app.nowMs })).rejects.toThrow('overloaded')
+    expect(await expiredKeys()).toBe(0)
+  })
+
+  it('fail: an order that cannot be started keeps no other one waiting', async () => {
+    const app = await testApp()
+    const insert = (id: string) =>
+      bindings.DB.prepare(
+        `INSERT INTO acme_orders (tenant_id, id, account_id, certificate_id, purpose, requested_by, status, step, domains, request, report, next_attempt_at_ms, created_at_ms, updated_at_ms)
+         VALUES (?, ?, 'a', 'c', 'issue', 't', 'pending', 'new-order', '[]', '{}', '{}', 1, 1, 1)`,
+      )
+        .bind(DEFAULT_TENANT_ID, id)
+        .run()
+    await insert('acme_order_a')
+    await insert('acme_order_b')
+    const asked: string[] = []
+    const start = async (_tenant: string, id: string) => {
+      asked.push(id)
+      if (id === 'acme_order_a') throw new Error('an object that is overloaded')
+    }
+    await resumeOrders({ store: app.store, orders: { start } as unknown as OrderObjects, now: () => app.nowMs })
+    expect(asked).toEqual(expect.arrayContaining(['acme_order_a', 'acme_order_b']))
+  })
+})
