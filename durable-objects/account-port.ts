@@ -1,10 +1,10 @@
 /** The way to an account's object. */
 
+import type { AccountObjects } from '../src/accounts/account-object.ts'
 import { acmeFailure } from '../src/accounts/acme-failure.ts'
+import type { AcmePort } from '../src/accounts/acme-port.ts'
 import { err, ok } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
-import type { AccountObjects } from '../src/orders/objects.ts'
-import type { AcmePort } from '../src/orders/ports.ts'
 import type { AccountKey, AcmeAccount } from './acme-account.ts'
 
 /** What orders ask of it. */

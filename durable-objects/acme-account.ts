@@ -5,12 +5,19 @@
 import { DurableObject } from 'cloudflare:workers'
 import { type AccountBudget, accountBudget } from '../src/accounts/account-budget.ts'
 import { contactOf, signingKey } from '../src/accounts/account-client.ts'
+import type {
+  AccountIdentity,
+  CaRevocation,
+  Registration,
+  RegistrationRefusal,
+  RolloverRefusal,
+} from '../src/accounts/account-object.ts'
 import { type AcmeRequests, acmeRequests } from '../src/accounts/account-requests.ts'
-import { type AccountSession, AcmeAccountSession, type RolloverRefusal } from '../src/accounts/account-session.ts'
-import { acmeFailure, type PeerFailure } from '../src/accounts/acme-failure.ts'
+import { type AccountSession, AcmeAccountSession } from '../src/accounts/account-session.ts'
+import { acmeFailure } from '../src/accounts/acme-failure.ts'
+import type { AcmePort, OrderEnd, PortOrder } from '../src/accounts/acme-port.ts'
 import type { BudgetLedger, BudgetVerdict } from '../src/accounts/budget.ts'
 import type { BudgetReport } from '../src/accounts/budget-report.ts'
-import type { Registration, RegistrationRefusal } from '../src/accounts/register-at-ca.ts'
 import { RenewalQuestions } from '../src/accounts/renewal-questions.ts'
 import type { AcmeError } from '../src/acme/acme-error.ts'
 import type { RenewalInfo } from '../src/acme/renewal-info.ts'
@@ -18,10 +25,9 @@ import type { RevocationDone } from '../src/acme/revocation.ts'
 import type { Actor } from '../src/core/actor.ts'
 import type { Bytes } from '../src/core/bytes.ts'
 import { systemClock } from '../src/core/clock.ts'
+import type { PeerFailure } from '../src/core/peer-failure.ts'
 import { err, ok, type Result } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
-import type { AccountIdentity, CaRevocation } from '../src/orders/objects.ts'
-import type { AcmePort, OrderEnd, PortOrder } from '../src/orders/ports.ts'
 import { runtimeOf } from '../src/runtime.ts'
 import { dueRenewalsOf, openPrivateKey } from '../src/store/certificates.ts'
 import type { CertificateKeySpec } from '../src/store/order-request.ts'

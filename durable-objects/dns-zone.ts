@@ -3,11 +3,11 @@
  * after another. Stores nothing.
  */
 import { DurableObject } from 'cloudflare:workers'
-import type { PeerFailure } from '../src/accounts/acme-failure.ts'
 import { PacedProviders } from '../src/challenges/paced-providers.ts'
 import type { ZoneQuestion } from '../src/challenges/provider-calls.ts'
 import { leavingFailure, openProvider } from '../src/challenges/provider-config.ts'
 import type { ZoneChange } from '../src/challenges/zone-writer.ts'
+import type { PeerFailure } from '../src/core/peer-failure.ts'
 import { err, type Result } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
 import { runtimeOf } from '../src/runtime.ts'

@@ -1,6 +1,6 @@
 /** The way to the orders' objects. */
 import type { Env } from '../src/env.ts'
-import type { OrderObjects } from '../src/orders/objects.ts'
+import type { OrderObjects } from '../src/orders/order-object.ts'
 import type { AcmeOrder } from './acme-order.ts'
 
 export function orderObjects(env: Env): OrderObjects {

@@ -1,5 +1,6 @@
 /**
- * Imports point down only: index → http, cron, durable-objects → authority, orders, events → store, acme, pki, dns → core.
+ * Imports point down only: index → http, cron, durable-objects → orders → certificates → renewal → accounts, challenges,
+ * authority → store, acme, pki, dns → core.
  * Names each edge that does not. Also holds the platform at the edge: who may import drizzle-orm, hono, Node's modules.
  * Reads import statements alone: an import whose name is computed at run time is not seen.
  */
@@ -8,7 +9,10 @@ import { lineAt, type Problem, type ProjectFile, readProjectFiles, reportProblem
 
 const CORE = ['core']
 const BASE = ['store', 'acme', 'pki', 'dns', ...CORE]
-const USE_CASES = ['authority', 'orders', 'events', ...BASE]
+const RENEWAL = ['accounts', ...BASE]
+const CERTIFICATES = ['authority', 'challenges', 'renewal', ...RENEWAL]
+const ORDERS = ['certificates', ...CERTIFICATES]
+const USE_CASES = ['orders', ...ORDERS]
 
 /** Room → the other rooms that it may import. The files directly under src/ are the room `root`, but for two. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -18,9 +22,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cron: ['environment', ...USE_CASES],
   // The bindings name the types of the objects that they lead to.
   environment: ['durable-objects', ...BASE],
+  orders: ORDERS,
+  certificates: CERTIFICATES,
+  renewal: RENEWAL,
+  accounts: BASE,
+  challenges: BASE,
   authority: BASE,
-  orders: BASE,
-  events: BASE,
   // The list of migrations, to say which of them a database lacks.
   store: ['migrations', ...CORE],
   acme: CORE,

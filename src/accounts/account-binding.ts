@@ -3,7 +3,7 @@ import { requestZeroSslCredentials } from '../acme/zerossl-credentials.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import type { HttpClient } from '../core/http-client.ts'
-import type { EabCredentials } from '../orders/objects.ts'
+import type { EabCredentials } from './account-object.ts'
 
 /** What of a registration decides about its binding. */
 export interface BoundInput {

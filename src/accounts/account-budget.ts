@@ -1,10 +1,10 @@
 /** The budget of one account: its ledger, kept by the account's object, around the requests that count. */
 import type { OrderKind, RateLimit } from '../acme/rate-limits.ts'
 import type { Clock } from '../core/clock.ts'
+import type { PeerFailure } from '../core/peer-failure.ts'
 import { err, type Result } from '../core/result.ts'
-import type { CreatedCaOrder, OrderEnd, PortOrder } from '../orders/ports.ts'
 import type { AcmeRequests } from './account-requests.ts'
-import type { PeerFailure } from './acme-failure.ts'
+import type { CreatedCaOrder, OrderEnd, PortOrder } from './acme-port.ts'
 import {
   type BudgetLedger,
   type BudgetVerdict,

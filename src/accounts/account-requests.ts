@@ -7,10 +7,11 @@ import { buildPersistRecord } from '../acme/dns-persist.ts'
 import { dnsIdentifier, type Identifier, ipIdentifier } from '../acme/identifier.ts'
 import type { Order } from '../acme/order.ts'
 import { describeProblem } from '../acme/problem.ts'
+import type { PeerFailure } from '../core/peer-failure.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import type { AcmePort, CaAuthorization, CaChallenge, CaOrder } from '../orders/ports.ts'
 import { formatIpAddress, parseIpAddress } from '../pki/ip-address.ts'
-import { acmeFailure, type PeerFailure } from './acme-failure.ts'
+import { acmeFailure } from './acme-failure.ts'
+import type { AcmePort, CaAuthorization, CaChallenge, CaOrder } from './acme-port.ts'
 
 /** The requests to the CA; the budget is asked around them. Revoking has its own way to the account. */
 export type AcmeRequests = Omit<AcmePort, 'settle' | 'revoke'>

@@ -11,6 +11,7 @@
  * Both keys are in the column that the walk of the key ring seals anew, so a ring may be rotated at any moment; the walk
  * and this file demand the value that they read, and the slower one reads again.
  */
+
 import { type AcmeError, isProblem, isTransient } from '../acme/acme-error.ts'
 import type { CertificateAuthorityCode, Environment } from '../acme/certificate-authorities.ts'
 import type { AcmeClient } from '../acme/client.ts'
@@ -20,6 +21,7 @@ import { type Actor, systemActor } from '../core/actor.ts'
 import type { Bytes } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
+import type { PeerFailure } from '../core/peer-failure.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { exportPkcs8, generateKeyPair } from '../pki/keys.ts'
 import {
@@ -35,9 +37,9 @@ import {
 import type { CertificateKeySpec } from '../store/order-request.ts'
 import type { Store } from '../store/store.ts'
 import { accountClient, signingKey } from './account-client.ts'
+import type { Registration, RegistrationRefusal, RolloverRefusal } from './account-object.ts'
 import { accountEntry } from './accounts.ts'
-import type { PeerFailure } from './acme-failure.ts'
-import { type Registration, type RegistrationRefusal, registerAtCa } from './register-at-ca.ts'
+import { registerAtCa } from './register-at-ca.ts'
 
 export interface SessionDependencies {
   readonly store: Store
@@ -51,9 +53,6 @@ export interface AccountSession {
   /** What the CA has published of its limits. */
   readonly limits: readonly RateLimit[]
 }
-
-/** Why a key was not replaced: the CA's word, or another replacement that is under way. */
-export type RolloverRefusal = AcmeError | { readonly reason: 'busy' }
 
 /**
  * How long a new key is kept that the CA does not know. A request that was cut off may arrive late, but not later than

@@ -1,11 +1,12 @@
 /** Accounts at CAs: reading them, whether they can be used, and ending them (RFC 8555 §7.3.6). See register-account.ts. */
+
 import { isProblem } from '../acme/acme-error.ts'
+import { CERTIFICATE_AUTHORITIES } from '../acme/certificate-authorities.ts'
 import { type Actor, systemActor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import type { HttpClient } from '../core/http-client.ts'
 import { logFault } from '../core/log.ts'
-import type { AccountObjects } from '../orders/objects.ts'
 import {
   type AcmeAccountRow,
   deleteRegisteringAccount,
@@ -16,6 +17,7 @@ import {
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import type { Statement } from '../store/work.ts'
+import type { AccountObjects } from './account-object.ts'
 import { acmeAppError } from './acme-failure.ts'
 
 export interface AccountDependencies {
@@ -139,4 +141,12 @@ export async function requireAccount(store: Store, tenantId: string, accountId: 
   const account = await findAcmeAccount(store, tenantId, accountId)
   if (account === null) throw new AppError('not_found', `There is no ACME account ${accountId}`)
   return account
+}
+
+/** Does the account belong to a CA of the public web? One at another address is its operator's to know. */
+export function isPublicCa(account: AcmeAccountRow): boolean {
+  const { directoryUrl } = account
+  return Object.values(CERTIFICATE_AUTHORITIES).some(
+    ({ productionUrl, stagingUrl }) => directoryUrl === productionUrl || directoryUrl === stagingUrl,
+  )
 }

@@ -1,4 +1,4 @@
-/** What a CA's or a DNS provider's failure means for an order, and for a caller of the API. */
+/** What a CA's failure means for an order, and for a caller of the API. */
 import {
   type AcmeError,
   describeAcmeError,
@@ -9,25 +9,7 @@ import {
 } from '../acme/acme-error.ts'
 import { problemName } from '../acme/problem.ts'
 import { AppError, type ErrorCode } from '../core/errors.ts'
-import type { DnsProviderError } from '../dns/dns-provider.ts'
-
-/** A failure of the CA or of DNS, sorted by what to do next. */
-export interface PeerFailure {
-  /** A code of the API's error table, or one of the order machine. */
-  readonly code: string
-  /** One plain sentence that says what the peer answered, without secrets. */
-  readonly message: string
-  /** Worth another try without changing anything? */
-  readonly transient: boolean
-  /** Epoch milliseconds before which there is no point in trying. */
-  readonly retryAtMs: number | null
-  /** RFC 8555 §6.7: the last part of the problem's type, where the CA sent one: `orderNotReady`. */
-  readonly problemType: string | null
-  /** Nothing is wrong: there are many calls, and this one's turn is at `retryAtMs`. */
-  readonly isTurn?: boolean
-  /** Of the HTTP answer, where a CA gave one. */
-  readonly status?: number
-}
+import type { PeerFailure } from '../core/peer-failure.ts'
 
 /** An order tries again what may have been a passing fault: an odd body as well as no body. */
 export function acmeFailure(error: AcmeError): PeerFailure {
@@ -71,17 +53,5 @@ function codeOf(error: AcmeError): ErrorCode {
     case 'bad_answer':
     case 'bad_nonce':
       return 'backend_error'
-  }
-}
-
-/** A provider's failure: worth another try unless it was understood and refused. */
-export function providerFailure(error: DnsProviderError, nowMs: number): PeerFailure {
-  const transient = error.kind === 'rate_limited' || error.kind === 'unavailable'
-  return {
-    code: error.kind === 'rate_limited' ? 'backend_rate_limited' : 'backend_error',
-    message: error.message,
-    transient,
-    retryAtMs: error.retryAfterSeconds === null ? null : nowMs + error.retryAfterSeconds * 1000,
-    problemType: null,
   }
 }

@@ -15,7 +15,6 @@ import { AppError, invalidField } from '../core/errors.ts'
 import { checkTarget } from '../core/http-client.ts'
 import { newId } from '../core/ids.ts'
 import { ok } from '../core/result.ts'
-import type { EabCredentials } from '../orders/objects.ts'
 import { exportPkcs8, generateKeyPair } from '../pki/keys.ts'
 import {
   type AcmeAccountRow,
@@ -28,9 +27,9 @@ import {
 import type { CertificateKeySpec } from '../store/order-request.ts'
 import { type Alongside, nothingElse } from '../store/work.ts'
 import { bindingOf, isZeroSsl } from './account-binding.ts'
+import type { EabCredentials, Registration, RegistrationRefusal } from './account-object.ts'
 import { type AccountDependencies, accountEntry, requireAccount } from './accounts.ts'
 import { acmeAppError } from './acme-failure.ts'
-import type { Registration, RegistrationRefusal } from './register-at-ca.ts'
 
 export interface AccountInput {
   readonly name: string

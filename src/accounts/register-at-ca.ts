@@ -6,26 +6,10 @@
 import { type AcmeError, isProblem, isTransient } from '../acme/acme-error.ts'
 import type { AcmeClient } from '../acme/client.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import type { EabCredentials } from '../orders/objects.ts'
 import { type AcmeAccountRow, findAcmeAccount, openAccountKeys } from '../store/acme-accounts.ts'
 import type { Store } from '../store/store.ts'
 import { accountClient, type ClientDependencies, contactOf } from './account-client.ts'
-
-export interface Registration {
-  /** The key was made for this very call: no CA has seen it. */
-  readonly isFirst: boolean
-  readonly eab: EabCredentials | null
-  /** Whom the CA is to write to; null: nobody. */
-  readonly email: string | null
-}
-
-export type RegistrationRefusal =
-  /** Another call is dealing with this account. */
-  | { readonly reason: 'busy' }
-  /** It is registered or gone by now, or the CA has ended it for good. */
-  | { readonly reason: 'over'; readonly message: string }
-  /** `mayBeKnown`: the CA may have an account for the key all the same. */
-  | { readonly reason: 'refused'; readonly error: AcmeError; readonly mayBeKnown: boolean }
+import type { Registration, RegistrationRefusal } from './account-object.ts'
 
 /** Registers the account, or finds it at the CA: its address there. Writes nothing. Throws where D1 cannot be reached. */
 export async function registerAtCa(

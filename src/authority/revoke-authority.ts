@@ -4,7 +4,6 @@
  * CA's row remembers (`cascade_after`) and the cron goes on.
  */
 
-import { crlStatements, HOLD, revokedEntry } from '../certificates/revoke.ts'
 import { type Actor, systemActor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import type { RevocationReason } from '../pki/revocation-reason.ts'
@@ -33,6 +32,7 @@ import { insertRevocations, partitionOf } from '../store/revocations.ts'
 import type { Statement } from '../store/work.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { publishCrl } from './publish-crl.ts'
+import { crlStatements, HOLD, revokedEntry } from './revocation-record.ts'
 
 /** Certificates a batch: with their events some two hundred statements, well below what the platform lets one call do. */
 const CERTIFICATES_PER_BATCH = 200

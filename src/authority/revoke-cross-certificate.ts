@@ -3,7 +3,6 @@
  * certificate and all that it has issued. Revoking the CA itself is in revoke-authority.ts.
  */
 
-import { HOLD, type RevocationInput, type RevocationTarget } from '../certificates/revoke.ts'
 import type { Actor } from '../core/actor.ts'
 import { formatTime } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
@@ -14,6 +13,7 @@ import { findVersionsBySerial } from '../store/issued-versions.ts'
 import { insertRevocations, partitionOf } from '../store/revocations.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { publishCrl } from './publish-crl.ts'
+import { HOLD, type RevocationInput, type RevocationTarget } from './revocation-record.ts'
 
 /** A certificate that another CA of the tenant gave a CA. */
 export type CrossCertificate = CaCertificateRow & { readonly issuerCaId: string }

@@ -1,9 +1,8 @@
 /** Giving a certificate another account to be renewed with: the CA has lost the one that it has, or another CA is to issue it. */
 
-import { requireAccount, requireActive } from '../accounts/accounts.ts'
+import { isPublicCa, requireAccount, requireActive } from '../accounts/accounts.ts'
 import { checkOrderNames } from '../challenges/order-names.ts'
 import { invalidField } from '../core/errors.ts'
-import { isPublicCa } from '../orders/issue.ts'
 import { type AcmeAccountRow, demandActiveAccount } from '../store/acme-accounts.ts'
 import { type AsRead, type CertificateRow, noteVersionAccounts } from '../store/certificates.ts'
 import type { OrderRequest } from '../store/order-request.ts'

@@ -3,7 +3,9 @@
  * certificate, in the batch of its event.
  */
 
-import { acmeAppError, type PeerFailure } from '../accounts/acme-failure.ts'
+import type { AccountObjects, CaRevocation } from '../accounts/account-object.ts'
+import { acmeAppError } from '../accounts/acme-failure.ts'
+import type { AcmePort } from '../accounts/acme-port.ts'
 import { isProblem } from '../acme/acme-error.ts'
 import { CERTIFICATE_AUTHORITIES, type CertificateAuthorityCode } from '../acme/certificate-authorities.ts'
 import type { RevocationReason as ReasonCode, RevocationDone } from '../acme/revocation.ts'
@@ -11,9 +13,8 @@ import type { Actor } from '../core/actor.ts'
 import type { Bytes } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
+import type { PeerFailure } from '../core/peer-failure.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import type { AccountObjects, CaRevocation } from '../orders/objects.ts'
-import type { AcmePort } from '../orders/ports.ts'
 import { parsePemOf } from '../pki/pem.ts'
 import { REVOCATION_REASONS, type RevocationReason, revocationReasonOf } from '../pki/revocation-reason.ts'
 import type { AcmeAccountRow } from '../store/acme-accounts.ts'

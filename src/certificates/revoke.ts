@@ -5,12 +5,18 @@
 
 import type { AuthorityDependencies } from '../authority/dependencies.ts'
 import { publishCrl } from '../authority/publish-crl.ts'
+import {
+  crlStatements,
+  HOLD,
+  placesOf,
+  type RevocationInput,
+  type RevocationTarget,
+  revokedEntry,
+} from '../authority/revocation-record.ts'
 import { parseStored } from '../authority/signer.ts'
 import type { Actor } from '../core/actor.ts'
-import { formatTime } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import type { RevocationReason } from '../pki/revocation-reason.ts'
-import { formatSerialHex } from '../pki/serial.ts'
 import { demandActive, findAuthority, noteRevocations } from '../store/authorities.ts'
 import { findCaCertificatesBySerial } from '../store/ca-certificates.ts'
 import { type CertificateRow, findCertificate, listEarlierVersions } from '../store/certificates.ts'
@@ -25,24 +31,8 @@ import {
   revokeHeldVersion,
   revokeVersions,
 } from '../store/issued-versions.ts'
-import type { JournalEntry } from '../store/journal.ts'
-import { deleteRevocation, insertRevocations, partitionOf, replaceRevocation } from '../store/revocations.ts'
+import { deleteRevocation, replaceRevocation } from '../store/revocations.ts'
 import type { Statement } from '../store/work.ts'
-
-export const HOLD: RevocationReason = 'certificate_hold'
-
-/** What is to be revoked. */
-export type RevocationTarget =
-  /** Hex of the serial number's content octets. */
-  | { readonly by: 'serial'; readonly serialNumber: string; readonly caId: string | null }
-  /** Every version that is not over. */
-  | { readonly by: 'certificate'; readonly certificateId: string }
-
-export interface RevocationInput {
-  readonly reason: RevocationReason
-  /** When the key was lost, where that is known. */
-  readonly invalidityDateMs: number | null
-}
 
 /**
  * The versions that are meant, of those that `sees` lets the caller see by their resource. Throws `not_found`, the same for what is not there
@@ -180,27 +170,6 @@ async function lostKeys(
   return [await insertCompromisedKeys(store, tenantId, spkiDers, nowMs)]
 }
 
-/** Lines of the CRLs of the CAs that are here; certificates from elsewhere stand in nobody's. */
-export async function crlStatements(
-  dependencies: AuthorityDependencies,
-  tenantId: string,
-  versions: readonly IssuedVersion[],
-  revocation: RevocationInput & { readonly revokedAtMs: number },
-): Promise<Statement[]> {
-  const places = await placesOf(dependencies, versions)
-  if (places.length === 0) return []
-  const rows = places.map(({ caId, partition, serialNumber, notAfterMs }) => ({
-    caId,
-    partition,
-    serialNumber,
-    revokedAtMs: revocation.revokedAtMs,
-    reason: revocation.reason,
-    invalidityDateMs: revocation.invalidityDateMs,
-    notAfterMs,
-  }))
-  return [insertRevocations(dependencies.store, tenantId, rows)]
-}
-
 async function heldStatements(
   dependencies: AuthorityDependencies,
   held: readonly IssuedVersion[],
@@ -210,26 +179,6 @@ async function heldStatements(
   return places.map((place) => replaceRevocation(dependencies.store, place, { reason, invalidityDateMs }))
 }
 
-interface CrlLine {
-  readonly tenantId: string
-  readonly caId: string
-  readonly partition: number
-  readonly serialNumber: string
-  readonly notAfterMs: number
-}
-
-async function placesOf({ store }: AuthorityDependencies, versions: readonly IssuedVersion[]): Promise<CrlLine[]> {
-  const partitions = new Map<string, number>()
-  const lines: CrlLine[] = []
-  for (const { tenantId, issuerCaId: caId, serialNumber, notAfterMs } of versions) {
-    if (caId === null) continue
-    const known = partitions.get(caId) ?? (await findAuthority(store, tenantId, caId))?.crlPartitions ?? 0
-    partitions.set(caId, known)
-    lines.push({ tenantId, caId, partition: partitionOf(serialNumber, known), serialNumber, notAfterMs })
-  }
-  return lines
-}
-
 /** Where a list cannot be published now, the cron does it: the revocation itself is written. */
 async function publishAll(
   dependencies: AuthorityDependencies,
@@ -237,25 +186,4 @@ async function publishAll(
   caIds: ReadonlySet<string>,
 ): Promise<void> {
   for (const caId of caIds) await publishCrl(dependencies, actor.tenantId, caId).catch(() => null)
-}
-
-export function revokedEntry(
-  actor: Actor,
-  version: IssuedVersion,
-  reason: RevocationReason,
-  revokedAtMs: number,
-): JournalEntry {
-  return {
-    event: 'certificate.revoked',
-    actor: actor.tokenId,
-    resource: `pki/certificates/${version.certificateId}`,
-    detail: {
-      certificate_id: version.certificateId,
-      version: version.version,
-      serial_number: formatSerialHex(version.serialNumber),
-      reason,
-      revoked_at: formatTime(revokedAtMs),
-    },
-    requestId: actor.requestId,
-  }
 }

@@ -1,10 +1,10 @@
 /** DNS for challenges: where a record goes, putting it there by the object of the credentials, and looking whether it can be seen. */
 
-import type { PeerFailure } from '../accounts/acme-failure.ts'
+import type { PeerFailure } from '../core/peer-failure.ts'
 import { ok, type Result } from '../core/result.ts'
 import { checkPropagation } from '../dns/propagation.ts'
-import type { RecordState } from '../orders/order-state.ts'
-import type { DnsPort, PropagationLook } from '../orders/ports.ts'
+import type { RecordState } from './challenge-record.ts'
+import type { DnsPort, PropagationLook } from './dns-port.ts'
 import {
   allowedProviders,
   closestProvider,

@@ -1,6 +1,5 @@
 /** DNS providers as their owner configures them: both bodies of the API end here. */
 
-import { providerFailure } from '../accounts/acme-failure.ts'
 import type { Actor } from '../core/actor.ts'
 import { AppError, type ErrorCode, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
@@ -18,6 +17,7 @@ import { type Alongside, nothingElse } from '../store/work.ts'
 import { type CredentialDemands, credentialDemands } from './credential-demands.ts'
 import { parseManagedZone } from './managed-zone.ts'
 import { type OpenedProvider, onlySecretsByPath, openConfig, type ProviderDependencies } from './provider-config.ts'
+import { providerFailure } from './provider-failure.ts'
 
 export interface ProviderInput {
   readonly name: string

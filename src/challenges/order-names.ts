@@ -3,11 +3,11 @@ import { getPublicSuffix } from 'tldts'
 import type { ErrorDetail } from '../core/errors.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { checkPublicHost } from '../core/targets.ts'
-import { recordNameOf } from '../orders/order-state.ts'
 import { parseCertifiedDnsName } from '../pki/dns-name.ts'
 import { formatIpAddress, parseIpAddress } from '../pki/ip-address.ts'
 import { MAX_DNS_NAME_CHARS } from '../pki/limits.ts'
 import type { ChallengeType } from '../store/order-request.ts'
+import { recordNameOf } from './challenge-record.ts'
 
 /** Let's Encrypt's and most CAs' limit of names in a certificate. */
 const MAX_NAMES = 100

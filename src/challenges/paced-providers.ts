@@ -4,9 +4,9 @@
  * the pace is learned anew from what the provider answers.
  */
 
-import { type PeerFailure, providerFailure } from '../accounts/acme-failure.ts'
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
+import type { PeerFailure } from '../core/peer-failure.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import type { DnsProvider, DnsProviderError } from '../dns/dns-provider.ts'
 import { MAX_PARALLEL_LOOKUPS, ZONE_TIMEOUT_MS } from '../dns/limits.ts'
@@ -16,6 +16,7 @@ import { type PacedOperation, pacedOperation } from '../dns/paced-http.ts'
 import { rateOf } from '../dns/rates.ts'
 import { ZoneMemo } from '../dns/zone-memo.ts'
 import type { CallableProvider, ProviderCalls, ZoneQuestion } from './provider-calls.ts'
+import { providerFailure } from './provider-failure.ts'
 import { type ZoneChange, ZoneWriter } from './zone-writer.ts'
 
 export interface PacedProvidersOptions {

@@ -1,12 +1,12 @@
 /** Where the TXT value of a challenge goes: the name behind CNAMEs, and the provider and zone that serve it. Writes nothing. */
 
-import type { PeerFailure } from '../accounts/acme-failure.ts'
+import type { PeerFailure } from '../core/peer-failure.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { type FollowedName, type FollowFailure, findOwnTxt, followChallengeName } from '../dns/challenge-name.ts'
 import { type LookupContext, type PreferredServers, sourcesFor } from '../dns/dns-source.ts'
 import { lookupTxt } from '../dns/lookup.ts'
-import type { Placement } from '../orders/ports.ts'
 import { allDnsProviders, type DnsProviderRow } from '../store/dns-providers.ts'
+import type { Placement } from './dns-port.ts'
 import type { ProviderPort } from './provider-calls.ts'
 import { candidates, closeness } from './provider-choice.ts'
 import {

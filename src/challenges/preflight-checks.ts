@@ -3,9 +3,7 @@
  * made says that. They read only; nothing is ordered and nothing is written.
  */
 
-import type { BudgetVerdict } from '../accounts/budget.ts'
 import { type PersistAccount, parsePersistRecord, persistAccountHash } from '../acme/dns-persist.ts'
-import type { RateLimitName } from '../acme/rate-limits.ts'
 import { randomBytes, toBase64Url } from '../core/bytes.ts'
 import { formatTime } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
@@ -45,13 +43,6 @@ export interface HttpCheck extends Check {
   readonly url: string
   /** Of the answer; null where there was none. */
   readonly httpStatus: number | null
-}
-
-export interface BudgetCheck extends Check {
-  readonly allowed: boolean
-  /** The limit that forbids it; null where none does, or the CA itself has said no. */
-  readonly limit: RateLimitName | null
-  readonly nextAvailableAtMs: number | null
 }
 
 /** May the CA issue, by the records that count for the name (RFC 8659, RFC 8657)? */
@@ -157,14 +148,4 @@ export async function checkHttp(http: HttpClient, name: string, signal: AbortSig
     case 'too_many_redirects':
       return { status: 'unknown', message: `port 80 of ${name} was not asked: ${message}`, url, httpStatus: null }
   }
-}
-
-/** The account's budget, as a check. */
-export function budgetCheck(verdict: BudgetVerdict): BudgetCheck {
-  if (verdict.allowed) {
-    const message = "no limit of the CA is in the way, by the account's own count"
-    return { status: 'ok', message, allowed: true, limit: null, nextAvailableAtMs: null }
-  }
-  const { message, limit, notBeforeMs } = verdict
-  return { status: 'error', message, allowed: false, limit, nextAvailableAtMs: notBeforeMs }
 }

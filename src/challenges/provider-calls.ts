@@ -1,6 +1,6 @@
 /** How a provider's calls get to the one place for its credentials. Types alone. */
 
-import type { PeerFailure } from '../accounts/acme-failure.ts'
+import type { PeerFailure } from '../core/peer-failure.ts'
 import type { Result } from '../core/result.ts'
 import type { DnsProvider, DnsProviderContext } from '../dns/dns-provider.ts'
 import type { ZoneChange } from './zone-writer.ts'

@@ -1,10 +1,10 @@
 /** From a configured DNS provider to one that can be used: settings read, secrets looked up each time, so that a rotated one counts at once. */
 
-import { type PeerFailure, providerFailure } from '../accounts/acme-failure.ts'
 import { type Actor, systemActor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
 import { consoleLog } from '../core/log.ts'
+import type { PeerFailure } from '../core/peer-failure.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import type { SilencePolicy } from '../core/silent-target.ts'
 import type { TcpConnect } from '../core/tcp.ts'
@@ -18,6 +18,7 @@ import type { KeyRing } from '../store/key-ring.ts'
 import { readSecretField, secretResource } from '../store/secrets.ts'
 import type { Store } from '../store/store.ts'
 import type { CallableProvider, ProviderCalls, ProviderKeys, ProviderPort } from './provider-calls.ts'
+import { providerFailure } from './provider-failure.ts'
 
 export interface ProviderDependencies {
   readonly store: Store

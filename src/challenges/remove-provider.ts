@@ -4,8 +4,9 @@
  */
 import type { Actor } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
+import type { PeerFailure } from '../core/peer-failure.ts'
+import type { Result } from '../core/result.ts'
 import { mapBounded } from '../dns/map-bounded.ts'
-import type { OrderObjects } from '../orders/objects.ts'
 import { noOpenOrdersBut, OPEN_STATUSES, ordersOfStatus } from '../store/acme-orders.ts'
 import { type AcmeRenewal, acmeCertificatesOf } from '../store/certificates.ts'
 import { allDnsProviders, type DnsProviderConfig, type DnsProviderRow, isBeingRemoved } from '../store/dns-providers.ts'
@@ -15,8 +16,14 @@ import { servesDomain } from './provider-choice.ts'
 import type { ProviderDependencies } from './provider-config.ts'
 import { leaseRemoval, type RemovalLease } from './removal-lease.ts'
 
-export type RemovalDependencies = ProviderDependencies & {
-  readonly orders: Pick<OrderObjects, 'recordsAt' | 'withdraw'>
+export type RemovalDependencies = ProviderDependencies & { readonly orders: RecordHolders }
+
+/** The orders, which hold the TXT records. */
+export interface RecordHolders {
+  /** How many TXT records the order has, or may have, at that DNS provider. */
+  recordsAt(tenantId: string, orderId: string, providerId: string): Promise<number>
+  /** Removes these. The order goes on: where it still needs a record, it looks for another provider. */
+  withdraw(tenantId: string, orderId: string, providerId: string): Promise<Result<void, PeerFailure>>
 }
 
 /** Orders that appear while the others are looked at make it look again. */

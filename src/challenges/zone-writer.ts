@@ -3,7 +3,7 @@
  * call together. Record sets with several values (apex and wildcard, two orders at once) lose nothing that way.
  */
 
-import type { PeerFailure } from '../accounts/acme-failure.ts'
+import type { PeerFailure } from '../core/peer-failure.ts'
 import type { Result } from '../core/result.ts'
 import type { TxtRecord } from '../dns/dns-provider.ts'
 

@@ -1,4 +1,5 @@
 /** Asks CAs when they want certificates renewed, then orders the renewals that are due. */
+import { renewAcmeCertificate } from '../orders/issue.ts'
 import { renewDue } from '../renewal/renew-due.ts'
 import { checkRenewalInfo } from '../renewal/renewal-checks.ts'
 import type { CronDependencies } from './run-cron.ts'
@@ -7,6 +8,9 @@ import type { CronDependencies } from './run-cron.ts'
 export async function renewDueCertificates(dependencies: CronDependencies): Promise<void> {
   const checks = await checkRenewalInfo(dependencies)
   if (checks.answered + checks.failed > 0) dependencies.log.info('renewal_info', { ...checks })
-  const { started, failed } = await renewDue(dependencies)
+  const { started, failed } = await renewDue({
+    ...dependencies,
+    renew: (actor, certificate) => renewAcmeCertificate(dependencies, actor, certificate, 'renewal'),
+  })
   if (started + failed > 0) dependencies.log.info('renewals', { started, failed })
 }

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../core/clock.ts'
 import { logFault } from '../core/log.ts'
-import type { OrderObjects } from '../orders/objects.ts'
+import type { OrderObjects } from '../orders/order-object.ts'
 import { staleCleanUps, staleOpenOrders } from '../store/acme-orders.ts'
 import type { Store } from '../store/store.ts'
 

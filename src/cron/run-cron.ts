@@ -1,8 +1,9 @@
 /** Runs the jobs of a cron expression and notes which ended, for `/readyz`. Jobs are idempotent: runs may be doubled or missed. */
+
+import type { AccountObjects } from '../accounts/account-object.ts'
 import type { AuthorityDependencies } from '../authority/dependencies.ts'
 import type { Log } from '../core/log.ts'
 import type { IssueDependencies } from '../orders/issue.ts'
-import type { AccountObjects } from '../orders/objects.ts'
 import { recordCronRun } from '../store/cron-runs.ts'
 import { maintainPki } from './maintain-pki.ts'
 import { prune } from './prune.ts'

@@ -1,4 +1,6 @@
 /** What routes are given beside the request: built once per isolate by the composition root. */
+
+import type { AccountObjects } from '../accounts/account-object.ts'
 import type { CrlPublications } from '../authority/publish-crl.ts'
 import type { ProviderDependencies } from '../challenges/provider-config.ts'
 import type { Clock } from '../core/clock.ts'
@@ -6,7 +8,7 @@ import type { HttpClient } from '../core/http-client.ts'
 import type { SilencePolicy } from '../core/silent-target.ts'
 import type { TcpConnect } from '../core/tcp.ts'
 import type { Settings } from '../env.ts'
-import type { AccountObjects, OrderObjects } from '../orders/objects.ts'
+import type { OrderObjects } from '../orders/order-object.ts'
 import type { CrlObjects } from '../store/crl-objects.ts'
 import type { Store } from '../store/store.ts'
 

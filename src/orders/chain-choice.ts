@@ -1,11 +1,11 @@
 /** Which of the chains that a CA offers is taken (RFC 8555 §7.4.2). */
 
-import type { PeerFailure } from '../accounts/acme-failure.ts'
+import type { AcmePort } from '../accounts/acme-port.ts'
 import type { Bytes } from '../core/bytes.ts'
+import type { PeerFailure } from '../core/peer-failure.ts'
 import { ok, type Result } from '../core/result.ts'
 import { parseCertificate } from '../pki/certificate.ts'
 import { commonNameOf } from '../pki/general-name.ts'
-import type { AcmePort } from './ports.ts'
 
 export interface DownloadedChain {
   /** Leaf first. */

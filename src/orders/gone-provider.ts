@@ -1,7 +1,9 @@
 /** What an order does about records at a DNS provider that has been removed: it forgets them, and looks for another one. */
+
+import type { RecordState } from '../challenges/challenge-record.ts'
 import { allDnsProviders } from '../store/dns-providers.ts'
-import { logged, type OrderState, type RecordState } from './order-state.ts'
-import type { StepContext } from './ports.ts'
+import { logged, type OrderState } from './order-state.ts'
+import type { StepContext } from './steps/step.ts'
 
 /** Without the records whose provider is no more: nobody can take them away, and they are to be placed anew. */
 export async function forgetGoneRecords(context: StepContext, state: OrderState): Promise<OrderState> {

@@ -1,7 +1,7 @@
 /** Starting orders: for a new certificate, and for the next version of one. Everything is checked before a CA hears of it. */
 
-import { requireActive } from '../accounts/accounts.ts'
-import { CERTIFICATE_AUTHORITIES } from '../acme/certificate-authorities.ts'
+import type { AccountObjects } from '../accounts/account-object.ts'
+import { isPublicCa, requireActive } from '../accounts/accounts.ts'
 import { checkOrderNames } from '../challenges/order-names.ts'
 import { checkServed } from '../challenges/provider-choice.ts'
 import type { ProviderDependencies } from '../challenges/provider-config.ts'
@@ -23,7 +23,7 @@ import type { CertificateKeySpec, ChallengeType, OrderPurpose, OrderRequest } fr
 import type { Store } from '../store/store.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
 import { keyOfRequest } from './certificate-key.ts'
-import type { AccountObjects, OrderObjects } from './objects.ts'
+import type { OrderObjects } from './order-object.ts'
 import { EMPTY_REPORT } from './order-report.ts'
 
 export interface IssueDependencies extends ProviderDependencies {
@@ -161,14 +161,6 @@ export async function readRequest(
   const key = keyOfRequest(actor.tenantId, request, null)
   if (key !== null) await requireUncompromised(dependencies.store, key, 'csr_pem')
   return { account, request }
-}
-
-/** Does the account belong to a CA of the public web? One at another address is its operator's to know. */
-export function isPublicCa(account: AcmeAccountRow): boolean {
-  const { directoryUrl } = account
-  return Object.values(CERTIFICATE_AUTHORITIES).some(
-    ({ productionUrl, stagingUrl }) => directoryUrl === productionUrl || directoryUrl === stagingUrl,
-  )
 }
 
 /** dns-01 by the product itself needs a provider for every name. */

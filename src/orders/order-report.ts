@@ -1,8 +1,10 @@
 /** What an order shows of itself: made from its state while it runs, kept in D1 when its object has cleared itself. */
+
+import { recordNameOf } from '../challenges/challenge-record.ts'
 import { formatTime } from '../core/clock.ts'
 import { type AcmeOrderRow, OPEN_STATUSES } from '../store/acme-orders.ts'
 import type { OrderFailure, Phase } from './order-machine.ts'
-import { type OrderState, orderedName, recordNameOf } from './order-state.ts'
+import { type OrderState, orderedName } from './order-state.ts'
 
 export interface ChallengeReport {
   readonly id: string

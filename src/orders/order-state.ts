@@ -2,8 +2,7 @@
  * What an order object stores, under the single key `order`. The truth of an order while it runs: D1 has a copy.
  * Version 1. A change of the shape gets a new version and a reader for the old one; orders in flight survive a deploy.
  */
-import { dns01RecordName } from '../acme/challenge.ts'
-import { persistRecordName } from '../acme/dns-persist.ts'
+import type { RecordState } from '../challenges/challenge-record.ts'
 import type { OrderPurpose, OrderRequest } from '../store/order-request.ts'
 import type { Job } from './order-machine.ts'
 
@@ -83,19 +82,6 @@ export interface ChallengeState {
   readonly answered: boolean
 }
 
-export interface RecordState {
-  readonly providerId: string
-  readonly zone: string
-  /** Absolute, behind any CNAME. */
-  readonly name: string
-  /** `_acme-challenge.<domain>`, where a CNAME leads from there to `name`. */
-  readonly challengeName?: string
-  readonly value: string
-  readonly ttlSeconds: number
-  /** From the moment at which it may be in the zone until it is gone. Never of a record that is to stay. */
-  readonly written: boolean
-}
-
 /** Lines kept of an order's log: the first ones and the last ones tell most. */
 const MAX_LOG_LINES = 200
 
@@ -122,10 +108,4 @@ function cut(line: string): string {
 /** The name as the order has it: with `*.` for a wildcard. */
 export function orderedName(authorization: Pick<AuthorizationState, 'domain' | 'wildcard'>): string {
   return authorization.wildcard ? `*.${authorization.domain}` : authorization.domain
-}
-
-/** Where the TXT value of such a challenge goes, before any CNAME; null for challenges that are not answered in DNS. */
-export function recordNameOf(challengeType: string, domain: string): string | null {
-  if (challengeType === 'dns-01') return dns01RecordName(domain)
-  return challengeType === 'dns-persist-01' ? persistRecordName(domain) : null
 }

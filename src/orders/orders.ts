@@ -4,7 +4,7 @@ import { AppError } from '../core/errors.ts'
 import { type AcmeOrderRow, findAcmeOrder, listAcmeOrders, type OrderFilter } from '../store/acme-orders.ts'
 import type { Page } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
-import type { OrderObjects } from './objects.ts'
+import type { OrderObjects } from './order-object.ts'
 import { isOpenStatus, type OrderProgress, type OrderReport } from './order-report.ts'
 
 export interface OrderDependencies {

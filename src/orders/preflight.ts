@@ -3,12 +3,15 @@
  * nothing; a check that cannot be made says so, and the others go on.
  */
 
+import type { AccountIdentity, AccountObjects } from '../accounts/account-object.ts'
 import { unusable } from '../accounts/accounts.ts'
-import type { PeerFailure } from '../accounts/acme-failure.ts'
+import type { BudgetVerdict } from '../accounts/budget.ts'
 import { type AcmeError, describeAcmeError } from '../acme/acme-error.ts'
 import { CERTIFICATE_AUTHORITIES, type CertificateAuthorityCode } from '../acme/certificate-authorities.ts'
 import { dns01RecordName } from '../acme/challenge.ts'
 import type { PersistAccount } from '../acme/dns-persist.ts'
+import type { RateLimitName } from '../acme/rate-limits.ts'
+import type { Placement } from '../challenges/dns-port.ts'
 import {
   allowedProviders,
   closestProvider,
@@ -23,8 +26,6 @@ import {
   startPlacing,
 } from '../challenges/placement.ts'
 import {
-  type BudgetCheck,
-  budgetCheck,
   type CaaCheck,
   type Check,
   type CheckStatus,
@@ -37,6 +38,7 @@ import {
 } from '../challenges/preflight-checks.ts'
 import type { OpenedProvider } from '../challenges/provider-config.ts'
 import type { Actor } from '../core/actor.ts'
+import type { PeerFailure } from '../core/peer-failure.ts'
 import type { Result } from '../core/result.ts'
 import type { FollowedName, FollowFailure } from '../dns/challenge-name.ts'
 import { resolverSources } from '../dns/dns-source.ts'
@@ -47,8 +49,13 @@ import type { AcmeAccountRow } from '../store/acme-accounts.ts'
 import type { DnsProviderRow } from '../store/dns-providers.ts'
 import type { OrderRequest } from '../store/order-request.ts'
 import { type IssueDependencies, type IssueInput, readRequest } from './issue.ts'
-import type { AccountIdentity, AccountObjects } from './objects.ts'
-import type { Placement } from './ports.ts'
+
+export interface BudgetCheck extends Check {
+  readonly allowed: boolean
+  /** The limit that forbids it; null where none does, or the CA itself has said no. */
+  readonly limit: RateLimitName | null
+  readonly nextAvailableAtMs: number | null
+}
 
 export interface PreflightDependencies extends Omit<IssueDependencies, 'accounts' | 'orders'> {
   readonly accounts: Pick<AccountObjects, 'outlook' | 'identity'>
@@ -315,4 +322,14 @@ function inTime<T>(deadline: AbortSignal, work: Promise<T>): Promise<T | null> {
 function worst(checks: readonly { readonly status: CheckStatus }[]): CheckStatus {
   const order: readonly CheckStatus[] = ['error', 'warning', 'unknown', 'ok']
   return order.find((status) => checks.some((check) => check.status === status)) ?? 'ok'
+}
+
+/** The account's budget, as a check. */
+function budgetCheck(verdict: BudgetVerdict): BudgetCheck {
+  if (verdict.allowed) {
+    const message = "no limit of the CA is in the way, by the account's own count"
+    return { status: 'ok', message, allowed: true, limit: null, nextAvailableAtMs: null }
+  }
+  const { message, limit, notBeforeMs } = verdict
+  return { status: 'error', message, allowed: false, limit, nextAvailableAtMs: notBeforeMs }
 }

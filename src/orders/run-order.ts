@@ -2,7 +2,6 @@
 import type { JournalEntry } from '../store/journal.ts'
 import { type ActivePhase, transition } from './order-machine.ts'
 import { logged, type OrderState } from './order-state.ts'
-import type { Step, StepContext, StepResult } from './ports.ts'
 import { authorize } from './steps/authorize.ts'
 import { cleanUp } from './steps/clean-up.ts'
 import { download } from './steps/download.ts'
@@ -11,6 +10,7 @@ import { forgetOrder, newOrder } from './steps/new-order.ts'
 import { present } from './steps/present.ts'
 import { propagate } from './steps/propagate.ts'
 import { respond } from './steps/respond.ts'
+import type { Step, StepContext, StepResult } from './steps/step.ts'
 import { fail } from './steps/step.ts'
 
 const STEPS: Readonly<Record<ActivePhase, Step>> = {

@@ -2,20 +2,28 @@
  * Renewal that needs nobody: what is due is claimed and ordered; what fails is tried again for as long as it takes, and
  * says why. Idempotent: two runs at once claim a certificate once.
  */
-import { systemActor } from '../core/actor.ts'
+import { type Actor, systemActor } from '../core/actor.ts'
+import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import { logFault } from '../core/log.ts'
-import { type IssueDependencies, renewAcmeCertificate } from '../orders/issue.ts'
 import { type CertificateRow, dueRenewals, findCertificate } from '../store/certificates.ts'
 import type { OrderRequest } from '../store/order-request.ts'
+import type { Store } from '../store/store.ts'
 import { renewalFailure } from './renewal-failure.ts'
+
+export interface RenewalDependencies {
+  readonly store: Store
+  readonly now: Clock
+  /** Orders the next version. Throws AppError, `conflict` where the certificate was changed since it was read. */
+  readonly renew: (actor: Actor, certificate: CertificateRow) => Promise<unknown>
+}
 
 /** Certificates that one run may order: the next run is a minute away, and accounts have budgets. */
 const MAX_PER_RUN = 25
 
 /** Orders what is due. Returns how many orders were started and how many could not be. */
 export async function renewDue(
-  dependencies: IssueDependencies,
+  dependencies: RenewalDependencies,
 ): Promise<{ readonly started: number; readonly failed: number }> {
   const due = await dueRenewals(dependencies.store, dependencies.now(), MAX_PER_RUN)
   let started = 0
@@ -35,14 +43,14 @@ export async function renewDue(
 }
 
 async function renewOne(
-  dependencies: IssueDependencies,
+  dependencies: RenewalDependencies,
   key: Pick<CertificateRow, 'tenantId' | 'id'>,
 ): Promise<'started' | 'failed' | 'skipped'> {
   // Read again: another run, or a person, may have been faster.
   const certificate = await findCertificate(dependencies.store, key.tenantId, key.id)
   if (certificate === null || !isDue(certificate, dependencies.now())) return 'skipped'
   try {
-    await renewAcmeCertificate(dependencies, systemActor(key.tenantId), certificate, 'renewal')
+    await dependencies.renew(systemActor(key.tenantId), certificate)
     return 'started'
   } catch (error) {
     if (!(error instanceof AppError)) {
@@ -65,7 +73,7 @@ function isDue(certificate: CertificateRow, nowMs: number): boolean {
   )
 }
 
-async function isUnchanged({ store }: IssueDependencies, before: CertificateRow): Promise<boolean> {
+async function isUnchanged({ store }: RenewalDependencies, before: CertificateRow): Promise<boolean> {
   const current = await findCertificate(store, before.tenantId, before.id)
   return current !== null && current.openOrderId === null && fingerprintOf(current) === fingerprintOf(before)
 }
@@ -75,7 +83,7 @@ const fingerprintOf = ({ version, autoRenew, revokedAtMs, renewalRequest }: Cert
   JSON.stringify([version, autoRenew, revokedAtMs, (renewalRequest as OrderRequest).accountId])
 
 /** A renewal that could not even be ordered: the account is gone, or no provider serves a name any more. */
-async function recordFailure(dependencies: IssueDependencies, row: CertificateRow, reason: string): Promise<void> {
+async function recordFailure(dependencies: RenewalDependencies, row: CertificateRow, reason: string): Promise<void> {
   const { statement, entry } = renewalFailure(row, reason, null, dependencies.now())
   await dependencies.store.commit({
     tenantId: row.tenantId,

@@ -4,6 +4,7 @@
  * was scheduled before stays, and that is the lifetime's rule where the CA has never been heard.
  */
 
+import type { AccountObjects } from '../accounts/account-object.ts'
 import { acmeAppError } from '../accounts/acme-failure.ts'
 import { type AcmeError, isTransient, retryAfterOf } from '../acme/acme-error.ts'
 import { MAX_RENEWAL_INFO_RETRY_AFTER_MS, MIN_RENEWAL_INFO_RETRY_AFTER_MS } from '../acme/limits.ts'
@@ -14,7 +15,6 @@ import { formatTime } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import { errorFields, type Log } from '../core/log.ts'
 import type { Result } from '../core/result.ts'
-import type { AccountObjects } from '../orders/objects.ts'
 import {
   type CertificateRow,
   dueRenewalChecks,

@@ -1,9 +1,9 @@
 /** Registering accounts at a real Pebble, cut off at every point, and accounts that the CA has lost. */
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { Registration } from '../../src/accounts/account-object.ts'
 import { AcmeAccountSession, type SessionDependencies } from '../../src/accounts/account-session.ts'
 import { giveUpRegistrations } from '../../src/accounts/accounts.ts'
 import { type AccountInput, registerAccount, registerAnew } from '../../src/accounts/register-account.ts'
-import type { Registration } from '../../src/accounts/register-at-ca.ts'
 import { fromBase64Url } from '../../src/core/bytes.ts'
 import { err } from '../../src/core/result.ts'
 import { exportPkcs8, generateKeyPair } from '../../src/pki/keys.ts'

@@ -1,9 +1,9 @@
 /** Revoking at a real Pebble (RFC 8555 §7.6), which says what became of it. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { accountObjects } from '../../durable-objects/account-port.ts'
+import type { AccountObjects } from '../../src/accounts/account-object.ts'
 import { type CaRevocationRequest, type RevocableCertificate, revokeAtCa } from '../../src/certificates/revoke-at-ca.ts'
 import { err } from '../../src/core/result.ts'
-import type { AccountObjects } from '../../src/orders/objects.ts'
 import { REVOCATION_REASONS, type RevocationReason } from '../../src/pki/revocation-reason.ts'
 import { type Runtime, runtimeOf } from '../../src/runtime.ts'
 import { findCertificate } from '../../src/store/certificates.ts'

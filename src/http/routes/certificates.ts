@@ -1,9 +1,9 @@
 /** Managed certificates, whatever their source: `/v1/pki/certificates`. */
 import { z } from '@hono/zod-openapi'
 import type { Issued } from '../../authority/issue.ts'
+import { HOLD } from '../../authority/revocation-record.ts'
 import { moveCertificate } from '../../certificates/move-certificate.ts'
 import { renewInternal } from '../../certificates/renew.ts'
-import { HOLD } from '../../certificates/revoke.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { parseDurationSeconds } from '../../core/duration.ts'

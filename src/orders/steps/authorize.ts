@@ -1,7 +1,9 @@
 /** Waits for the CA's verdict on every authorization (RFC 8555 §7.5.1, §7.1.6). */
+
+import type { CaAuthorization } from '../../accounts/acme-port.ts'
 import { ok } from '../../core/result.ts'
 import { type AuthorizationState, logged, orderedName } from '../order-state.ts'
-import type { CaAuthorization, Step } from '../ports.ts'
+import type { Step } from './step.ts'
 import { advance, afterFailure, fail, forEach, poll, someOf } from './step.ts'
 
 export const authorize: Step = async (context, state) => {

@@ -3,12 +3,13 @@
  * and the tokens that it held of the account's budget. Every order comes by here.
  */
 
+import type { OrderEnd } from '../../accounts/acme-port.ts'
 import { PROVIDER_GONE } from '../../challenges/provider-config.ts'
 import { removeHttpChallenges } from '../../store/http-challenges.ts'
 import { forgetGoneRecords } from '../gone-provider.ts'
 import { logged, type OrderState, orderedName } from '../order-state.ts'
-import type { OrderEnd, Step, StepContext } from '../ports.ts'
 import { recordsOf, tokensOf } from './present.ts'
+import type { Step, StepContext } from './step.ts'
 import { advance, afterFailure, effect, forEach } from './step.ts'
 
 export const cleanUp: Step = async (context, state) => {

@@ -1,5 +1,6 @@
 /** Fetches the certificate (RFC 8555 §7.4.2), checks that it is what was ordered, and stores it. */
 
+import type { CaOrder } from '../../accounts/acme-port.ts'
 import { revokeUnwanted } from '../../certificates/revoke-at-ca.ts'
 import { toHex } from '../../core/bytes.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
@@ -8,9 +9,9 @@ import { chooseChain, type DownloadedChain } from '../chain-choice.ts'
 import { checkIssued, type IssuedCertificate } from '../issued-certificate.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { logged, type OrderState } from '../order-state.ts'
-import type { CaOrder, Step, StepContext, StepResult } from '../ports.ts'
 import { storeIssued } from '../store-issued.ts'
 import { startAgain } from './finalize.ts'
+import type { Step, StepContext, StepResult } from './step.ts'
 import { advance, afterFailure, effect, fail, poll } from './step.ts'
 
 export const download: Step = async (context, state) => {

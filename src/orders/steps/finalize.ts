@@ -1,13 +1,14 @@
 /** Sends the CSR (RFC 8555 §7.4). Key and CSR are stored before; sent once, unless the CA never saw it. */
 
-import type { PeerFailure } from '../../accounts/acme-failure.ts'
+import type { CaOrder } from '../../accounts/acme-port.ts'
 import { type Bytes, fromBase64, toBase64 } from '../../core/bytes.ts'
+import type { PeerFailure } from '../../core/peer-failure.ts'
 import { COMPROMISED, isCompromised } from '../../store/compromised-keys.ts'
 import { keyOfRequest, newCertificateKey, requestFor } from '../certificate-key.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { logged, type OrderState } from '../order-state.ts'
-import type { CaOrder, Step, StepContext, StepResult } from '../ports.ts'
 import { forgetOrder } from './new-order.ts'
+import type { Step, StepContext, StepResult } from './step.ts'
 import { advance, afterFailure, effect, fail, isRevokedMeanwhile, poll } from './step.ts'
 
 export const finalize: Step = async (context, state) => {

@@ -1,14 +1,15 @@
 /** Opens the order at the CA and reads its authorizations (RFC 8555 §7.4, §7.5). Changes nothing in DNS. */
 
-import type { PeerFailure } from '../../accounts/acme-failure.ts'
+import type { CaAuthorization, CaChallenge, CaOrder } from '../../accounts/acme-port.ts'
 import { dns01Value } from '../../acme/challenge.ts'
+import type { PeerFailure } from '../../core/peer-failure.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { certificateIdOf } from '../../renewal/certificate-id.ts'
 import { findCertificate } from '../../store/certificates.ts'
 import { MAX_RESTARTS, type Outcome } from '../order-machine.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
-import type { CaAuthorization, CaChallenge, CaOrder, Step, StepContext, StepResult } from '../ports.ts'
+import type { Step, StepContext, StepResult } from './step.ts'
 import { advance, afterFailure, fail, forEach, isRevokedMeanwhile } from './step.ts'
 
 export const newOrder: Step = async (context, state) => {

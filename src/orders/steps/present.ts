@@ -3,16 +3,17 @@
  * key authorizations over HTTP (§8.3).
  */
 
-import type { PeerFailure } from '../../accounts/acme-failure.ts'
 import { dns01RecordName } from '../../acme/challenge.ts'
 import { isStanding, persistRecordName } from '../../acme/dns-persist.ts'
+import type { RecordState } from '../../challenges/challenge-record.ts'
 import { PROVIDER_GONE } from '../../challenges/provider-config.ts'
+import type { PeerFailure } from '../../core/peer-failure.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { putHttpChallenges } from '../../store/http-challenges.ts'
 import { forgetGoneRecords } from '../gone-provider.ts'
-import { type AuthorizationState, logged, type OrderState, orderedName, type RecordState } from '../order-state.ts'
-import type { Step, StepContext, StepResult } from '../ports.ts'
+import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
 import { isAnsweredElsewhere } from './respond.ts'
+import type { Step, StepContext, StepResult } from './step.ts'
 import { advance, afterFailure, effect, forEach } from './step.ts'
 
 export const present: Step = async (context, state) => {

@@ -1,10 +1,10 @@
 /** Tells the CA that the challenges can be validated (RFC 8555 §7.5.1): one per authorization, once. */
 
-import type { PeerFailure } from '../../accounts/acme-failure.ts'
+import type { PeerFailure } from '../../core/peer-failure.ts'
 import { ok, type Result } from '../../core/result.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
-import type { Step, StepContext, StepResult } from '../ports.ts'
 import { forgetOrder } from './new-order.ts'
+import type { Step, StepContext, StepResult } from './step.ts'
 import { advance, afterFailure, forEach, someOf } from './step.ts'
 
 /** How long an order that is solved by hand sleeps between looks; `complete` wakes it. */

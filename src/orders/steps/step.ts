@@ -1,13 +1,45 @@
 /** What the steps share: results, failures, waiting, journal entries. */
 
-import type { PeerFailure } from '../../accounts/acme-failure.ts'
+import type { AcmePort } from '../../accounts/acme-port.ts'
+import type { DnsPort } from '../../challenges/dns-port.ts'
 import type { Json } from '../../core/canonical-json.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { PeerFailure } from '../../core/peer-failure.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { findCertificate } from '../../store/certificates.ts'
 import type { JournalEntry } from '../../store/journal.ts'
+import type { Store } from '../../store/store.ts'
 import type { ActivePhase, Outcome } from '../order-machine.ts'
 import { logged, type OrderState } from '../order-state.ts'
-import type { StepContext, StepResult } from '../ports.ts'
+
+export interface StepContext {
+  readonly now: Clock
+  /** From 0 to 1, for the jitter of retries. */
+  readonly random: () => number
+  readonly store: Store
+  readonly acme: AcmePort
+  readonly dns: DnsPort
+  /** Challenge ids that their owner has said are ready (`solver: manual`). */
+  readonly released: ReadonlySet<string>
+  /** Writes the intent down before the act. */
+  save(state: OrderState): Promise<void>
+  /**
+   * Writes down that finalize may reach the CA, in one turn with looking whether the order was called off: false, and
+   * nothing written, where it was. An order that is called off before is never finalized, one called off after is not
+   * called off.
+   */
+  commitToFinalize(state: OrderState): Promise<boolean>
+}
+
+export interface StepResult {
+  readonly state: OrderState
+  readonly outcome: Outcome
+  /** What was done outside, for the journal. */
+  readonly entries: readonly JournalEntry[]
+}
+
+/** One phase's work. MUST be idempotent: an alarm runs at least once, so a step may run again after it succeeded. */
+export type Step = (context: StepContext, state: OrderState) => Promise<StepResult>
 
 /** On to the next phase. */
 export function advance(

@@ -1,9 +1,9 @@
 /** Where an order writes, and whether a CA gets there, with providers in the real store and DNS in memory. */
 import { describe, expect, it } from 'vitest'
 import { challengeDns } from '../../../src/challenges/challenge-dns.ts'
+import type { RecordState } from '../../../src/challenges/challenge-record.ts'
 import { createProvider } from '../../../src/challenges/dns-providers.ts'
 import { portOf } from '../../../src/challenges/provider-config.ts'
-import type { RecordState } from '../../../src/orders/order-state.ts'
 import { type FakeServer, fakeDns, record, zoneServer } from '../../support/fake-dns.ts'
 import { ACTOR } from '../orders/scripted-order.ts'
 import { testApp } from '../support/worker-app.ts'

@@ -1,8 +1,9 @@
 /** A request with an Idempotency-Key whose process dies: what it did is there with its answer, or not there at all. */
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { AccountObjects } from '../../../src/accounts/account-object.ts'
 import { ok } from '../../../src/core/result.ts'
 import { ROUTES } from '../../../src/http/routes.ts'
-import type { AccountObjects, OrderObjects } from '../../../src/orders/objects.ts'
+import type { OrderObjects } from '../../../src/orders/order-object.ts'
 import { buildCsr } from '../../../src/pki/csr.ts'
 import { buildName } from '../../../src/pki/distinguished-name.ts'
 import { generateKeyPair } from '../../../src/pki/keys.ts'

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { HttpClient } from '../../../src/core/http-client.ts'
 import { err } from '../../../src/core/result.ts'
-import type { OrderObjects } from '../../../src/orders/objects.ts'
+import type { OrderObjects } from '../../../src/orders/order-object.ts'
 import type { OrderProgress } from '../../../src/orders/order-report.ts'
 import { insertAcmeOrder } from '../../../src/store/acme-orders.ts'
 import { DEFAULT_TENANT_ID, type Store } from '../../../src/store/store.ts'

@@ -1,9 +1,9 @@
 /** A renewal that its owner cancels: no failure, and not ordered again by itself at once. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { newId } from '../../../src/core/ids.ts'
-import { renewDue } from '../../../src/renewal/renew-due.ts'
 import { type CertificateRow, findCertificate } from '../../../src/store/certificates.ts'
 import { DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
+import { sweepRenewals } from '../renewal/sweep.ts'
 import { bindings } from '../support/bindings.ts'
 import { failure, OrderWorld } from './scripted-order.ts'
 
@@ -46,7 +46,7 @@ async function cancelled(orderId: string): Promise<void> {
 
 const renew = async () =>
   (await world.app.request('POST', `/v1/pki/certificates/${id}/renew`, { body: {} })).json.order_id
-const sweep = () => renewDue(world.app.deps)
+const sweep = () => sweepRenewals(world.app.deps)
 
 async function events(): Promise<readonly string[]> {
   const audit = await world.app.request('GET', `/v1/audit?resource=pki/certificates/${id}&limit=100`)

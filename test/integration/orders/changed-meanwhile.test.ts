@@ -2,9 +2,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { newId } from '../../../src/core/ids.ts'
 import { renewAcmeCertificate } from '../../../src/orders/issue.ts'
-import { renewDue } from '../../../src/renewal/renew-due.ts'
 import { type CertificateRow, findCertificate } from '../../../src/store/certificates.ts'
 import { DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
+import { sweepRenewals } from '../renewal/sweep.ts'
 import { bindings } from '../support/bindings.ts'
 import { ACTOR, OrderWorld } from './scripted-order.ts'
 
@@ -114,9 +114,9 @@ describe('a renewal', () => {
     const id = await certificate()
     await bindings.DB.prepare('UPDATE certificates SET next_renewal_at_ms = 1 WHERE id = ?').bind(id).run()
     overtake('order.created', () => patch(id, { account_id: other }))
-    expect(await renewDue(world.app.deps)).toEqual({ started: 0, failed: 0 })
+    expect(await sweepRenewals(world.app.deps)).toEqual({ started: 0, failed: 0 })
     expect(await read(id)).toMatchObject({ renewalFailures: 0, openOrderId: null, nextRenewalAtMs: 1 })
-    expect(await renewDue(world.app.deps)).toEqual({ started: 1, failed: 0 })
+    expect(await sweepRenewals(world.app.deps)).toEqual({ started: 1, failed: 0 })
   })
 
   it('fail: one that was refused says nothing of a version that came meanwhile', async () => {
@@ -127,7 +127,7 @@ describe('a renewal', () => {
       await bindings.DB.prepare("UPDATE acme_accounts SET status = 'active' WHERE id = ?").bind(own).run()
       await world.drive(await renew(id))
     })
-    await renewDue(world.app.deps)
+    await sweepRenewals(world.app.deps)
     expect(await read(id)).toMatchObject({ version: 2, renewalFailures: 0, renewalError: null })
   })
 

@@ -3,16 +3,19 @@
  * place of the orders' objects stand ones in memory that run the same phases by the same rules, when a test drives them.
  */
 
-import type { PeerFailure } from '../../../src/accounts/acme-failure.ts'
+import type { CaRevocation } from '../../../src/accounts/account-object.ts'
+import type { AcmePort, CaOrder } from '../../../src/accounts/acme-port.ts'
+import type { DnsPort } from '../../../src/challenges/dns-port.ts'
 import { type Bytes, concatBytes, randomBytes } from '../../../src/core/bytes.ts'
+import type { PeerFailure } from '../../../src/core/peer-failure.ts'
 import { err, ok, type Result } from '../../../src/core/result.ts'
-import type { CaRevocation, OrderObjects } from '../../../src/orders/objects.ts'
 import { newJob } from '../../../src/orders/order-machine.ts'
+import type { OrderObjects } from '../../../src/orders/order-object.ts'
 import { isFinal, progressOf } from '../../../src/orders/order-report.ts'
 import type { OrderState } from '../../../src/orders/order-state.ts'
-import type { AcmePort, CaOrder, DnsPort, StepContext } from '../../../src/orders/ports.ts'
 import { closeOrder } from '../../../src/orders/report-order.ts'
 import { isCancellable, runPhase } from '../../../src/orders/run-order.ts'
+import type { StepContext } from '../../../src/orders/steps/step.ts'
 import type { AltName } from '../../../src/pki/alt-name.ts'
 import { buildLeaf } from '../../../src/pki/build-certificate.ts'
 import { parseCsr } from '../../../src/pki/csr.ts'

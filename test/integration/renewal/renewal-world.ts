@@ -9,8 +9,8 @@ import { type Bytes, concatBytes, randomBytes } from '../../../src/core/bytes.ts
 import { createLog } from '../../../src/core/log.ts'
 import { err, ok, type Result } from '../../../src/core/result.ts'
 import type { IssuedCertificate } from '../../../src/orders/issued-certificate.ts'
-import type { OrderObjects } from '../../../src/orders/objects.ts'
 import { newJob, type OrderFailure } from '../../../src/orders/order-machine.ts'
+import type { OrderObjects } from '../../../src/orders/order-object.ts'
 import type { OrderState } from '../../../src/orders/order-state.ts'
 import { closeOrder } from '../../../src/orders/report-order.ts'
 import { storeIssued } from '../../../src/orders/store-issued.ts'
@@ -18,7 +18,6 @@ import { buildLeaf } from '../../../src/pki/build-certificate.ts'
 import { EKU } from '../../../src/pki/oids.ts'
 import { formatCertificatesPem } from '../../../src/pki/pem.ts'
 import { certificateIdOf } from '../../../src/renewal/certificate-id.ts'
-import { renewDue } from '../../../src/renewal/renew-due.ts'
 import { checkRenewalInfo } from '../../../src/renewal/renewal-checks.ts'
 import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
 import { findAcmeOrder } from '../../../src/store/acme-orders.ts'
@@ -28,6 +27,7 @@ import type { OrderPurpose, OrderRequest } from '../../../src/store/order-reques
 import { openDatabase, type Store, DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
 import { nameDer, type TestAuthority, testLeaf, testRoot } from '../../support/pki-hierarchy.ts'
 import { type TestApp, testApp } from '../support/worker-app.ts'
+import { sweepRenewals } from './sweep.ts'
 
 const MINUTE_MS = 60_000
 export const HOUR_MS = 3_600_000
@@ -136,7 +136,7 @@ export class RenewalWorld {
     }
     const dependencies = { ...this.#app.deps, store: this.store, now: () => this.nowMs, orders, accounts, log }
     const { answered, failed: unheard } = await checkRenewalInfo(dependencies)
-    return { ...(await renewDue(dependencies)), asked: answered + unheard }
+    return { ...(await sweepRenewals(dependencies)), asked: answered + unheard }
   }
 
   /** Lets time pass. */

@@ -7,12 +7,12 @@ import { requestFor } from '../../../src/orders/certificate-key.ts'
 import { renewAcmeCertificate } from '../../../src/orders/issue.ts'
 import { generateKeyPair } from '../../../src/pki/keys.ts'
 import { formatPem } from '../../../src/pki/pem.ts'
-import { renewDue } from '../../../src/renewal/renew-due.ts'
 import { checkRenewalInfo } from '../../../src/renewal/renewal-checks.ts'
 import { type CertificateRow, findCertificate, listEarlierVersions } from '../../../src/store/certificates.ts'
 import { DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
 import { ACTOR, failure, OrderWorld } from '../orders/scripted-order.ts'
 import { bindings } from '../support/bindings.ts'
+import { sweepRenewals } from './sweep.ts'
 
 const YEAR_MS = 365 * 86_400_000
 
@@ -52,7 +52,7 @@ async function renewal(id: string, phase: string): Promise<string> {
   return order_id
 }
 
-const sweep = () => renewDue(world.app.deps)
+const sweep = () => sweepRenewals(world.app.deps)
 
 async function events(id: string): Promise<readonly string[]> {
   const audit = await world.app.request('GET', `/v1/audit?resource=pki/certificates/${id}&limit=100`)

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import type { AccountObjects } from '../../../src/accounts/account-object.ts'
 import { prune } from '../../../src/cron/prune.ts'
 import { resumeOrders } from '../../../src/cron/resume-orders.ts'
-import type { AccountObjects, OrderObjects } from '../../../src/orders/objects.ts'
-import { renewDue } from '../../../src/renewal/renew-due.ts'
+import type { OrderObjects } from '../../../src/orders/order-object.ts'
 import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
 import { findCertificate, insertCertificate } from '../../../src/store/certificates.ts'
 import { DEFAULT_TENANT_ID, type Store } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
 import { testApp } from '../support/worker-app.ts'
+import { sweepRenewals } from './sweep.ts'
 
 const ACCOUNT = 'acme_00000000000000000000000001'
 const request = (domain: string, challengeType: string) => ({
@@ -143,7 +144,7 @@ describe('sweeps go on after one item that breaks', () => {
     const provider = await app.request('POST', '/v1/pki/dns-providers', { body })
     expect(provider.status).toBe(201)
     await bindings.DB.prepare("UPDATE dns_providers SET sealed_credentials = 's1.gone.AAAA'").run()
-    const swept = await renewDue({ ...app.deps, now: () => app.nowMs })
+    const swept = await sweepRenewals({ ...app.deps, now: () => app.nowMs })
     expect(swept).toEqual({ started: 1, failed: 1 })
     const [broken, whole] = await Promise.all(
       [1, 2].map((number) => findCertificate(store, DEFAULT_TENANT_ID, `cert_0000000000000000000000000${number}`)),
@@ -158,7 +159,7 @@ describe('sweeps go on after one item that breaks', () => {
     await bindings.DB.prepare(
       "UPDATE certificates SET open_order_id = NULL, next_renewal_at_ms = 1, renewal_request = '{}'",
     ).run()
-    const swept = await renewDue({ ...app.deps, now: () => app.nowMs })
+    const swept = await sweepRenewals({ ...app.deps, now: () => app.nowMs })
     expect(swept).toEqual({ started: 0, failed: 2 })
     const { results } = await bindings.DB.prepare(
       'SELECT next_renewal_at_ms AS at, renewal_error AS error FROM certificates',

@@ -1,8 +1,8 @@
 /** Many orders at once behind the limits that providers have published, in virtual time. */
 import { describe, expect, it } from 'vitest'
-import type { PeerFailure } from '../../../src/accounts/acme-failure.ts'
 import { PacedProviders } from '../../../src/challenges/paced-providers.ts'
 import { createHttpClient, type Fetch } from '../../../src/core/http-client.ts'
+import type { PeerFailure } from '../../../src/core/peer-failure.ts'
 import { err, ok, type Result } from '../../../src/core/result.ts'
 import { AWS_ROUTE53 } from '../../../src/dns/aws-route53/descriptor.ts'
 import { CLOUDFLARE } from '../../../src/dns/cloudflare/descriptor.ts'

@@ -1,10 +1,4 @@
-/** The Durable Objects, as the use cases see them. */
-
-import type { RolloverRefusal } from '../accounts/account-session.ts'
-import type { PeerFailure } from '../accounts/acme-failure.ts'
-import type { BudgetVerdict } from '../accounts/budget.ts'
-import type { BudgetReport } from '../accounts/budget-report.ts'
-import type { Registration, RegistrationRefusal } from '../accounts/register-at-ca.ts'
+/** The Durable Objects of accounts at CAs, as the use cases see them. */
 import type { AcmeError } from '../acme/acme-error.ts'
 import type { DirectoryMeta } from '../acme/directory.ts'
 import type { RenewalInfo } from '../acme/renewal-info.ts'
@@ -13,24 +7,8 @@ import type { Actor } from '../core/actor.ts'
 import type { Bytes } from '../core/bytes.ts'
 import type { Result } from '../core/result.ts'
 import type { CertificateKeySpec } from '../store/order-request.ts'
-import type { OrderProgress } from './order-report.ts'
-
-/** Running orders. */
-export interface OrderObjects {
-  /** Begins an order that D1 has, or goes on with it. */
-  start(tenantId: string, orderId: string): Promise<void>
-  /** Null where the object has cleared itself: D1 has the last word. */
-  progress(tenantId: string, orderId: string): Promise<OrderProgress | null>
-  refresh(tenantId: string, orderId: string): Promise<OrderProgress | null>
-  /** False where it is too late. `reason`: what the order says it failed of; default: that it was cancelled. */
-  cancel(tenantId: string, orderId: string, reason?: string): Promise<boolean>
-  /** How many TXT records the order has, or may have, at that DNS provider. */
-  recordsAt(tenantId: string, orderId: string, providerId: string): Promise<number>
-  /** Removes these. The order goes on: where it still needs a record, it looks for another provider. */
-  withdraw(tenantId: string, orderId: string, providerId: string): Promise<Result<void, PeerFailure>>
-  /** False where the order does not wait for that challenge. */
-  complete(tenantId: string, orderId: string, challengeId: string): Promise<boolean>
-}
+import type { BudgetVerdict } from './budget.ts'
+import type { BudgetReport } from './budget-report.ts'
 
 /** External account binding (RFC 8555 §7.3.4), as the CA gave it to the user. */
 export interface EabCredentials {
@@ -88,3 +66,22 @@ export interface AccountIdentity {
   /** Does the CA know the account by its key (RFC 8555 §7.3.1)? Null where it did not say. */
   readonly isKnown: boolean | null
 }
+
+export interface Registration {
+  /** The key was made for this very call: no CA has seen it. */
+  readonly isFirst: boolean
+  readonly eab: EabCredentials | null
+  /** Whom the CA is to write to; null: nobody. */
+  readonly email: string | null
+}
+
+export type RegistrationRefusal =
+  /** Another call is dealing with this account. */
+  | { readonly reason: 'busy' }
+  /** It is registered or gone by now, or the CA has ended it for good. */
+  | { readonly reason: 'over'; readonly message: string }
+  /** `mayBeKnown`: the CA may have an account for the key all the same. */
+  | { readonly reason: 'refused'; readonly error: AcmeError; readonly mayBeKnown: boolean }
+
+/** Why a key was not replaced: the CA's word, or another replacement that is under way. */
+export type RolloverRefusal = AcmeError | { readonly reason: 'busy' }

@@ -1,18 +1,9 @@
-/**
- * What the steps of an order need from outside: the CA by way of the account's object, and DNS by way of the zones'
- * objects. Everything crosses RPC as plain data; failures say what is to be done about them, not how they came about.
- */
-
-import type { PeerFailure } from '../accounts/acme-failure.ts'
+/** What an order needs of its CA, by way of the account's object. Everything crosses RPC as plain data. */
 import type { Bytes } from '../core/bytes.ts'
-import type { Clock } from '../core/clock.ts'
+import type { PeerFailure } from '../core/peer-failure.ts'
 import type { Result } from '../core/result.ts'
-import type { JournalEntry } from '../store/journal.ts'
 import type { OrderPurpose } from '../store/order-request.ts'
-import type { Store } from '../store/store.ts'
-import type { CaRevocation } from './objects.ts'
-import type { Outcome } from './order-machine.ts'
-import type { OrderState, RecordState } from './order-state.ts'
+import type { CaRevocation } from './account-object.ts'
 
 export interface CaOrder {
   readonly status: 'pending' | 'ready' | 'processing' | 'valid' | 'invalid'
@@ -96,57 +87,3 @@ export interface AcmePort {
   /** RFC 8555 §7.6. Idempotent: what the CA has revoked before is done. */
   revoke(revocation: CaRevocation): Promise<Result<void, PeerFailure>>
 }
-
-export type Placement = Pick<RecordState, 'providerId' | 'zone' | 'name' | 'challengeName' | 'ttlSeconds'>
-
-/** What one look at the name servers showed. */
-export interface PropagationLook {
-  readonly complete: boolean
-  /** What each server said, for the order's log. */
-  readonly lines: readonly string[]
-  /** How long this provider's changes may take, and how often to look. */
-  readonly timeoutMs: number
-  readonly intervalMs: number
-  /** A record's provider is no more. */
-  readonly providerGone?: boolean
-}
-
-/** DNS, by way of the tenant's providers. */
-export interface DnsPort {
-  /** Follows CNAMEs from the record's name and finds the provider and zone that serve where they lead. */
-  place(recordName: string, providerIds: readonly string[] | null): Promise<Result<Placement, PeerFailure>>
-  /** The TXT values that stand at that name, behind CNAMEs; none where nobody could say. */
-  standing(recordName: string, providerIds: readonly string[] | null): Promise<readonly string[]>
-  present(records: readonly RecordState[]): Promise<Result<void, PeerFailure>>
-  look(records: readonly RecordState[]): Promise<PropagationLook>
-  cleanUp(records: readonly RecordState[]): Promise<Result<void, PeerFailure>>
-}
-
-export interface StepContext {
-  readonly now: Clock
-  /** From 0 to 1, for the jitter of retries. */
-  readonly random: () => number
-  readonly store: Store
-  readonly acme: AcmePort
-  readonly dns: DnsPort
-  /** Challenge ids that their owner has said are ready (`solver: manual`). */
-  readonly released: ReadonlySet<string>
-  /** Writes the intent down before the act. */
-  save(state: OrderState): Promise<void>
-  /**
-   * Writes down that finalize may reach the CA, in one turn with looking whether the order was called off: false, and
-   * nothing written, where it was. An order that is called off before is never finalized, one called off after is not
-   * called off.
-   */
-  commitToFinalize(state: OrderState): Promise<boolean>
-}
-
-export interface StepResult {
-  readonly state: OrderState
-  readonly outcome: Outcome
-  /** What was done outside, for the journal. */
-  readonly entries: readonly JournalEntry[]
-}
-
-/** One phase's work. MUST be idempotent: an alarm runs at least once, so a step may run again after it succeeded. */
-export type Step = (context: StepContext, state: OrderState) => Promise<StepResult>
