@@ -32,7 +32,7 @@ describe('the direction of imports', () => {
   })
 
   it('fail: siblings do not import each other', () => {
-    expect(messages('src/orders/issue.ts', "import { a } from '../authority/issue.ts'")).toHaveLength(1)
+    expect(messages('src/accounts/accounts.ts', "import { a } from '../challenges/placement.ts'")).toHaveLength(1)
     expect(messages('src/acme/order.ts', "import { a } from '../dns/dns-provider.ts'")).toHaveLength(1)
     expect(messages('src/http/app.ts', "import { a } from '../cron/schedule.ts'")).toHaveLength(1)
     expect(messages('src/http/app.ts', "import { a } from '../../durable-objects/dns-zone.ts'")).toHaveLength(1)
