@@ -3,7 +3,7 @@ import { DurableObject } from 'cloudflare:workers'
 import { systemClock } from '../src/core/clock.ts'
 import type { Env } from '../src/env.ts'
 import { Ledger } from '../src/store/ledger.ts'
-import type { CommitOutcome, Work } from '../src/store/work.ts'
+import type { CommitOutcome, Transaction } from '../src/store/transaction.ts'
 
 export class TenantLedger extends DurableObject<Env> {
   readonly #ledger: Ledger
@@ -14,7 +14,7 @@ export class TenantLedger extends DurableObject<Env> {
   }
 
   /** Writes a work whole or not at all; see store/work.ts. */
-  commit(work: Work): Promise<CommitOutcome> {
+  commit(work: Transaction): Promise<CommitOutcome> {
     return this.#ledger.commit(work)
   }
 }

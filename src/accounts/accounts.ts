@@ -16,7 +16,7 @@ import {
 } from '../store/acme-accounts.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
-import type { Statement } from '../store/work.ts'
+import type { Statement } from '../store/transaction.ts'
 import type { AccountObjects } from './account-object.ts'
 import { acmeAppError } from './acme-failure.ts'
 

@@ -25,7 +25,7 @@ import {
   updateAcmeAccount,
 } from '../store/acme-accounts.ts'
 import type { CertificateKeySpec } from '../store/order-request.ts'
-import { type Alongside, nothingElse } from '../store/work.ts'
+import { type Alongside, nothingElse } from '../store/transaction.ts'
 import { bindingOf, isZeroSsl } from './account-binding.ts'
 import type { EabCredentials, Registration, RegistrationRefusal } from './account-object.ts'
 import { type AccountDependencies, accountEntry, requireAccount } from './accounts.ts'

@@ -16,16 +16,16 @@ import { exportPkcs8, generateKeyPair, type KeySpec } from '../pki/keys.ts'
 import { formatSerial } from '../pki/serial.ts'
 import {
   type AuthorityRow,
-  demandSigner,
   findAuthority,
   insertAuthority,
   MAX_HIERARCHY_DEPTH,
+  mustHaveSigner,
   sealAuthorityKey,
   updateAuthority,
 } from '../store/authorities.ts'
 import { type CaCertificateRow, insertCaCertificate } from '../store/ca-certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
-import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
+import { type Alongside, nothingElse, type Statement } from '../store/transaction.ts'
 import {
   type CertificatePlan,
   certificateColumns,
@@ -151,7 +151,7 @@ export async function commitNewAuthority(
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
-      ...(parent === null ? [] : [demandSigner(store, parent.lineage)]),
+      ...(parent === null ? [] : [mustHaveSigner(store, parent.lineage)]),
       ...more,
       insertAuthority(store, row),
       insertCaCertificate(store, await caCertificateRow(row, certificate, issuerCaId, 'own', row.createdAtMs)),
@@ -199,7 +199,7 @@ export async function reissueAuthority(
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
-      ...(parent === null ? [] : [demandSigner(store, parent.lineage)]),
+      ...(parent === null ? [] : [mustHaveSigner(store, parent.lineage)]),
       updateAuthority(store, authority, change, { status: 'active', serialNumber: authority.serialNumber }),
       insertCaCertificate(
         store,
@@ -248,8 +248,8 @@ export async function crossSignAuthority(
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
-      demandSigner(store, issuer.lineage),
-      demandSigner(store, subject.lineage),
+      mustHaveSigner(store, issuer.lineage),
+      mustHaveSigner(store, subject.lineage),
       insertCaCertificate(store, row),
       ...(await alongside(row)),
     ],

@@ -16,7 +16,7 @@ import { formatPem, parsePemOf } from '../pki/pem.ts'
 import type { PublicKeyKind } from '../pki/public-key.ts'
 import { type CsrRow, deleteCsr, findCsr, insertCsr, sealCsrKey, updateCsr } from '../store/csrs.ts'
 import { allowsSelfApproval } from '../store/tenants.ts'
-import { type Alongside, nothingElse } from '../store/work.ts'
+import { type Alongside, nothingElse } from '../store/transaction.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { namesOf } from './leaf.ts'
 

@@ -15,12 +15,12 @@ import { type RevocationReason, revocationReasonOf } from '../pki/revocation-rea
 import { type AuthorityRow, sealAuthorityKey } from '../store/authorities.ts'
 import {
   type CaCertificatesOfSubject,
-  demandNoOtherOfSubject,
   findCaCertificatesBySubject,
+  mustBeOnlyOneOfSubject,
 } from '../store/ca-certificates.ts'
 import { insertRevocations, partitionOf, type RevocationRow } from '../store/revocations.ts'
 import type { Store } from '../store/store.ts'
-import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
+import { type Alongside, nothingElse, type Statement } from '../store/transaction.ts'
 import { commitNewAuthority, newCrlColumns, publishedRow } from './authorities.ts'
 import { certificateColumns, subjectHashOf } from './ca-certificate.ts'
 import { crlNumbersAfter } from './crl-number.ts'
@@ -99,7 +99,7 @@ export async function importAuthority(
     updatedAtMs: now(),
   }
   const revocations = crl === null ? [] : revocationStatements(dependencies, row, crl)
-  const more = [demandNoOtherOfSubject(store, known), ...revocations, ...(await alongside(row))]
+  const more = [mustBeOnlyOneOfSubject(store, known), ...revocations, ...(await alongside(row))]
   try {
     await commitNewAuthority(dependencies, actor, row, certificate, parent, 'ca.imported', more)
   } catch (error) {

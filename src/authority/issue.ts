@@ -19,12 +19,12 @@ import {
 } from '../pki/keys.ts'
 import type { PublicKeyKind } from '../pki/public-key.ts'
 import { formatSerialHex } from '../pki/serial.ts'
-import { demandSigner } from '../store/authorities.ts'
+import { mustHaveSigner } from '../store/authorities.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store/certificates.ts'
-import { demandUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
-import { demandRole, findRole, type RoleRow } from '../store/roles.ts'
+import { mustBeUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
+import { findRole, mustHaveRole, type RoleRow } from '../store/roles.ts'
 import type { Store } from '../store/store.ts'
-import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
+import { type Alongside, nothingElse, type Statement } from '../store/transaction.ts'
 import { reviewCsr } from './csr-review.ts'
 import { requireCsr } from './csr-workflow.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
@@ -110,7 +110,7 @@ export async function signUnderRole(
   const { csr, key } = await requireCsr('csr_pem', input.csrPem)
   const { der: spkiDer } = csr.subjectPublicKeyInfo
   const toCertify = { tenantId: actor.tenantId, spkiDer, certificateId: null }
-  const demands = [...input.demands, ...(await demandUncompromised(dependencies.store, toCertify))]
+  const demands = [...input.demands, ...(await mustBeUncompromised(dependencies.store, toCertify))]
   return withRole(dependencies, actor, input.roleName, async ({ role, policy, signer }) => {
     const review = reviewCsr(csr, { extKeyUsage: extKeyUsagesOf(policy), subject: 'common-name' })
     if (review.refusals.length > 0) throw violation(review.refusals, 'csr_pem')
@@ -284,8 +284,8 @@ async function signAndStore(dependencies: AuthorityDependencies, actor: Actor, l
     tenantId: actor.tenantId,
     statements: [
       ...leaf.demands,
-      demandRole(store, role),
-      demandSigner(store, signer.lineage),
+      mustHaveRole(store, role),
+      mustHaveSigner(store, signer.lineage),
       insertCertificate(store, certificate),
       ...(await leaf.alongside(issued)),
     ],

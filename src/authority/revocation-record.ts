@@ -7,7 +7,7 @@ import { findAuthority } from '../store/authorities.ts'
 import type { IssuedVersion } from '../store/issued-versions.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import { insertRevocations, partitionOf } from '../store/revocations.ts'
-import type { Statement } from '../store/work.ts'
+import type { Statement } from '../store/transaction.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 
 export const HOLD: RevocationReason = 'certificate_hold'

@@ -10,9 +10,9 @@ import type { RevocationReason } from '../pki/revocation-reason.ts'
 import {
   type AuthorityRow,
   activeBelow,
-  demandActive,
   findAuthority,
   idsBelow,
+  mustBeActive,
   noteRevocations,
   openCascades,
   revokeAuthorities,
@@ -21,7 +21,7 @@ import {
 import {
   type CaCertificateSet,
   caCertificatesOf,
-  demandNoOtherStanding,
+  mustBeOnlyStanding,
   revokeCaCertificates,
   standingCaCertificates,
 } from '../store/ca-certificates.ts'
@@ -29,7 +29,7 @@ import { reasonBelow } from '../store/cascades.ts'
 import { revokeVersions, standingVersions } from '../store/issued-versions.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import { insertRevocations, partitionOf } from '../store/revocations.ts'
-import type { Statement } from '../store/work.ts'
+import type { Statement } from '../store/transaction.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { publishCrl } from './publish-crl.ts'
 import { crlStatements, HOLD, revokedEntry } from './revocation-record.ts'
@@ -98,7 +98,7 @@ async function markRevoked(
   const others = await revokeBelow(dependencies, authority, below, reasonBelow(reason), nowMs)
   const outcome = await store.commit({
     tenantId: actor.tenantId,
-    statements: [demandActive(store, actor.tenantId, [caId, ...active]), ...own, ...others],
+    statements: [mustBeActive(store, actor.tenantId, [caId, ...active]), ...own, ...others],
     entries: [
       revokedCaEntry(actor, caId, { name: authority.name, reason, cas_below: below }),
       ...active.map((id) => revokedCaEntry(actor, id, { reason: reasonBelow(reason), revoked_with: caId })),
@@ -157,7 +157,7 @@ async function revokeLevel(
   return [
     revokeAuthorities(store, tenantId, caIds, nowMs, reason),
     // One that was made since would be marked without its line in a CRL.
-    demandNoOtherStanding(store, tenantId, of, certificates),
+    mustBeOnlyStanding(store, tenantId, of, certificates),
     revokeCaCertificates(store, tenantId, of, nowMs, reason),
     ...(lines.length === 0 ? [] : [insertRevocations(store, tenantId, lines)]),
     ...Array.from(issuers, (id) => noteRevocations(store, tenantId, id, nowMs)),

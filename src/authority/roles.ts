@@ -3,7 +3,7 @@ import type { Actor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { findAuthority } from '../store/authorities.ts'
 import { deleteRole, findRole, insertRole, type RoleRow, updateRole } from '../store/roles.ts'
-import { type Alongside, nothingElse } from '../store/work.ts'
+import { type Alongside, nothingElse } from '../store/transaction.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { checkRolePolicy, hadDefaultTtl, MAX_BACKDATE_SECONDS, type RolePolicy, withDefaultTtl } from './role-policy.ts'
 

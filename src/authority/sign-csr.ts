@@ -5,12 +5,12 @@ import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { certifiedName } from '../pki/certified-name.ts'
 import { commonNameOf } from '../pki/general-name.ts'
-import { demandSigner } from '../store/authorities.ts'
+import { mustHaveSigner } from '../store/authorities.ts'
 import { insertTerms, nameTermsOf } from '../store/certificate-terms.ts'
 import { insertCertificate, sealPrivateKey } from '../store/certificates.ts'
-import { demandUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
+import { mustBeUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
 import { openCsrKey, updateCsr } from '../store/csrs.ts'
-import { type Alongside, nothingElse } from '../store/work.ts'
+import { type Alongside, nothingElse } from '../store/transaction.ts'
 import { reviewCsr } from './csr-review.ts'
 import { changed, csrEntry, requireCsr, requireState } from './csr-workflow.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
@@ -114,8 +114,8 @@ export async function signApprovedCsr(
     tenantId: actor.tenantId,
     statements: [
       updateCsr(store, row, change),
-      demandSigner(store, signer.lineage),
-      ...(await demandUncompromised(store, toCertify)),
+      mustHaveSigner(store, signer.lineage),
+      ...(await mustBeUncompromised(store, toCertify)),
       insertCertificate(store, certificate),
       ...insertTerms(store, certificate, nameTermsOf(certificate.commonName, certificate.names)),
       ...(await alongside(issued)),

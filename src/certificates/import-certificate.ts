@@ -17,14 +17,14 @@ import { exportPkcs8, importPrivateKeyPem, privateKeyMatches } from '../pki/keys
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { describePublicKey } from '../pki/public-key.ts'
 import { formatSerial } from '../pki/serial.ts'
-import { type AuthorityRow, demandSigner } from '../store/authorities.ts'
+import { type AuthorityRow, mustHaveSigner } from '../store/authorities.ts'
 import { insertTerms, nameTermsOf, tagTerm } from '../store/certificate-terms.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store/certificates.ts'
 import { insertCompromisedKeys } from '../store/compromised-keys.ts'
-import { demandUnknown, findVersionsBySerial } from '../store/issued-versions.ts'
+import { findVersionsBySerial, mustBeUnknown } from '../store/issued-versions.ts'
 import { findRevocation, partitionOf } from '../store/revocations.ts'
 import type { Store } from '../store/store.ts'
-import { type Alongside, nothingElse } from '../store/work.ts'
+import { type Alongside, nothingElse } from '../store/transaction.ts'
 
 export interface CertificateImport {
   readonly fields: MaterialFields
@@ -107,8 +107,8 @@ export async function importCertificate(
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
-      ...(parent === null ? [] : [demandSigner(store, parent.lineage)]),
-      ...demandUnknown(store, row),
+      ...(parent === null ? [] : [mustHaveSigner(store, parent.lineage)]),
+      ...mustBeUnknown(store, row),
       insertCertificate(store, row),
       ...(row.revocationReason === 'key_compromise'
         ? [await insertCompromisedKeys(store, actor.tenantId, [certificate.subjectPublicKeyInfo.der], now())]

@@ -3,11 +3,11 @@
 import { isPublicCa, requireAccount, requireActive } from '../accounts/accounts.ts'
 import { checkOrderNames } from '../challenges/order-names.ts'
 import { invalidField } from '../core/errors.ts'
-import { type AcmeAccountRow, demandActiveAccount } from '../store/acme-accounts.ts'
+import { type AcmeAccountRow, mustBeActiveAccount } from '../store/acme-accounts.ts'
 import { type AsRead, type CertificateRow, noteVersionAccounts } from '../store/certificates.ts'
 import type { OrderRequest } from '../store/order-request.ts'
 import type { Store } from '../store/store.ts'
-import type { Statement } from '../store/work.ts'
+import type { Statement } from '../store/transaction.ts'
 
 export interface CertificateMove {
   readonly change: Partial<CertificateRow>
@@ -40,7 +40,7 @@ export async function moveCertificate(
       renewalRequest: { ...stored, accountId, ...defaultsOf(stored, before, account) },
       ...dueAgain(certificate, nowMs),
     },
-    statements: [demandActiveAccount(store, tenantId, accountId), noteVersionAccounts(store, certificate)],
+    statements: [mustBeActiveAccount(store, tenantId, accountId), noteVersionAccounts(store, certificate)],
     when: {
       accountId: stored.accountId,
       revocation: certificate,

@@ -32,12 +32,12 @@ import { certifiedName } from '../pki/certified-name.ts'
 import type { KeyUsage } from '../pki/extensions.ts'
 import { exportPkcs8, generateKeyPair, type KeyPair, type KeySpec } from '../pki/keys.ts'
 import { describePublicKey } from '../pki/public-key.ts'
-import { demandSigner } from '../store/authorities.ts'
+import { mustHaveSigner } from '../store/authorities.ts'
 import { type CertificateRow, replaceVersion, sealPrivateKey } from '../store/certificates.ts'
-import { demandUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
-import { demandRole } from '../store/roles.ts'
+import { mustBeUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
+import { mustHaveRole } from '../store/roles.ts'
 import type { IssueTerms } from '../store/schema.ts'
-import { type Alongside, nothingElse } from '../store/work.ts'
+import { type Alongside, nothingElse } from '../store/transaction.ts'
 
 export interface RenewInput {
   /** Null: as long as the version before. */
@@ -102,9 +102,9 @@ export async function renewInternal(
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
-      ...(role === null ? [] : [demandRole(store, role.role)]),
-      demandSigner(store, signer.lineage),
-      ...(pair === null ? await demandUncompromised(store, keptSpki) : []),
+      ...(role === null ? [] : [mustHaveRole(store, role.role)]),
+      mustHaveSigner(store, signer.lineage),
+      ...(pair === null ? await mustBeUncompromised(store, keptSpki) : []),
       ...replaceVersion(store, before, next, now(), { standing: true }),
       ...(await alongside(issued)),
     ],

@@ -17,7 +17,7 @@ import { parseStored } from '../authority/signer.ts'
 import type { Actor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import type { RevocationReason } from '../pki/revocation-reason.ts'
-import { demandActive, findAuthority, noteRevocations } from '../store/authorities.ts'
+import { findAuthority, mustBeActive, noteRevocations } from '../store/authorities.ts'
 import { findCaCertificatesBySerial } from '../store/ca-certificates.ts'
 import { type CertificateRow, findCertificate, listEarlierVersions } from '../store/certificates.ts'
 import { insertCompromisedKeys } from '../store/compromised-keys.ts'
@@ -32,7 +32,7 @@ import {
   revokeVersions,
 } from '../store/issued-versions.ts'
 import { deleteRevocation, replaceRevocation } from '../store/revocations.ts'
-import type { Statement } from '../store/work.ts'
+import type { Statement } from '../store/transaction.ts'
 
 /**
  * The versions that are meant, of those that `sees` lets the caller see by their resource. Throws `not_found`, the same for what is not there
@@ -136,7 +136,7 @@ export async function unholdCertificate(
   for (const caId of caIds) {
     const authority = await findAuthority(store, actor.tenantId, caId)
     if (authority?.status !== 'active') throw new AppError('conflict', 'Its CA is revoked, and with it the certificate')
-    standing.push(demandActive(store, actor.tenantId, [caId]))
+    standing.push(mustBeActive(store, actor.tenantId, [caId]))
   }
   const places = await placesOf(dependencies, held)
   const outcome = await store.commit({

@@ -13,8 +13,8 @@ import {
   updateDnsProvider,
 } from '../store/dns-providers.ts'
 import { isSecretPath } from '../store/secrets.ts'
-import { type Alongside, nothingElse } from '../store/work.ts'
-import { type CredentialDemands, credentialDemands } from './credential-demands.ts'
+import { type Alongside, nothingElse } from '../store/transaction.ts'
+import { type CredentialRequirements, credentialRequirements } from './credential-requirements.ts'
 import { parseManagedZone } from './managed-zone.ts'
 import { type OpenedProvider, onlySecretsByPath, openConfig, type ProviderDependencies } from './provider-config.ts'
 import { providerFailure } from './provider-failure.ts'
@@ -54,7 +54,7 @@ export async function createProvider(
   const descriptor = requireDescriptor(input.type)
   const given = splitSettings(descriptor, input)
   refuseEmpty(input)
-  await meetDemands(credentialDemands(descriptor, null, given, given), requireSecretRead)
+  await meetPreconditions(credentialRequirements(descriptor, null, given, given), requireSecretRead)
   const config: DnsProviderConfig = {
     tenantId: actor.tenantId,
     id: newId('dnsProvider', nowMs),
@@ -100,7 +100,7 @@ export async function changeProvider(
     managedZones: change.managedZones === undefined ? before.managedZones : checkZones(change.managedZones),
     updatedAtMs: Math.max(dependencies.now(), before.updatedAtMs + 1),
   }
-  await meetDemands(credentialDemands(descriptor, before, config, given), requireSecretRead)
+  await meetPreconditions(credentialRequirements(descriptor, before, config, given), requireSecretRead)
   await requireUsable(dependencies, actor, config, change.verify ?? false)
   const outcome = await dependencies.store.commit({
     tenantId: actor.tenantId,
@@ -140,7 +140,7 @@ export async function requireProvider(
   return config
 }
 
-async function meetDemands(demands: CredentialDemands, requireSecretRead: RequireSecretRead): Promise<void> {
+async function meetPreconditions(demands: CredentialRequirements, requireSecretRead: RequireSecretRead): Promise<void> {
   const { moved, anew, readable } = demands
   if (anew.length > 0) {
     throw new AppError(

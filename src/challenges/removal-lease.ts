@@ -14,7 +14,7 @@ import {
   markRemoval,
   REMOVAL_PATIENCE_MS,
 } from '../store/dns-providers.ts'
-import type { Statement } from '../store/work.ts'
+import type { Statement } from '../store/transaction.ts'
 import { providerEntry } from './dns-providers.ts'
 import type { ProviderDependencies } from './provider-config.ts'
 

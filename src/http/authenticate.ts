@@ -4,8 +4,8 @@ import { AppError } from '../core/errors.ts'
 import { IsolateCache } from '../core/isolate-cache.ts'
 import { ADMIN_TOKEN_ID, type Principal, parseScopes, SCOPE_NAMES } from '../core/principal.ts'
 import { DEFAULT_TENANT_ID } from '../store/store.ts'
-import { demandToken, findTokenByHash, hashToken, type TokenRow } from '../store/tokens.ts'
-import type { Statement } from '../store/work.ts'
+import { findTokenByHash, hashToken, mustHaveToken, type TokenRow } from '../store/tokens.ts'
+import type { Statement } from '../store/transaction.ts'
 import { noteExpired } from './authorize.ts'
 import type { RequestFacts, Route } from './define-route.ts'
 import type { AppDependencies } from './dependencies.ts'
@@ -65,7 +65,7 @@ async function adminCaller(token: string): Promise<Caller> {
 function callerOf(deps: AppDependencies, row: TokenRow | null): Caller {
   if (row === null) throw new AppError('unauthorized', 'no such token')
   if (hasExpired(row, deps.now())) throw new AppError('unauthorized', `the token ${row.id} has expired`)
-  return { principal: principalOf(row), credentialId: row.id, demands: [demandToken(deps.store, row)] }
+  return { principal: principalOf(row), credentialId: row.id, demands: [mustHaveToken(deps.store, row)] }
 }
 
 const hasExpired = ({ expiresAtMs }: TokenRow, nowMs: number): boolean => expiresAtMs !== null && expiresAtMs <= nowMs

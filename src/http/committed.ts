@@ -1,6 +1,6 @@
 /** What became of a work, as the API says it. */
 import { AppError } from '../core/errors.ts'
-import type { CommitOutcome } from '../store/work.ts'
+import type { CommitOutcome } from '../store/transaction.ts'
 
 /** Throws `conflict` or `already_exists` where the work was not written. */
 export function mustCommit(

@@ -5,7 +5,7 @@
 import { createRoute, type RouteConfig, z } from '@hono/zod-openapi'
 import type { Actor } from '../core/actor.ts'
 import type { Principal, Scope } from '../core/principal.ts'
-import type { Statement } from '../store/work.ts'
+import type { Statement } from '../store/transaction.ts'
 import type { Answer, EmptyAnswer, JsonAnswer, RawAnswer } from './answer.ts'
 import type { AppDependencies } from './dependencies.ts'
 import { errorEnvelope } from './error-envelope.ts'
@@ -55,7 +55,7 @@ export interface RouteInput<Params, Query, Body> extends CommonInput<Params, Que
   readonly principal: Principal
   readonly actor: Actor
   /** To be put into the batch by routes with `remembersToken`: it is undone where the caller's token is gone. */
-  readonly tokenDemands: readonly Statement[]
+  readonly tokenPreconditions: readonly Statement[]
   /** What the batch of an `idempotent` route also stores: its answer. The handler passes it to the use case. */
   readonly once: Once
   /** Throws `not_found` where the token's paths do not cover the resource. */
@@ -148,7 +148,7 @@ export function defineRoute<
     readonly idempotent?: boolean
     /** Seconds; for idempotent routes that ask other servers before they store anything. Default 30. */
     readonly claimSeconds?: number
-    /** The handler stores what it does together with `tokenDemands`, so that the token need not be read first. */
+    /** The handler stores what it does together with `tokenPreconditions`, so that the token need not be read first. */
     readonly remembersToken?: boolean
     handler(
       input: RouteInput<z.output<Params>, z.output<Query>, z.output<Body>>,

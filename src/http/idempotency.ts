@@ -18,7 +18,7 @@ import {
   keepAnswer,
   releaseKey,
 } from '../store/idempotency.ts'
-import { type Alongside, nothingElse } from '../store/work.ts'
+import { type Alongside, nothingElse } from '../store/transaction.ts'
 import type { Answer } from './answer.ts'
 import type { RequestFacts } from './define-route.ts'
 import type { AppDependencies } from './dependencies.ts'

@@ -8,7 +8,7 @@ export type Noted = Pick<JournalEntry, 'event' | 'resource' | 'detail'>
 
 /**
  * Before a secret is handed out: rejects where it cannot be written, and then nothing is handed out. `repeatKey`: of what the same token asks for
- * again and again one an hour is written, see `Work`.
+ * again and again one an hour is written, see `Transaction`.
  */
 export async function noteBefore(
   { store }: Pick<AppDependencies, 'store'>,

@@ -116,7 +116,7 @@ function inputOf(
   once: Once,
 ): RouteInput<unknown, unknown, unknown> {
   const actor = actorOf(principal, facts)
-  return { params, query, body, principal, actor, tokenDemands: demands, once, deps, request: facts, ...checks }
+  return { params, query, body, principal, actor, tokenPreconditions: demands, once, deps, request: facts, ...checks }
 }
 
 /** A body can be read once: who comes second gets what the first one got, refusals too. */

@@ -18,10 +18,10 @@ import { parsePemOf } from '../pki/pem.ts'
 import type { AcmeAccountRow } from '../store/acme-accounts.ts'
 import { type AcmeOrderRow, insertAcmeOrder } from '../store/acme-orders.ts'
 import { type CertificateRow, findCertificate, STANDING, updateCertificate } from '../store/certificates.ts'
-import { demandUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
+import { mustBeUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
 import type { CertificateKeySpec, ChallengeType, OrderPurpose, OrderRequest } from '../store/order-request.ts'
 import type { Store } from '../store/store.ts'
-import { type Alongside, nothingElse, type Statement } from '../store/work.ts'
+import { type Alongside, nothingElse, type Statement } from '../store/transaction.ts'
 import { keyOfRequest } from './certificate-key.ts'
 import type { OrderObjects } from './order-object.ts'
 import { EMPTY_REPORT } from './order-report.ts'
@@ -236,7 +236,7 @@ async function startOrder(
     tenantId: actor.tenantId,
     statements: [
       ...claims,
-      ...(key === null ? [] : await demandUncompromised(store, key)),
+      ...(key === null ? [] : await mustBeUncompromised(store, key)),
       insertAcmeOrder(store, row),
       ...(await alongside(row)),
     ],

@@ -5,7 +5,7 @@ import { type AcmeOrderRow, reportAcmeOrder } from '../store/acme-orders.ts'
 import { findCertificate } from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
-import type { Statement, Work } from '../store/work.ts'
+import type { Statement, Transaction } from '../store/transaction.ts'
 import { isOpenStatus, progressOf, REVOKED_MEANWHILE } from './order-report.ts'
 import type { OrderState } from './order-state.ts'
 
@@ -61,7 +61,7 @@ export async function closeForgotten(store: Store, row: AcmeOrderRow, nowMs: num
 /** How often to read a certificate anew that somebody else has changed meanwhile. */
 const MAX_READS = 5
 
-async function verdictOf(store: Store, state: OrderState, nowMs: number): Promise<Work> {
+async function verdictOf(store: Store, state: OrderState, nowMs: number): Promise<Transaction> {
   const statements: Statement[] = [reportAcmeOrder(store, orderKey(state), progressOf(state, nowMs))]
   const entries: JournalEntry[] = []
   const { tenantId, orderId } = state
@@ -90,7 +90,7 @@ async function verdictOf(store: Store, state: OrderState, nowMs: number): Promis
 }
 
 /** Throws where the report was not taken: the object keeps its state and reports again. */
-async function write(store: Store, work: Work): Promise<void> {
+async function write(store: Store, work: Transaction): Promise<void> {
   const outcome = await store.commit(work)
   if (outcome.kind !== 'committed') throw new Error(`the report of an order was not taken: ${outcome.kind}`)
 }

@@ -18,7 +18,7 @@ import {
 } from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
-import type { Work } from '../store/work.ts'
+import type { Transaction } from '../store/transaction.ts'
 import type { IssuedCertificate } from './issued-certificate.ts'
 import type { OrderState } from './order-state.ts'
 import { orderKeyPlace } from './steps/finalize.ts'
@@ -66,7 +66,7 @@ function storing(
   version: NewVersion,
   existing: CertificateRow | null,
   nowMs: number,
-): Work {
+): Transaction {
   const { tenantId, certificateId } = state
   const revocation = existing === null ? STANDING : revocationOf(existing)
   const stands = revocation.revokedAtMs === null

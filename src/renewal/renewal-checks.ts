@@ -25,7 +25,7 @@ import {
 } from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
-import type { Statement } from '../store/work.ts'
+import type { Statement } from '../store/transaction.ts'
 import { certificateIdOf } from './certificate-id.ts'
 import { adviseRenewal } from './renewal-advice.ts'
 import { fractionOf } from './renewal-time.ts'

@@ -3,7 +3,7 @@ import { formatTime } from '../core/clock.ts'
 import { type CertificateRow, type Revocation, updateCertificate } from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
-import type { Statement } from '../store/work.ts'
+import type { Statement } from '../store/transaction.ts'
 import { retryRenewalMs } from './renewal-time.ts'
 
 /**

@@ -5,7 +5,7 @@ import { SealBroken, type SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { acmeAccounts } from './schema.ts'
 import type { Store } from './store.ts'
-import { demand, mustChange, type Statement } from './work.ts'
+import { mustChange, precondition, type Statement } from './transaction.ts'
 
 export type AcmeAccountRow = typeof acmeAccounts.$inferSelect
 
@@ -66,8 +66,8 @@ export function updateAcmeAccount(
 }
 
 /** Undoes a batch where the account is not active any more. */
-export function demandActiveAccount(store: Store, tenantId: string, id: string): Statement {
-  return demand(
+export function mustBeActiveAccount(store: Store, tenantId: string, id: string): Statement {
+  return precondition(
     store.db
       .select({ found: sql`1` })
       .from(acmeAccounts)

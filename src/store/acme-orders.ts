@@ -4,7 +4,7 @@ import { columnsOf, indexedBy } from './index-hint.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { acmeOrders, tenants } from './schema.ts'
 import type { Store } from './store.ts'
-import { demand, mustChange, type Statement } from './work.ts'
+import { mustChange, precondition, type Statement } from './transaction.ts'
 
 export type AcmeOrderRow = typeof acmeOrders.$inferSelect
 
@@ -150,7 +150,7 @@ export function noOpenOrdersBut(store: Store, tenantId: string, ids: readonly st
         sql`${acmeOrders.id} NOT IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
       ),
     )
-  return demand(
+  return precondition(
     store.db
       .select({ found: sql`1` })
       .from(tenants)

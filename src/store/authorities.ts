@@ -8,7 +8,7 @@ import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { certificateAuthorities, certificates } from './schema.ts'
 import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Store } from './store.ts'
-import { demand, mustChange, type Statement, statement } from './work.ts'
+import { mustChange, precondition, type Statement, statement } from './transaction.ts'
 
 export type AuthorityRow = typeof certificateAuthorities.$inferSelect
 
@@ -123,10 +123,10 @@ function conditionsOf(
  * Undoes the batch where the CA, or one above it, may not sign any more or has another certificate than the one that was read:
  * what is signed carries the whole chain, and ends no later than the first of its certificates.
  */
-export function demandSigner(store: Store, lineage: Lineage): Statement {
+export function mustHaveSigner(store: Store, lineage: Lineage): Statement {
   const [{ tenantId }] = lineage
   const keys = JSON.stringify(lineage.map(({ id, serialNumber }) => [id, serialNumber]))
-  return demand(standingLineage.fill(store.db, { tenantId, keys }))
+  return precondition(standingLineage.fill(store.db, { tenantId, keys }))
 }
 
 /** A CA and those above it that are here, from itself up. */
@@ -267,9 +267,9 @@ export async function countIssuedOf(
 }
 
 /** Undoes the batch where one of those CAs is not active any more. */
-export function demandActive(store: Store, tenantId: string, caIds: readonly string[]): Statement {
+export function mustBeActive(store: Store, tenantId: string, caIds: readonly string[]): Statement {
   const count = sql<number>`count(*)`
-  return demand(
+  return precondition(
     store.db
       .select({ count })
       .from(certificateAuthorities)

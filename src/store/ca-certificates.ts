@@ -4,7 +4,7 @@ import { inListOf } from './in-list.ts'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import { caCertificates } from './schema.ts'
 import type { Store } from './store.ts'
-import { demand, mustChange, type Statement, statement } from './work.ts'
+import { mustChange, precondition, type Statement, statement } from './transaction.ts'
 
 export type CaCertificateRow = typeof caCertificates.$inferSelect
 
@@ -124,7 +124,7 @@ export interface CaCertificatesOfSubject {
 }
 
 /** Undoes the batch where there are more certificates of CAs with that subject than those: one was made since they were read. */
-export function demandNoOtherOfSubject(
+export function mustBeOnlyOneOfSubject(
   store: Store,
   { tenantId, subjectHash, rows }: CaCertificatesOfSubject,
 ): Statement {
@@ -135,7 +135,7 @@ export function demandNoOtherOfSubject(
   )
   const count = sql<number>`count(*)`
   const known = indexedBy(caCertificates, 'ca_certificates_by_subject')
-  return demand(store.db.select({ count }).from(known).where(isOther).having(eq(count, 0)))
+  return precondition(store.db.select({ count }).from(known).where(isOther).having(eq(count, 0)))
 }
 
 function isNoneOf(known: readonly CaCertificateRow[]): SQL {
@@ -145,14 +145,14 @@ function isNoneOf(known: readonly CaCertificateRow[]): SQL {
 }
 
 /** Undoes the batch where there are more of these than the known ones: one was made since they were read. */
-export function demandNoOtherStanding(
+export function mustBeOnlyStanding(
   store: Store,
   tenantId: string,
   of: CaCertificateSet,
   known: readonly CaCertificateRow[],
 ): Statement {
   const count = sql<number>`count(*)`
-  return demand(
+  return precondition(
     store.db
       .select({ count })
       .from(caCertificates)

@@ -6,7 +6,7 @@
 import { and, eq, gt, lte, type SQL, sql } from 'drizzle-orm'
 import { type CertificateNames, certificates, certificateTerms, tenants } from './schema.ts'
 import type { Store } from './store.ts'
-import { type Statement, statement } from './work.ts'
+import { type Statement, statement } from './transaction.ts'
 
 /**
  * A certificate's id is made before its row is written, and the index goes along the ids: rows this much younger than their ids

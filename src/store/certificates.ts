@@ -7,7 +7,7 @@ import type { SealPlace } from './key-ring.ts'
 import { certificates, certificateVersions } from './schema.ts'
 import { allOpen, StatementTemplate } from './statement-template.ts'
 import type { Store } from './store.ts'
-import { mustChange, type Statement, statement } from './work.ts'
+import { mustChange, type Statement, statement } from './transaction.ts'
 
 export type CertificateRow = typeof certificates.$inferSelect
 export type CertificateVersionRow = typeof certificateVersions.$inferSelect

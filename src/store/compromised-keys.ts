@@ -7,7 +7,7 @@ import { type Bytes, sha256, toHex } from '../core/bytes.ts'
 import { AppError } from '../core/errors.ts'
 import { certificateVersions, compromisedKeys } from './schema.ts'
 import type { Store } from './store.ts'
-import { demand, type Statement, statement } from './work.ts'
+import { precondition, type Statement, statement } from './transaction.ts'
 
 /** A key that is to be certified. */
 export interface KeyToCertify {
@@ -48,8 +48,8 @@ export async function isCompromised(store: Store, key: KeyToCertify): Promise<bo
 }
 
 /** Undoes the batch where that key was revoked for key_compromise. */
-export async function demandUncompromised(store: Store, key: KeyToCertify): Promise<Statement[]> {
-  return (await findings(store, key)).map((finding) => demand(finding.having(sql`count(*) = 0`)))
+export async function mustBeUncompromised(store: Store, key: KeyToCertify): Promise<Statement[]> {
+  return (await findings(store, key)).map((finding) => precondition(finding.having(sql`count(*) = 0`)))
 }
 
 /** Each counts what says that the key is compromised. */

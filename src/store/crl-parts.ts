@@ -6,7 +6,7 @@ import { and, eq, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { crlParts } from './schema.ts'
 import type { Store } from './store.ts'
-import { type Statement, statement } from './work.ts'
+import { type Statement, statement } from './transaction.ts'
 
 export type CrlPartRow = typeof crlParts.$inferSelect
 

@@ -6,7 +6,7 @@ import type { SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { csrs } from './schema.ts'
 import type { Store } from './store.ts'
-import { mustChange, type Statement } from './work.ts'
+import { mustChange, type Statement } from './transaction.ts'
 
 export type CsrRow = typeof csrs.$inferSelect
 

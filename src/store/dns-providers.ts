@@ -4,7 +4,7 @@ import { openText, type SealPlace, sealText } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { dnsProviders } from './schema.ts'
 import type { Store } from './store.ts'
-import { mustChange, type Statement, statement } from './work.ts'
+import { mustChange, type Statement, statement } from './transaction.ts'
 
 export type DnsProviderRow = typeof dnsProviders.$inferSelect
 

@@ -3,7 +3,7 @@ import { and, eq, lte, sql } from 'drizzle-orm'
 import { inListOf } from './in-list.ts'
 import { httpChallenges } from './schema.ts'
 import type { Store } from './store.ts'
-import { type Statement, statement } from './work.ts'
+import { type Statement, statement } from './transaction.ts'
 
 export type HttpChallengeRow = typeof httpChallenges.$inferSelect
 

@@ -7,7 +7,7 @@ import { and, eq, isNull, lte } from 'drizzle-orm'
 import { openText, type SealPlace, sealText } from './key-ring.ts'
 import { idempotencyKeys } from './schema.ts'
 import type { Store } from './store.ts'
-import { mustChange, type Statement, statement } from './work.ts'
+import { mustChange, type Statement, statement } from './transaction.ts'
 
 export interface IdempotencyPlace {
   readonly tenantId: string

@@ -5,7 +5,7 @@ import type { CertificateRow, CertificateVersionRow } from './certificates.ts'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import { certificates, certificateVersions } from './schema.ts'
 import type { Store } from './store.ts'
-import { demand, mustChange, type Statement, statement } from './work.ts'
+import { mustChange, precondition, type Statement, statement } from './transaction.ts'
 
 /** A version of a certificate, the current one or an earlier one, as revoking needs it. */
 export interface IssuedVersion {
@@ -54,14 +54,14 @@ const versionsOf = (current: readonly unknown[], earlier: readonly unknown[]): I
 ]
 
 /** Undoes the batch where that very certificate is here already. */
-export function demandUnknown(
+export function mustBeUnknown(
   store: Store,
   { tenantId, serialNumber, leafPem }: Pick<IssuedVersion, 'tenantId' | 'serialNumber' | 'leafPem'>,
 ): readonly Statement[] {
   const count = sql<number>`count(*)`
   return [certificates, certificateVersions].map((table) => {
     const isSame = and(eq(table.tenantId, tenantId), eq(table.serialNumber, serialNumber), eq(table.leafPem, leafPem))
-    return demand(store.db.select({ count }).from(bySerial(table)).where(isSame).having(eq(count, 0)))
+    return precondition(store.db.select({ count }).from(bySerial(table)).where(isSame).having(eq(count, 0)))
   })
 }
 
@@ -147,8 +147,10 @@ export function revokeVersions(
   )
   const count = sql<number>`count(*)`
   return [
-    demand(store.db.select({ count }).from(certificates).where(isCurrent).having(eq(count, current.length))),
-    demand(store.db.select({ count }).from(certificateVersions).where(isEarlier).having(eq(count, earlier.length))),
+    precondition(store.db.select({ count }).from(certificates).where(isCurrent).having(eq(count, current.length))),
+    precondition(
+      store.db.select({ count }).from(certificateVersions).where(isEarlier).having(eq(count, earlier.length)),
+    ),
     statement(
       store.db
         .update(certificates)

@@ -12,13 +12,13 @@ import { type Clock, type Sleep, systemSleep } from '../core/clock.ts'
 import { logFault } from '../core/log.ts'
 import { chainEntry, GENESIS, type JournalHead, type JournalRow } from './journal.ts'
 import { Repeats } from './repeats.ts'
-import type { CommitOutcome, Statement, Work } from './work.ts'
+import type { CommitOutcome, Statement, Transaction } from './transaction.ts'
 
 /** Works per batch: D1 takes large batches, but one that fails is taken apart and tried singly. */
 const MAX_WORKS_PER_BATCH = 50
 /** How often to read the head anew when another writer was faster. */
 const MAX_HEAD_READS = 5
-/** What is repeated is written once in this time, for each key; see `Work`. */
+/** What is repeated is written once in this time, for each key; see `Transaction`. */
 const REPEATS_MS = 3_600_000
 /** Milliseconds before each further try, while the database is away; then the works fail. */
 const WAITS_MS = [50, 150, 500, 1_000, 2_000]
@@ -31,7 +31,7 @@ const INSERT_JOURNAL = `INSERT INTO journal
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 interface Waiting {
-  readonly work: Work
+  readonly work: Transaction
   resolve(outcome: CommitOutcome): void
   reject(error: unknown): void
 }
@@ -63,11 +63,11 @@ export class Ledger {
    * Resolves when the work is durable, or says why it was not done. Rejects where a statement is faulty (nothing was
    * written), and where the database stays away (whether it was written is not known).
    */
-  commit(work: Work): Promise<CommitOutcome> {
+  commit(work: Transaction): Promise<CommitOutcome> {
     return work.repeated === undefined ? this.#enqueue(work) : this.#commitRepeated(work, work.repeated)
   }
 
-  #enqueue(work: Work): Promise<CommitOutcome> {
+  #enqueue(work: Transaction): Promise<CommitOutcome> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ work, resolve, reject })
       if (!this.#running) void this.#run()
@@ -79,7 +79,10 @@ export class Ledger {
    * a failure the next one is written. What the failed batch was to count besides its own `times` is kept for that one; `times` itself is
    * the caller's to count again.
    */
-  async #commitRepeated(work: Work, { key, times }: NonNullable<Work['repeated']>): Promise<CommitOutcome> {
+  async #commitRepeated(
+    work: Transaction,
+    { key, times }: NonNullable<Transaction['repeated']>,
+  ): Promise<CommitOutcome> {
     for (let other = this.#writing.get(key); other !== undefined; other = this.#writing.get(key)) {
       const outcome = await other
       if (outcome.kind !== 'committed') return outcome
@@ -133,7 +136,7 @@ export class Ledger {
   }
 
   /** Rejects where the outcome stays unknown. */
-  async #write(works: readonly Work[]): Promise<Written> {
+  async #write(works: readonly Transaction[]): Promise<Written> {
     for (let reads = 1; ; reads += 1) {
       const head = this.#head ?? (await this.#patiently(() => this.#readHead(works[0]?.tenantId ?? '')))
       const batch = await this.#assemble(works, head)
@@ -207,7 +210,7 @@ export class Ledger {
   }
 
   async #assemble(
-    works: readonly Work[],
+    works: readonly Transaction[],
     head: JournalHead,
   ): Promise<
     | { readonly rows: readonly JournalRow[]; readonly statements: D1PreparedStatement[] }
@@ -262,7 +265,7 @@ export class Ledger {
   }
 }
 
-const withTimes = (work: Work, times: number): Work => ({
+const withTimes = (work: Transaction, times: number): Transaction => ({
   ...work,
   entries: work.entries.map((entry) => ({ ...entry, detail: { ...entry.detail, times } })),
 })

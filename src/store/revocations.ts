@@ -5,7 +5,7 @@
 import { and, asc, eq, gt, lt, sql } from 'drizzle-orm'
 import { certificateAuthorities, revocations } from './schema.ts'
 import type { Store } from './store.ts'
-import { type Statement, statement } from './work.ts'
+import { type Statement, statement } from './transaction.ts'
 
 export type RevocationRow = typeof revocations.$inferSelect
 

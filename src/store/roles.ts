@@ -4,7 +4,7 @@ import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { roles } from './schema.ts'
 import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Store } from './store.ts'
-import { demand, mustChange, type Statement } from './work.ts'
+import { mustChange, precondition, type Statement } from './transaction.ts'
 
 export type RoleRow = typeof roles.$inferSelect
 
@@ -44,8 +44,8 @@ export function deleteRole(store: Store, tenantId: string, name: string): Statem
 }
 
 /** Undoes the batch where the role is not as it was read. A role that was deleted and made anew starts at version 1 again. */
-export function demandRole(store: Store, role: RoleRow): Statement {
-  return demand(unchangedRole.fill(store.db, role))
+export function mustHaveRole(store: Store, role: RoleRow): Statement {
+  return precondition(unchangedRole.fill(store.db, role))
 }
 
 const unchangedRole = new StatementTemplate<RoleRow>((db) =>

@@ -12,7 +12,7 @@ import type { JournalEntry } from './journal.ts'
 import { openText, type SealPlace, sealText } from './key-ring.ts'
 import { secrets, secretVersions } from './schema.ts'
 import type { Store } from './store.ts'
-import { type CommitOutcome, mustChange, type Statement, statement } from './work.ts'
+import { type CommitOutcome, mustChange, type Statement, statement } from './transaction.ts'
 
 export type SecretRow = typeof secrets.$inferSelect
 export type SecretData = Readonly<Record<string, Json>>

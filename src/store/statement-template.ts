@@ -5,7 +5,7 @@
 import { type Column, eq, type SQL, sql } from 'drizzle-orm'
 import type { Database } from './store.ts'
 
-/** SQL with its parameters, not bound yet to a purpose: see `demand` and `mustChange` in work.ts. */
+/** SQL with its parameters, not bound yet to a purpose: see `precondition` and `mustChange` in transaction.ts. */
 interface Filled {
   toSQL(): { sql: string; params: unknown[] }
 }

@@ -2,7 +2,7 @@
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import type { KeyRing } from './key-ring.ts'
 import * as schema from './schema.ts'
-import type { Commit } from './work.ts'
+import type { Commit } from './transaction.ts'
 
 export type Database = DrizzleD1Database<typeof schema>
 

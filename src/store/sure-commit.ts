@@ -7,7 +7,7 @@ import { type Clock, type Sleep, systemSleep } from '../core/clock.ts'
 import { newId } from '../core/ids.ts'
 import { logFault } from '../core/log.ts'
 import type { Database } from './store.ts'
-import type { Commit, Work } from './work.ts'
+import type { Commit, Transaction } from './transaction.ts'
 
 /** Milliseconds before each look: what was under way when the object was reset may still arrive. */
 const LOOKS_AFTER_MS = [0, 250, 1_000]
@@ -30,7 +30,7 @@ export function sureCommit(db: Database, now: Clock, send: Commit, sleep: Sleep 
   }
 }
 
-const withEntryIds = (work: Work, nowMs: number): Work => ({
+const withEntryIds = (work: Transaction, nowMs: number): Transaction => ({
   ...work,
   entries: work.entries.map((entry) => ({ ...entry, id: entry.id ?? newId('event', nowMs) })),
 })

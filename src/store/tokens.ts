@@ -5,7 +5,7 @@ import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { tokens } from './schema.ts'
 import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Database, Store } from './store.ts'
-import { demand, mustChange, type Statement } from './work.ts'
+import { mustChange, precondition, type Statement } from './transaction.ts'
 
 export type TokenRow = typeof tokens.$inferSelect
 
@@ -43,8 +43,8 @@ function prepareTokenQuery(db: Database) {
 }
 
 /** Undoes the batch where the token is gone. Tokens are never changed, only made and deleted. */
-export function demandToken(store: Store, token: Pick<TokenRow, 'tokenHash'>): Statement {
-  return demand(standingToken.fill(store.db, token))
+export function mustHaveToken(store: Store, token: Pick<TokenRow, 'tokenHash'>): Statement {
+  return precondition(standingToken.fill(store.db, token))
 }
 
 const standingToken = new StatementTemplate<Pick<TokenRow, 'tokenHash'>>((db) =>

@@ -4,7 +4,7 @@ import { columnsOf, indexedBy } from './index-hint.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { trustAnchors } from './schema.ts'
 import type { Store } from './store.ts'
-import { mustChange, type Statement } from './work.ts'
+import { mustChange, type Statement } from './transaction.ts'
 
 export type TrustAnchorRow = typeof trustAnchors.$inferSelect
 

@@ -1,6 +1,6 @@
 /** DNS providers: `/v1/pki/dns-providers` and, the same resource, `/v1/dns/providers`. */
 import { z } from '@hono/zod-openapi'
-import { secretPathsOf } from '../../challenges/credential-demands.ts'
+import { secretPathsOf } from '../../challenges/credential-requirements.ts'
 import {
   changeProvider,
   createProvider,

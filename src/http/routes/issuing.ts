@@ -36,7 +36,7 @@ const issue = defineRoute({
     })
     .openapi('IssueRequest'),
   responses: { 201: { description: 'The certificate', schema: issuedSchema } },
-  async handler({ params: { role }, body, actor, deps, tokenDemands, once }) {
+  async handler({ params: { role }, body, actor, deps, tokenPreconditions, once }) {
     const input = {
       roleName: role,
       names: {
@@ -48,7 +48,7 @@ const issue = defineRoute({
       },
       ttlSeconds: body.ttl === undefined ? null : durationOf('ttl', body.ttl),
       keyFormat: body.private_key_format,
-      demands: tokenDemands,
+      demands: tokenPreconditions,
     }
     return view(await issueUnderRole(deps, actor, input, once(view)))
   },
@@ -73,13 +73,13 @@ const sign = defineRoute({
     })
     .openapi('SignRequest'),
   responses: { 201: { description: 'The certificate', schema: issuedSchema } },
-  async handler({ params: { role }, body, actor, deps, tokenDemands, once }) {
+  async handler({ params: { role }, body, actor, deps, tokenPreconditions, once }) {
     const input = {
       roleName: role,
       csrPem: body.csr_pem,
       ttlSeconds: body.ttl === undefined ? null : durationOf('ttl', body.ttl),
       names: body.san === undefined ? null : sanOf(body.san),
-      demands: tokenDemands,
+      demands: tokenPreconditions,
     }
     return view(await signUnderRole(deps, actor, input, once(view)))
   },

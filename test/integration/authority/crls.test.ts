@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { parseCertificate } from '../../../src/pki/certificate.ts'
 import { findCrlEntry, verifyCrlSignature } from '../../../src/pki/crl.ts'
 import { parsePemOf } from '../../../src/pki/pem.ts'
-import type { Work } from '../../../src/store/work.ts'
+import type { Transaction } from '../../../src/store/transaction.ts'
 import {
   bodyOf,
   codeOf,
@@ -387,7 +387,7 @@ describe('a CA with parts', () => {
     const id = await newCa(app, { more: { crl_partitions: PARTS } })
     const { id: certificate, serial } = await issued(app, await newRole(app, id))
     const [reached, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-    const isAnnouncement = ({ entries }: Work) => entries.some(({ event }) => event === 'ca.crl_published')
+    const isAnnouncement = ({ entries }: Transaction) => entries.some(({ event }) => event === 'ca.crl_published')
     const lifting: Promise<TestAnswer>[] = []
     // The first list has the hold in it; the second one, with the higher number, is read when it is lifted, and announced last.
     first.commits.once(isAnnouncement, () => {

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { toHex } from '../../../src/core/bytes.ts'
 import { crlEntries } from '../../../src/pki/crl.ts'
 import { DEFAULT_TENANT_ID, openDatabase } from '../../../src/store/store.ts'
-import type { Work } from '../../../src/store/work.ts'
+import type { Transaction } from '../../../src/store/transaction.ts'
 import { bindings } from '../support/bindings.ts'
 import { insertCertificateRows, recordedDatabase, rowsReadBy, type SentStatement } from '../support/pki-rows.ts'
 import {
@@ -28,7 +28,7 @@ const MAX_PAGE_ROWS = 5_000
 let app: TestApp
 let caId: string
 const sent: SentStatement[] = []
-const works: Work[] = []
+const works: Transaction[] = []
 
 beforeAll(async () => {
   app = await testApp({

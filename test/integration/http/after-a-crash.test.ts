@@ -11,14 +11,14 @@ import { formatPem } from '../../../src/pki/pem.ts'
 import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
 import { findAuthority, openAuthorityKey } from '../../../src/store/authorities.ts'
 import { DEFAULT_TENANT_ID, type Store } from '../../../src/store/store.ts'
-import type { Work } from '../../../src/store/work.ts'
+import type { Transaction } from '../../../src/store/transaction.ts'
 import { bodyOf, freshName, issued, newCa, newRole, rowsOf } from '../support/pki-world.ts'
 import { newTenant, newTestToken, type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
 
 const ACCOUNT_ID = 'acme_00000000000000000000000099'
 const CLAIM_MS = 200_000
 
-const isEffect = ({ entries }: Work): boolean => entries.length > 0
+const isEffect = ({ entries }: Transaction): boolean => entries.length > 0
 
 /** An app whose process dies at the first commit of an effect: right after it was written, or right before. Nothing is written from then on. */
 async function dyingApp(moment: 'after' | 'before'): Promise<TestApp> {

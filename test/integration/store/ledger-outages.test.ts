@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { verifyJournal } from '../../../src/store/audit.ts'
 import { Ledger } from '../../../src/store/ledger.ts'
-import type { Statement, Work } from '../../../src/store/work.ts'
+import type { Statement, Transaction } from '../../../src/store/transaction.ts'
 import { bindings } from '../support/bindings.ts'
 import { testApp } from '../support/worker-app.ts'
 
@@ -89,13 +89,13 @@ const rename = (id: string, from: string, to: string): Statement => ({
   mustChange: true,
 })
 
-const work = (...statements: Statement[]): Work => ({
+const work = (...statements: Statement[]): Transaction => ({
   tenantId: tenant,
   statements,
   entries: [{ event: 'test.written', actor: 'system', resource: 'test', detail: {}, requestId: null }],
 })
 
-const silent = (...statements: Statement[]): Work => ({ tenantId: tenant, statements, entries: [] })
+const silent = (...statements: Statement[]): Transaction => ({ tenantId: tenant, statements, entries: [] })
 
 const stored = async (): Promise<string[]> => {
   const { results } = await bindings.DB.prepare('SELECT id, name FROM tokens WHERE tenant_id = ? ORDER BY id')

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { verifyJournal } from '../../../src/store/audit.ts'
 import type { JournalEntry } from '../../../src/store/journal.ts'
-import type { Statement, Work } from '../../../src/store/work.ts'
+import type { Statement, Transaction } from '../../../src/store/transaction.ts'
 import { bindings } from '../support/bindings.ts'
 import { testApp } from '../support/worker-app.ts'
 
@@ -29,7 +29,7 @@ const rename = (id: string, from: string, to: string): Statement => ({
   mustChange: true,
 })
 
-const work = (...statements: Statement[]): Work => ({
+const work = (...statements: Statement[]): Transaction => ({
   tenantId: TENANT,
   statements,
   entries: statements.map(({ params }) => entry(`tokens/${String(params[1])}`)),

@@ -7,7 +7,7 @@ import { findHttpChallenge, putHttpChallenges, removeHttpChallenges } from '../.
 import { type IssuedVersion, revokeVersions } from '../../../src/store/issued-versions.ts'
 import { insertRevocations } from '../../../src/store/revocations.ts'
 import { type Store, DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
-import type { Statement } from '../../../src/store/work.ts'
+import type { Statement } from '../../../src/store/transaction.ts'
 import { testApp } from '../support/worker-app.ts'
 
 const LENGTH = 150

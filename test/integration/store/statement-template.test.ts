@@ -2,13 +2,13 @@ import { eq } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { newCrlColumns } from '../../../src/authority/authorities.ts'
 import { newCertificateRow } from '../../../src/authority/leaf.ts'
-import { type AuthorityRow, demandSigner, insertAuthority, type Lineage } from '../../../src/store/authorities.ts'
+import { type AuthorityRow, insertAuthority, type Lineage, mustHaveSigner } from '../../../src/store/authorities.ts'
 import { type CertificateRow, insertCertificate } from '../../../src/store/certificates.ts'
-import { demandRole, type RoleRow } from '../../../src/store/roles.ts'
+import { mustHaveRole, type RoleRow } from '../../../src/store/roles.ts'
 import { certificates, roles } from '../../../src/store/schema.ts'
 import { openDatabase, type Store } from '../../../src/store/store.ts'
 import { deleteToken, findTokenByHash, insertToken, type TokenRow } from '../../../src/store/tokens.ts'
-import { mustChange, type Statement } from '../../../src/store/work.ts'
+import { mustChange, type Statement } from '../../../src/store/transaction.ts'
 import { bindings } from '../support/bindings.ts'
 
 const store = { db: openDatabase(bindings.DB) } as Store
@@ -119,8 +119,8 @@ describe('statements whose SQL is built once', () => {
       { ...first, caId: 'ca_2' },
       { ...first, policy: second.policy },
     ]
-    expect([await holds(demandRole(store, first)), await holds(demandRole(store, second))]).toEqual([true, true])
-    expect(await Promise.all(others.map((other) => holds(demandRole(store, other))))).toEqual(others.map(() => false))
+    expect([await holds(mustHaveRole(store, first)), await holds(mustHaveRole(store, second))]).toEqual([true, true])
+    expect(await Promise.all(others.map((other) => holds(mustHaveRole(store, other))))).toEqual(others.map(() => false))
   })
 
   it('ok: a CA is demanded with all above it, each time anew', async () => {
@@ -139,7 +139,7 @@ describe('statements whose SQL is built once', () => {
       [[middle, top], true],
     ]
     const held: boolean[] = []
-    for (const [lineage] of lineages) held.push(await holds(demandSigner(store, lineage)))
+    for (const [lineage] of lineages) held.push(await holds(mustHaveSigner(store, lineage)))
     expect(held).toEqual(lineages.map(([, holds]) => holds))
   })
 

@@ -1,13 +1,13 @@
 /** A commit whose answer is lost between the ledger's object and the Worker. */
 import { describe, expect, it } from 'vitest'
 import { sureCommit } from '../../../src/store/sure-commit.ts'
-import type { Commit, Work } from '../../../src/store/work.ts'
+import type { Commit, Transaction } from '../../../src/store/transaction.ts'
 import { eventsOf } from '../support/pki-world.ts'
 import { type TestApp, testApp } from '../support/worker-app.ts'
 
 const TENANT = 'ten_surecommit0000000000000000'
 
-const work = (resource: string): Work => ({
+const work = (resource: string): Transaction => ({
   tenantId: TENANT,
   statements: [],
   entries: [{ event: 'test.sure', actor: 'system', resource, detail: {}, requestId: null }],

@@ -6,7 +6,7 @@ import { maintainPki } from '../../../src/cron/maintain-pki.ts'
 import { publishDueCrls } from '../../../src/cron/publish-crls.ts'
 import { type Crl, crlEntries, parseCrl } from '../../../src/pki/crl.ts'
 import type { Store } from '../../../src/store/store.ts'
-import type { Work } from '../../../src/store/work.ts'
+import type { Transaction } from '../../../src/store/transaction.ts'
 import { bindings } from './bindings.ts'
 import { type TestAnswer, type TestApp, type TestAppOptions, testApp } from './worker-app.ts'
 
@@ -139,9 +139,9 @@ export async function eventsOf(event: string, resource: string): Promise<number>
 /** What a test does with the commits of an app. */
 export interface Commits {
   /** Runs before each commit: may wait, and may throw in its place. */
-  before: (work: Work) => Promise<void>
+  before: (work: Transaction) => Promise<void>
   /** Runs `action` before the first commit that `matches`, which then goes on. */
-  once(matches: (work: Work) => boolean, action: () => Promise<unknown>): void
+  once(matches: (work: Transaction) => boolean, action: () => Promise<unknown>): void
 }
 
 export interface WatchedApp {
@@ -175,7 +175,7 @@ export async function watchedApp(options: Omit<TestAppOptions, 'wrapStore'> = {}
 /** A commit with an entry of that event. */
 export const ofEvent =
   (event: string) =>
-  ({ entries }: Work): boolean =>
+  ({ entries }: Transaction): boolean =>
     entries.some((entry) => entry.event === event)
 
 /** A certificate row as it is stored. */

@@ -8,7 +8,7 @@ import { utf8 } from '../../../src/core/bytes.ts'
 
 import * as schema from '../../../src/store/schema.ts'
 import { openDatabase, type Store } from '../../../src/store/store.ts'
-import type { Statement, Work } from '../../../src/store/work.ts'
+import type { Statement, Transaction } from '../../../src/store/transaction.ts'
 import { bindings } from './bindings.ts'
 
 /** Every column of every table, with a value that its type takes. */
@@ -112,7 +112,7 @@ async function recordedStore(sent: Set<string>): Promise<Store> {
   return {
     db: openDatabase(binding),
     ring: ring as unknown as Store['ring'],
-    async commit({ statements }: Work) {
+    async commit({ statements }: Transaction) {
       collect(statements, sent)
       return { kind: 'committed' }
     },

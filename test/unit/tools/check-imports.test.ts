@@ -60,7 +60,7 @@ describe('the direction of imports', () => {
     ])
     expect(messages('src/orders/issue.ts', "import { x } from 'drizzle-orm/d1'")).toHaveLength(1)
     expect(messages('src/acme/order.ts', "import type { Context } from 'hono'")).toHaveLength(1)
-    expect(messages('src/store/work.ts', "import { eq } from 'drizzle-orm'")).toEqual([])
+    expect(messages('src/store/transaction.ts', "import { eq } from 'drizzle-orm'")).toEqual([])
     expect(messages('src/http/app.ts', "import { z } from '@hono/zod-openapi'")).toEqual([])
   })
 

@@ -12,7 +12,7 @@ export interface Statement {
   readonly mustChange: boolean
 }
 
-export interface Work {
+export interface Transaction {
   readonly tenantId: string
   readonly statements: readonly Statement[]
   readonly entries: readonly JournalEntry[]
@@ -32,7 +32,7 @@ export type CommitOutcome =
   | { readonly kind: 'exists'; readonly columns: string }
 
 /** Writes works, in order, each whole or not at all. */
-export type Commit = (work: Work) => Promise<CommitOutcome>
+export type Commit = (work: Transaction) => Promise<CommitOutcome>
 
 /** What whoever asks for a thing wants stored in the batch that stores the thing, where it is known what was made. */
 export type Alongside<Made> = (made: Made) => Promise<readonly Statement[]>
@@ -56,7 +56,7 @@ export function mustChange(query: Query): Statement {
 }
 
 /** Undoes the batch where that query finds nothing. Writes no row. */
-export function demand(query: Query): Statement {
+export function precondition(query: Query): Statement {
   const { sql, params } = sqlOf(query)
   return {
     sql: `SELECT CASE WHEN NOT EXISTS (${sql}) THEN json('nothing changed') END`,

@@ -8,7 +8,7 @@ import type { DnsProviderConfig } from '../store/dns-providers.ts'
 
 type Settings = Pick<DnsProviderConfig, 'settings' | 'credentials'>
 
-export interface CredentialDemands {
+export interface CredentialRequirements {
   /** Settings that change where credentials go. */
   readonly moved: readonly string[]
   /** Secret settings that the provider has inline and the request does not give: they must be given with it. */
@@ -22,12 +22,12 @@ export interface CredentialDemands {
  * A secret that is newly referred to must be readable where the provider sends credentials to an address that its owner
  * has named; at the provider's own addresses the path alone decides, since nobody gets to see it there.
  */
-export function credentialDemands(
+export function credentialRequirements(
   descriptor: DnsProviderDescriptor,
   before: Settings | null,
   after: Settings,
   given: Settings,
-): CredentialDemands {
+): CredentialRequirements {
   const textOf = (settings: Settings | null, name: string): string => settings?.settings[name]?.trim() ?? ''
   const destinations = descriptor.settings.filter(({ destination }) => destination !== undefined)
   const moved =
