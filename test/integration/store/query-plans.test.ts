@@ -21,7 +21,7 @@ const modules = import.meta.glob<Readonly<Record<string, unknown>>>('../../../sr
 
 /** What does not ask the database: it makes bytes, names and parts of queries. */
 const NO_STATEMENT =
-  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|secretResource|currentVersionOf|earlierVersionOf|privateKeyPlace|chainEntry|findBrokenLink|statement|mustChange|demand|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|reasonBelow|laterThan)$/
+  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|secretResource|currentVersionOf|earlierVersionOf|privateKeyPlace|chainEntry|findBrokenLink|statement|mustChange|precondition|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|reasonBelow|laterThan)$/
 
 const page = { before: null, limit: 10 }
 const nothing = {
@@ -170,7 +170,7 @@ async function explain(name: string, sql: string): Promise<void> {
 beforeAll(async () => {
   await fillTables()
   for (const [path, exports] of Object.entries(modules)) {
-    if (/\/(schema|store|key-ring|work|ledger)\.ts$/.test(path)) continue
+    if (/\/(schema|store|key-ring|transaction|ledger)\.ts$/.test(path)) continue
     for (const [name, call] of Object.entries(exports)) {
       if (typeof call !== 'function' || NO_STATEMENT.test(name)) continue
       const before = statements
