@@ -28,9 +28,9 @@ import { systemClock } from '../src/core/clock.ts'
 import type { PeerFailure } from '../src/core/peer-failure.ts'
 import { err, ok, type Result } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
+import type { CertificateKeySpec } from '../src/pki/keys.ts'
 import { runtimeOf } from '../src/runtime.ts'
 import { dueRenewalsOf, openPrivateKey } from '../src/store/certificates.ts'
-import type { CertificateKeySpec } from '../src/store/order-request.ts'
 
 /** Which account an object is; every call says so, since an object does not know its own name after a restart. */
 export interface AccountKey {

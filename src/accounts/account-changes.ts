@@ -2,8 +2,8 @@
 import { CERTIFICATE_AUTHORITIES, type CertificateAuthorityCode } from '../acme/certificate-authorities.ts'
 import type { Actor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
+import type { CertificateKeySpec } from '../pki/keys.ts'
 import { type AcmeAccountRow, updateAcmeAccount } from '../store/acme-accounts.ts'
-import type { CertificateKeySpec } from '../store/order-request.ts'
 import { type AccountDependencies, requireAccount, requireActive } from './accounts.ts'
 import { acmeAppError } from './acme-failure.ts'
 

@@ -6,7 +6,7 @@ import type { RevocationDone, RevocationReason } from '../acme/revocation.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Bytes } from '../core/bytes.ts'
 import type { Result } from '../core/result.ts'
-import type { CertificateKeySpec } from '../store/order-request.ts'
+import type { CertificateKeySpec } from '../pki/keys.ts'
 import type { BudgetVerdict } from './budget.ts'
 import type { BudgetReport } from './budget-report.ts'
 

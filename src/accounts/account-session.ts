@@ -23,6 +23,7 @@ import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'
 import { err, ok, type Result } from '../core/result.ts'
+import type { CertificateKeySpec } from '../pki/keys.ts'
 import { exportPkcs8, generateKeyPair } from '../pki/keys.ts'
 import {
   type AccountKeys,
@@ -34,7 +35,6 @@ import {
   sealAccountKeys,
   updateAcmeAccount,
 } from '../store/acme-accounts.ts'
-import type { CertificateKeySpec } from '../store/order-request.ts'
 import type { Store } from '../store/store.ts'
 import { accountClient, signingKey } from './account-client.ts'
 import type { Registration, RegistrationRefusal, RolloverRefusal } from './account-object.ts'

@@ -15,6 +15,7 @@ import { AppError, invalidField } from '../core/errors.ts'
 import { checkTarget } from '../core/http-client.ts'
 import { newId } from '../core/ids.ts'
 import { ok } from '../core/result.ts'
+import type { CertificateKeySpec } from '../pki/keys.ts'
 import { exportPkcs8, generateKeyPair } from '../pki/keys.ts'
 import {
   type AcmeAccountRow,
@@ -24,7 +25,6 @@ import {
   sealAccountKeys,
   updateAcmeAccount,
 } from '../store/acme-accounts.ts'
-import type { CertificateKeySpec } from '../store/order-request.ts'
 import { type Alongside, nothingElse } from '../store/transaction.ts'
 import { bindingOf, isZeroSsl } from './account-binding.ts'
 import type { EabCredentials, Registration, RegistrationRefusal } from './account-object.ts'

@@ -13,6 +13,10 @@ import { checkServerUrls, checkShape, optionalTime, type TargetPolicy, urlText }
 const CHALLENGE_STATUSES = ['pending', 'processing', 'valid', 'invalid'] as const
 export type ChallengeStatus = (typeof CHALLENGE_STATUSES)[number]
 
+/** The types that an order may choose: those that can be answered here. */
+export const CHALLENGE_TYPES = ['http-01', 'dns-01', 'tls-alpn-01', 'dns-persist-01'] as const
+export type ChallengeType = (typeof CHALLENGE_TYPES)[number]
+
 /** Answered with a key authorization. */
 const TOKEN_CHALLENGE_TYPES = ['http-01', 'dns-01', 'tls-alpn-01', 'dns-account-01'] as const
 export type TokenChallengeType = (typeof TOKEN_CHALLENGE_TYPES)[number]

@@ -1,12 +1,12 @@
 /** The names of an order: what no public CA would sign is refused here, with a word on what to do instead. */
 import { getPublicSuffix } from 'tldts'
+import type { ChallengeType } from '../acme/challenge.ts'
 import type { ErrorDetail } from '../core/errors.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { checkPublicHost } from '../core/targets.ts'
 import { parseCertifiedDnsName } from '../pki/dns-name.ts'
 import { formatIpAddress, parseIpAddress } from '../pki/ip-address.ts'
 import { MAX_DNS_NAME_CHARS } from '../pki/limits.ts'
-import type { ChallengeType } from '../store/order-request.ts'
 import { recordNameOf } from './challenge-record.ts'
 
 /** Let's Encrypt's and most CAs' limit of names in a certificate. */

@@ -1,8 +1,7 @@
 /** `key_type` and `key_size`: of what public CAs certify and of accounts at them, and of the internal PKI, which has more. */
 import { z } from '@hono/zod-openapi'
 import { invalidField } from '../core/errors.ts'
-import type { KeySpec } from '../pki/keys.ts'
-import type { CertificateKeySpec } from '../store/order-request.ts'
+import type { CertificateKeySpec, KeySpec } from '../pki/keys.ts'
 
 /** Spread into a body's schema. */
 export const KEY_FIELDS = {

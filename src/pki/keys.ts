@@ -25,6 +25,11 @@ export type KeySpec =
   | { readonly type: 'ec'; readonly size: EcSize }
   | { readonly type: 'ed25519' }
 
+/** Of those, the keys that public CAs certify, and take as account keys. */
+export type CertificateKeySpec =
+  | { readonly type: 'ec'; readonly size: 256 | 384 }
+  | { readonly type: 'rsa'; readonly size: 2048 | 3072 | 4096 }
+
 export interface KeyPair {
   /** For signing. Extractable unless asked otherwise. */
   readonly privateKey: CryptoKey

@@ -1,7 +1,6 @@
 /** What an order asks for, after every check: stored with the order, and with the certificate for its renewals. */
-
-export const CHALLENGE_TYPES = ['http-01', 'dns-01', 'tls-alpn-01', 'dns-persist-01'] as const
-export type ChallengeType = (typeof CHALLENGE_TYPES)[number]
+import type { ChallengeType } from '../acme/challenge.ts'
+import type { CertificateKeySpec } from '../pki/keys.ts'
 
 export interface OrderRequest {
   readonly accountId: string
@@ -30,8 +29,3 @@ export interface OrderRequest {
 
 /** Why an order was started. */
 export type OrderPurpose = 'issue' | 'renewal' | 'forced'
-
-/** Keys that public CAs certify. */
-export type CertificateKeySpec =
-  | { readonly type: 'ec'; readonly size: 256 | 384 }
-  | { readonly type: 'rsa'; readonly size: 2048 | 3072 | 4096 }

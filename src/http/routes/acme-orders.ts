@@ -1,5 +1,6 @@
 /** Orders and their challenges: `/v1/pki/acme/issue`, `/orders`, `/challenges`. */
 import { z } from '@hono/zod-openapi'
+import { CHALLENGE_TYPES } from '../../acme/challenge.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
@@ -18,7 +19,7 @@ import {
 import { answerTlsAlpn } from '../../orders/tls-alpn.ts'
 import type { AcmeOrderRow } from '../../store/acme-orders.ts'
 import { allDnsProviders } from '../../store/dns-providers.ts'
-import { CHALLENGE_TYPES, type OrderRequest } from '../../store/order-request.ts'
+import type { OrderRequest } from '../../store/order-request.ts'
 import type { Store } from '../../store/store.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
