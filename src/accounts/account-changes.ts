@@ -1,9 +1,11 @@
 /** Changing accounts at CAs: what they are called, whom the CA writes to, their keys (RFC 8555 §7.3.2, §7.3.5). */
+
 import { CERTIFICATE_AUTHORITIES, type CertificateAuthorityCode } from '../acme/certificate-authorities.ts'
 import type { Actor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import type { CertificateKeySpec } from '../pki/keys.ts'
 import { type AcmeAccountRow, updateAcmeAccount } from '../store/acme-accounts.ts'
+import { entryBy } from '../store/journal.ts'
 import { type AccountDependencies, requireAccount, requireActive } from './accounts.ts'
 import { acmeAppError } from './acme-failure.ts'
 
@@ -39,17 +41,15 @@ export async function changeAccount(
     tenantId: actor.tenantId,
     statements: [updateAcmeAccount(store, account, changed)],
     entries: [
-      {
+      entryBy(actor, {
         event: 'acme_account.updated',
-        actor: actor.tokenId,
         resource: `pki/acme/accounts/${accountId}`,
         detail: {
           account_id: accountId,
           name: change.name ?? account.name,
           fields: fields.map((each) => FIELDS[each]),
         },
-        requestId: actor.requestId,
-      },
+      }),
     ],
   })
   if (outcome.kind === 'exists') {

@@ -14,7 +14,7 @@ import {
   staleRegistrations,
   updateAcmeAccount,
 } from '../store/acme-accounts.ts'
-import type { JournalEntry } from '../store/journal.ts'
+import { entryBy, type JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import type { Statement } from '../store/transaction.ts'
 import type { AccountObjects } from './account-object.ts'
@@ -103,13 +103,11 @@ export function accountEntry(
   account: AcmeAccountRow,
   detail: Readonly<Record<string, string | null>> = {},
 ): JournalEntry {
-  return {
+  return entryBy(actor, {
     event,
-    actor: actor.tokenId,
     resource: `pki/acme/accounts/${account.id}`,
     detail: { account_id: account.id, name: account.name, ...detail },
-    requestId: actor.requestId,
-  }
+  })
 }
 
 /** An account that is active, or has another of these statuses. Throws `not_found` or `conflict`. */

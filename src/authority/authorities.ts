@@ -24,7 +24,7 @@ import {
   updateAuthority,
 } from '../store/authorities.ts'
 import { type CaCertificateRow, insertCaCertificate } from '../store/ca-certificates.ts'
-import type { JournalEntry } from '../store/journal.ts'
+import { entryBy, type JournalEntry } from '../store/journal.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/transaction.ts'
 import {
   type CertificatePlan,
@@ -282,9 +282,8 @@ async function caCertificateRow(
 }
 
 function entryOf(event: string, actor: Actor, authority: AuthorityRow, certificate: Certificate): JournalEntry {
-  return {
+  return entryBy(actor, {
     event,
-    actor: actor.tokenId,
     resource: `pki/ca/${authority.id}`,
     detail: {
       ca_id: authority.id,
@@ -292,8 +291,7 @@ function entryOf(event: string, actor: Actor, authority: AuthorityRow, certifica
       serial_number: formatSerial(certificate.serialNumber),
       not_after: formatTime(certificate.notAfterMs),
     },
-    requestId: actor.requestId,
-  }
+  })
 }
 
 /** The CA where it is the tenant's and active; `not_found` and `conflict` where not. */

@@ -2,6 +2,7 @@
  * CSRs that somebody decides about: pending → approved → signed, or pending → rejected. Each step demands the state that was read,
  * so that of two at once one wins. What a request asks for is shown to whoever decides, and granted as it was shown.
  */
+
 import type { Actor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
@@ -15,6 +16,7 @@ import { exportPkcs8, generateKeyPair, type KeySpec } from '../pki/keys.ts'
 import { formatPem, parsePemOf } from '../pki/pem.ts'
 import type { PublicKeyKind } from '../pki/public-key.ts'
 import { type CsrRow, deleteCsr, findCsr, insertCsr, sealCsrKey, updateCsr } from '../store/csrs.ts'
+import { entryBy } from '../store/journal.ts'
 import { allowsSelfApproval } from '../store/tenants.ts'
 import { type Alongside, nothingElse } from '../store/transaction.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
@@ -214,15 +216,14 @@ async function requireCsrRow(store: CsrDependencies['store'], actor: Actor, id: 
 export const changed = (): AppError =>
   new AppError('conflict', 'The request was changed at the same time: look at it and try again')
 
-export const csrEntry = (event: string, actor: Actor, row: CsrRow) => ({
-  event,
-  actor: actor.tokenId,
-  resource: `pki/csr/${row.id}`,
-  detail: {
-    csr_id: row.id,
-    common_name: row.commonName,
-    names: [...row.names.dns, ...row.names.ip, ...row.names.email, ...row.names.uri],
-    ...(row.rejectionReason === null ? {} : { reason: row.rejectionReason }),
-  },
-  requestId: actor.requestId,
-})
+export const csrEntry = (event: string, actor: Actor, row: CsrRow) =>
+  entryBy(actor, {
+    event,
+    resource: `pki/csr/${row.id}`,
+    detail: {
+      csr_id: row.id,
+      common_name: row.commonName,
+      names: [...row.names.dns, ...row.names.ip, ...row.names.email, ...row.names.uri],
+      ...(row.rejectionReason === null ? {} : { reason: row.rejectionReason }),
+    },
+  })

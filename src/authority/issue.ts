@@ -2,6 +2,7 @@
  * Issuing under a role: with a key made here, or for a CSR. Role and CA come from the isolate's memory; the batch that stores the
  * certificate demands that both are still as they were checked, and where they are not, everything is checked again.
  */
+
 import type { Actor } from '../core/actor.ts'
 import { formatTime } from '../core/clock.ts'
 import { AppError, type ErrorDetail } from '../core/errors.ts'
@@ -22,6 +23,7 @@ import { formatSerialHex } from '../pki/serial.ts'
 import { mustHaveSigner } from '../store/authorities.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store/certificates.ts'
 import { mustBeUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
+import { entryBy } from '../store/journal.ts'
 import { findRole, mustHaveRole, type RoleRow } from '../store/roles.ts'
 import type { Store } from '../store/store.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/transaction.ts'
@@ -304,18 +306,17 @@ export function requireSubject(
   return subject.value
 }
 
-export const issuedEntry = (event: string, actor: Actor, row: CertificateRow) => ({
-  event,
-  actor: actor.tokenId,
-  resource: `pki/certificates/${row.id}`,
-  detail: {
-    certificate_id: row.id,
-    ca_id: row.issuerCaId,
-    ...(row.roleName === null ? {} : { role: row.roleName }),
-    version: row.version,
-    serial_number: formatSerialHex(row.serialNumber),
-    names: [...row.names.dns, ...row.names.ip, ...row.names.email, ...row.names.uri],
-    not_after: formatTime(row.notAfterMs),
-  },
-  requestId: actor.requestId,
-})
+export const issuedEntry = (event: string, actor: Actor, row: CertificateRow) =>
+  entryBy(actor, {
+    event,
+    resource: `pki/certificates/${row.id}`,
+    detail: {
+      certificate_id: row.id,
+      ca_id: row.issuerCaId,
+      ...(row.roleName === null ? {} : { role: row.roleName }),
+      version: row.version,
+      serial_number: formatSerialHex(row.serialNumber),
+      names: [...row.names.dns, ...row.names.ip, ...row.names.email, ...row.names.uri],
+      not_after: formatTime(row.notAfterMs),
+    },
+  })

@@ -4,6 +4,7 @@
  * parts are made that have changed or grown old. Each CA has one writer (crl-writer.ts); of two at once, as there may be for a
  * moment during a deployment, the one with the higher number, which read later, stands.
  */
+
 import { type Actor, systemActor } from '../core/actor.ts'
 import { fromHex, sha256, toHex, utf8 } from '../core/bytes.ts'
 import { AppError } from '../core/errors.ts'
@@ -19,6 +20,7 @@ import {
 } from '../store/authorities.ts'
 import { SETTLED_MS } from '../store/certificate-terms.ts'
 import { type CrlPartRow, listCrlParts, replaceCrlParts } from '../store/crl-parts.ts'
+import { entryBy } from '../store/journal.ts'
 import { deleteEndedRevocations, type RevocationRow, revocationPages } from '../store/revocations.ts'
 import { fullCrlNumber, shownCrlNumber } from './crl-number.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
@@ -211,17 +213,15 @@ async function announce(
     ],
     entries: isNews
       ? [
-          {
+          entryBy(actor, {
             event: 'ca.crl_published',
-            actor: actor.tokenId,
             resource: `pki/ca/${caId}`,
             detail: {
               ca_id: caId,
               crl_number: shownCrlNumber(claimed, published.crlNumber),
               revoked_count: published.revokedCount,
             },
-            requestId: actor.requestId,
-          },
+          }),
         ]
       : [],
   })

@@ -5,7 +5,7 @@ import type { RevocationReason } from '../pki/revocation-reason.ts'
 import { formatSerialHex } from '../pki/serial.ts'
 import { findAuthority } from '../store/authorities.ts'
 import type { IssuedVersion } from '../store/issued-versions.ts'
-import type { JournalEntry } from '../store/journal.ts'
+import { entryBy, type JournalEntry } from '../store/journal.ts'
 import { insertRevocations, partitionOf } from '../store/revocations.ts'
 import type { Statement } from '../store/transaction.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
@@ -75,9 +75,8 @@ export function revokedEntry(
   reason: RevocationReason,
   revokedAtMs: number,
 ): JournalEntry {
-  return {
+  return entryBy(actor, {
     event: 'certificate.revoked',
-    actor: actor.tokenId,
     resource: `pki/certificates/${version.certificateId}`,
     detail: {
       certificate_id: version.certificateId,
@@ -86,6 +85,5 @@ export function revokedEntry(
       reason,
       revoked_at: formatTime(revokedAtMs),
     },
-    requestId: actor.requestId,
-  }
+  })
 }

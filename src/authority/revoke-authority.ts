@@ -27,7 +27,7 @@ import {
 } from '../store/ca-certificates.ts'
 import { reasonBelow } from '../store/cascades.ts'
 import { revokeVersions, standingVersions } from '../store/issued-versions.ts'
-import type { JournalEntry } from '../store/journal.ts'
+import { entryBy, type JournalEntry } from '../store/journal.ts'
 import { insertRevocations, partitionOf } from '../store/revocations.ts'
 import type { Statement } from '../store/transaction.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
@@ -107,13 +107,12 @@ async function markRevoked(
   return outcome.kind === 'committed' ? below : null
 }
 
-const revokedCaEntry = (actor: Actor, caId: string, detail: JournalEntry['detail']): JournalEntry => ({
-  event: 'ca.revoked',
-  actor: actor.tokenId,
-  resource: `pki/ca/${caId}`,
-  detail: { ca_id: caId, ...detail },
-  requestId: actor.requestId,
-})
+const revokedCaEntry = (actor: Actor, caId: string, detail: JournalEntry['detail']): JournalEntry =>
+  entryBy(actor, {
+    event: 'ca.revoked',
+    resource: `pki/ca/${caId}`,
+    detail: { ca_id: caId, ...detail },
+  })
 
 /** Those CAs, and the cross-certificates that they and the revoked CA gave to others. */
 const revokeBelow = (

@@ -10,6 +10,7 @@ import { formatSerialHex } from '../pki/serial.ts'
 import { findAuthority, noteRevocations } from '../store/authorities.ts'
 import { type CaCertificateRow, findCaCertificatesBySerial, revokeCaCertificate } from '../store/ca-certificates.ts'
 import { findVersionsBySerial } from '../store/issued-versions.ts'
+import { entryBy } from '../store/journal.ts'
 import { insertRevocations, partitionOf } from '../store/revocations.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { publishCrl } from './publish-crl.ts'
@@ -72,9 +73,8 @@ export async function revokeCrossCertificate(
       noteRevocations(store, tenantId, issuerCaId, revokedAtMs),
     ],
     entries: [
-      {
+      entryBy(actor, {
         event: 'ca.cross_certificate_revoked',
-        actor: actor.tokenId,
         resource: `pki/ca/${caId}`,
         detail: {
           ca_id: caId,
@@ -83,8 +83,7 @@ export async function revokeCrossCertificate(
           reason,
           revoked_at: formatTime(revokedAtMs),
         },
-        requestId: actor.requestId,
-      },
+      }),
     ],
   })
   if (outcome.kind !== 'committed') {

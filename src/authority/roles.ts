@@ -1,7 +1,9 @@
 /** Roles: making, changing and removing them. */
+
 import type { Actor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { findAuthority } from '../store/authorities.ts'
+import { entryBy } from '../store/journal.ts'
 import { deleteRole, findRole, insertRole, type RoleRow, updateRole } from '../store/roles.ts'
 import { type Alongside, nothingElse } from '../store/transaction.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
@@ -102,10 +104,9 @@ function requirePolicy(policy: RolePolicy): RolePolicy {
   throw new AppError('invalid_request', message, { details: checked.error })
 }
 
-const entryOf = (event: string, actor: Actor, { name, caId, version }: RoleRow) => ({
-  event,
-  actor: actor.tokenId,
-  resource: `pki/roles/${name}`,
-  detail: { role: name, ca_id: caId, version },
-  requestId: actor.requestId,
-})
+const entryOf = (event: string, actor: Actor, { name, caId, version }: RoleRow) =>
+  entryBy(actor, {
+    event,
+    resource: `pki/roles/${name}`,
+    detail: { role: name, ca_id: caId, version },
+  })

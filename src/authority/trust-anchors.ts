@@ -5,6 +5,7 @@ import { sha256, toHex } from '../core/bytes.ts'
 import { AppError } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
+import { entryBy } from '../store/journal.ts'
 import { type Alongside, nothingElse } from '../store/transaction.ts'
 import { deleteTrustAnchor, findTrustAnchor, insertTrustAnchor, type TrustAnchorRow } from '../store/trust-anchors.ts'
 import { subjectHashOf } from './ca-certificate.ts'
@@ -57,10 +58,9 @@ export async function removeTrustAnchor(
   if (outcome?.kind !== 'committed') throw new AppError('not_found', `There is no trust anchor ${id}`)
 }
 
-const entryOf = (event: string, actor: Actor, { id, name, fingerprint }: TrustAnchorRow) => ({
-  event,
-  actor: actor.tokenId,
-  resource: `pki/trust-anchors/${id}`,
-  detail: { trust_anchor_id: id, name, sha256: fingerprint },
-  requestId: actor.requestId,
-})
+const entryOf = (event: string, actor: Actor, { id, name, fingerprint }: TrustAnchorRow) =>
+  entryBy(actor, {
+    event,
+    resource: `pki/trust-anchors/${id}`,
+    detail: { trust_anchor_id: id, name, sha256: fingerprint },
+  })

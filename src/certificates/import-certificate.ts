@@ -22,6 +22,7 @@ import { insertTerms, nameTermsOf, tagTerm } from '../store/certificate-terms.ts
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store/certificates.ts'
 import { insertCompromisedKeys } from '../store/compromised-keys.ts'
 import { findVersionsBySerial, mustBeUnknown } from '../store/issued-versions.ts'
+import { entryBy } from '../store/journal.ts'
 import { findRevocation, partitionOf } from '../store/revocations.ts'
 import type { Store } from '../store/store.ts'
 import { type Alongside, nothingElse } from '../store/transaction.ts'
@@ -117,9 +118,8 @@ export async function importCertificate(
       ...(await alongside(row)),
     ],
     entries: [
-      {
+      entryBy(actor, {
         event: 'certificate.imported',
-        actor: actor.tokenId,
         resource: `pki/certificates/${id}`,
         detail: {
           certificate_id: id,
@@ -127,8 +127,7 @@ export async function importCertificate(
           not_after: formatTime(certificate.notAfterMs),
           with_private_key: privateKey !== null,
         },
-        requestId: actor.requestId,
-      },
+      }),
     ],
   })
   if (outcome.kind !== 'committed') {

@@ -8,7 +8,7 @@ import { formatSerialHex } from '../pki/serial.ts'
 import { detailsAbout } from '../store/audit.ts'
 import { findCertificate } from '../store/certificates.ts'
 import type { IssuedVersion } from '../store/issued-versions.ts'
-import type { JournalEntry } from '../store/journal.ts'
+import { entryBy } from '../store/journal.ts'
 import { type CaRevocationRequest, type RevokeAtCaDependencies, revokeAtCa } from './revoke-at-ca.ts'
 
 export interface VersionsRevocation {
@@ -45,9 +45,8 @@ export async function revokeVersionsAtCa(
     const request = { reason: reason ?? known, by }
     const revoked = await revokeAtCa(dependencies, actor, { ...version, id: row.id, acmeAccountId }, request)
     if (!revoked.ok) throw revoked.error
-    const entry: JournalEntry = {
+    const entry = entryBy(actor, {
       event: EVENT,
-      actor: actor.tokenId,
       resource,
       detail: {
         certificate_id: row.id,
@@ -58,8 +57,7 @@ export async function revokeVersionsAtCa(
         signed_by: by,
         already_revoked: revoked.value.already,
       },
-      requestId: actor.requestId,
-    }
+    })
     // At once, whatever becomes of the other versions and of the mark here: the CA has done it.
     await store.commit({ tenantId: actor.tenantId, statements: [], entries: [entry] })
   }

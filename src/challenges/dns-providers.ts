@@ -12,6 +12,7 @@ import {
   insertDnsProvider,
   updateDnsProvider,
 } from '../store/dns-providers.ts'
+import { entryBy } from '../store/journal.ts'
 import { isSecretPath } from '../store/secrets.ts'
 import { type Alongside, nothingElse } from '../store/transaction.ts'
 import { type CredentialRequirements, credentialRequirements } from './credential-requirements.ts'
@@ -289,11 +290,9 @@ function checkZones(zones: readonly string[] | null): readonly string[] | null {
 
 /** What the journal says of a provider. */
 export function providerEntry(event: string, actor: Actor, config: DnsProviderConfig) {
-  return {
+  return entryBy(actor, {
     event,
-    actor: actor.tokenId,
     resource: `pki/dns-providers/${config.id}`,
     detail: { dns_provider_id: config.id, name: config.name, type: config.type, managed_zones: config.managedZones },
-    requestId: actor.requestId,
-  }
+  })
 }

@@ -13,7 +13,7 @@ import type { LookupContext } from '../dns/dns-source.ts'
 import { ZONE_TIMEOUT_MS } from '../dns/limits.ts'
 import { type CommonSettings, findDescriptor, parseSettings } from '../dns/registry.ts'
 import { type DnsProviderConfig, findDnsProvider, isBeingRemoved, noteUsedSecrets } from '../store/dns-providers.ts'
-import type { JournalEntry } from '../store/journal.ts'
+import { entryBy } from '../store/journal.ts'
 import type { KeyRing } from '../store/key-ring.ts'
 import { readSecretField, secretResource } from '../store/secrets.ts'
 import type { Store } from '../store/store.ts'
@@ -185,13 +185,11 @@ async function journalUse(
   const known = config.usedSecrets ?? {}
   const fresh = [...used].filter(([path, version]) => known[path] !== version)
   if (fresh.length === 0) return
-  const entries = fresh.map(
-    ([path, version]): JournalEntry => ({
+  const entries = fresh.map(([path, version]) =>
+    entryBy(actor, {
       event: 'secret.used',
-      actor: actor.tokenId,
       resource: secretResource(path),
       detail: { version, dns_provider_id: config.id },
-      requestId: actor.requestId,
     }),
   )
   const statements = [noteUsedSecrets(store, config, Object.fromEntries(used))]

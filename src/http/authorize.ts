@@ -5,6 +5,7 @@
  */
 import { AppError } from '../core/errors.ts'
 import { coversResource, hasScope, type Principal, type Scope } from '../core/principal.ts'
+import { entryBy } from '../store/journal.ts'
 import { Repeats } from '../store/repeats.ts'
 import type { Store } from '../store/store.ts'
 import type { Access, RequestFacts, Route } from './define-route.ts'
@@ -80,13 +81,14 @@ async function journalRefusal(
   const ownKey = `${principal.tenantId} ${key}`
   const times = repeats.admit(ownKey, 1, deps.now())
   if (times === null) return
-  const entry = {
-    event,
-    actor: principal.tokenId,
-    resource: resource.slice(0, MAX_RESOURCE_CHARS).toWellFormed(),
-    detail: { reason, method, route: route.path },
-    requestId: facts.id,
-  }
+  const entry = entryBy(
+    { tokenId: principal.tokenId, requestId: facts.id },
+    {
+      event,
+      resource: resource.slice(0, MAX_RESOURCE_CHARS).toWellFormed(),
+      detail: { reason, method, route: route.path },
+    },
+  )
   const work = { tenantId: principal.tenantId, statements: [], entries: [entry], repeated: { key, times } }
   let isWritten = false
   try {

@@ -1,7 +1,7 @@
 /** Journal entries of what routes do without changing a row of the database. */
 import type { Actor } from '../core/actor.ts'
 import { logFault } from '../core/log.ts'
-import type { JournalEntry } from '../store/journal.ts'
+import { entryBy, type JournalEntry } from '../store/journal.ts'
 import type { AppDependencies } from './dependencies.ts'
 
 export type Noted = Pick<JournalEntry, 'event' | 'resource' | 'detail'>
@@ -16,7 +16,7 @@ export async function noteBefore(
   noted: Noted,
   repeatKey: string | null = null,
 ): Promise<void> {
-  const entry = { ...noted, actor: actor.tokenId, requestId: actor.requestId }
+  const entry = entryBy(actor, noted)
   const repeated = repeatKey === null ? {} : { repeated: { key: `${actor.tokenId} ${repeatKey}`, times: 1 } }
   const outcome = await store.commit({ tenantId: actor.tenantId, statements: [], entries: [entry], ...repeated })
   if (outcome.kind !== 'committed') throw new Error(`the journal entry ${noted.event} was not written: ${outcome.kind}`)

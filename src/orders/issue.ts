@@ -21,6 +21,7 @@ import type { AcmeAccountRow } from '../store/acme-accounts.ts'
 import { type AcmeOrderRow, insertAcmeOrder } from '../store/acme-orders.ts'
 import { type CertificateRow, findCertificate, STANDING, updateCertificate } from '../store/certificates.ts'
 import { mustBeUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
+import { entryBy } from '../store/journal.ts'
 import type { OrderPurpose, OrderRequest } from '../store/order-request.ts'
 import type { Store } from '../store/store.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/transaction.ts'
@@ -243,13 +244,11 @@ async function startOrder(
       ...(await alongside(row)),
     ],
     entries: [
-      {
+      entryBy(actor, {
         event: 'order.created',
-        actor: actor.tokenId,
         resource: `pki/acme/orders/${row.id}`,
         detail: { order_id: row.id, account_id: request.accountId, domains: request.domains, purpose },
-        requestId: actor.requestId,
-      },
+      }),
     ],
   })
   if (outcome.kind !== 'committed') {

@@ -1,7 +1,9 @@
 /** Orders as their owner sees and steers them. */
+
 import type { Actor } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
 import { type AcmeOrderRow, findAcmeOrder, listAcmeOrders, type OrderFilter } from '../store/acme-orders.ts'
+import { entryBy } from '../store/journal.ts'
 import type { Page } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
 import type { OrderObjects } from './order-object.ts'
@@ -68,13 +70,11 @@ export async function cancelOrder(dependencies: OrderDependencies, actor: Actor,
     tenantId: actor.tenantId,
     statements: [],
     entries: [
-      {
+      entryBy(actor, {
         event: 'order.cancelled',
-        actor: actor.tokenId,
         resource: `pki/acme/orders/${id}`,
         detail: { order_id: id },
-        requestId: actor.requestId,
-      },
+      }),
     ],
   })
   return readOrder(dependencies, actor.tenantId, id)

@@ -9,7 +9,7 @@ import { acmeAppError } from '../accounts/acme-failure.ts'
 import { type AcmeError, isTransient, retryAfterOf } from '../acme/acme-error.ts'
 import { MAX_RENEWAL_INFO_RETRY_AFTER_MS, MIN_RENEWAL_INFO_RETRY_AFTER_MS } from '../acme/limits.ts'
 import type { RenewalInfo } from '../acme/renewal-info.ts'
-import type { Actor } from '../core/actor.ts'
+import { type Actor, systemActor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { formatTime } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
@@ -23,7 +23,7 @@ import {
   noteRenewalCheck,
   type RenewalCheckRow,
 } from '../store/certificates.ts'
-import type { JournalEntry } from '../store/journal.ts'
+import { entryBy, type JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import type { Statement } from '../store/transaction.ts'
 import { certificateIdOf } from './certificate-id.ts'
@@ -131,7 +131,7 @@ async function check(dependencies: RenewalCheckDependencies, row: RenewalCheckRo
 
   const info = await ask(dependencies, row.tenantId, accountId, certificateId)
   if (info === null) return later('failed', afterError(row, null, now()))
-  if (info.ok) return answered(store, row, info.value, now())
+  if (info.ok) return answered(store, row, info.value, now(), systemActor(row.tenantId))
   // The CA has no such thing: it is asked again for the next version.
   if (info.error.reason === 'unsupported') return later('answered', null)
   if (isTransient(info.error)) silent.add(account)
@@ -212,24 +212,19 @@ export async function checkRenewalNow(
 
 /** Of a certificate that is not renewed by itself, or is being renewed, the window is noted and nothing is moved. */
 function noteOf(store: Store, row: CertificateRow, info: RenewalInfo, nowMs: number, actor: Actor): Note {
-  const note = answered(store, row, info, nowMs)
-  if (row.autoRenew && row.openOrderId === null) {
-    const by = { actor: actor.tokenId, requestId: actor.requestId }
-    const move =
-      note.move === null ? null : { ...note.move, entries: note.move.entries.map((each) => ({ ...each, ...by })) }
-    return { ...note, move }
-  }
-  return { ...note, quiet: [noteRenewalCheck(store, row, knownOf(info, nowMs))], move: null }
+  if (row.autoRenew && row.openOrderId === null) return answered(store, row, info, nowMs, actor)
+  const quiet = [noteRenewalCheck(store, row, knownOf(info, nowMs))]
+  return { kind: 'answered', tenantId: row.tenantId, quiet, move: null }
 }
 
-function answered(store: Store, row: RenewalCheckRow, info: RenewalInfo, nowMs: number): Note {
+function answered(store: Store, row: RenewalCheckRow, info: RenewalInfo, nowMs: number, actor: Actor): Note {
   const { renewAtMs, isNews } = adviseRenewal(row, info, nowMs)
   const known = knownOf(info, nowMs)
   const { tenantId } = row
   const isSame = renewAtMs === row.nextRenewalAtMs && (row.renewalReason === 'ari' || row.renewalFailures > 0)
   if (isSame) return { kind: 'answered', tenantId, quiet: [noteRenewalCheck(store, row, known)], move: null }
   const change = { ...known, nextRenewalAtMs: renewAtMs, renewalReason: 'ari' }
-  const entries = isNews ? [scheduled(row, info, renewAtMs)] : []
+  const entries = isNews ? [scheduled(actor, row, info, renewAtMs)] : []
   return { kind: 'answered', tenantId, quiet: [], move: { statement: moveRenewal(store, row, change), entries } }
 }
 
@@ -241,10 +236,9 @@ const knownOf = (info: RenewalInfo, nowMs: number) => ({
   ariCheckAtMs: info.retryAfterMs ?? nowMs + AFTER_ERROR_MS,
 })
 
-function scheduled(row: RenewalCheckRow, info: RenewalInfo, renewAtMs: number | null): JournalEntry {
-  return {
+function scheduled(actor: Actor, row: RenewalCheckRow, info: RenewalInfo, renewAtMs: number | null): JournalEntry {
+  return entryBy(actor, {
     event: 'certificate.renewal_scheduled',
-    actor: 'system',
     resource: `pki/certificates/${row.id}`,
     detail: {
       certificate_id: row.id,
@@ -258,8 +252,7 @@ function scheduled(row: RenewalCheckRow, info: RenewalInfo, renewAtMs: number | 
       explanation_url: info.explanationUrl,
       not_after: formatTime(row.notAfterMs),
     },
-    requestId: null,
-  }
+  })
 }
 
 /**

@@ -1,7 +1,8 @@
 /** What a failed renewal leaves behind, whether an order failed or none could be started. */
+import { systemActor } from '../core/actor.ts'
 import { formatTime } from '../core/clock.ts'
 import { type CertificateRow, type Revocation, updateCertificate } from '../store/certificates.ts'
-import type { JournalEntry } from '../store/journal.ts'
+import { entryBy, type JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import type { Statement } from '../store/transaction.ts'
 import { retryRenewalMs } from './renewal-time.ts'
@@ -37,9 +38,8 @@ export function renewalFailure(
         autoRenew: row.autoRenew,
         revocation: row,
       }),
-    entry: {
+    entry: entryBy(systemActor(row.tenantId), {
       event: 'certificate.renewal_failed',
-      actor: 'system',
       resource: `pki/certificates/${row.id}`,
       detail: {
         certificate_id: row.id,
@@ -50,8 +50,7 @@ export function renewalFailure(
         next_attempt_at: nextAttemptAtMs === null ? null : formatTime(nextAttemptAtMs),
         not_after: formatTime(row.notAfterMs),
       },
-      requestId: null,
-    },
+    }),
   }
 }
 

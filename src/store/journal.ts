@@ -2,6 +2,7 @@
  * The journal's hash chain. One chain per tenant: every entry's hash covers the entry and the hash before it, so that
  * a row that is changed, removed or put in later breaks every hash after it.
  */
+import type { Actor } from '../core/actor.ts'
 import { sha256, toHex, utf8 } from '../core/bytes.ts'
 import { canonicalJson, type Json } from '../core/canonical-json.ts'
 import { newId } from '../core/ids.ts'
@@ -18,6 +19,14 @@ export interface JournalEntry {
   readonly resource: string
   readonly detail: { readonly [name: string]: Json }
   readonly requestId: string | null
+}
+
+/** The journal entry of what an actor did: names the actor's token and request. */
+export function entryBy(
+  { tokenId, requestId }: Pick<Actor, 'tokenId' | 'requestId'>,
+  entry: Omit<JournalEntry, 'actor' | 'requestId'>,
+): JournalEntry {
+  return { ...entry, actor: tokenId, requestId }
 }
 
 /** The end of a tenant's chain. */

@@ -8,7 +8,7 @@ import type { Json } from '../core/canonical-json.ts'
 import { AppError } from '../core/errors.ts'
 import { logFault } from '../core/log.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import type { JournalEntry } from './journal.ts'
+import { entryBy, type JournalEntry } from './journal.ts'
 import { openText, type SealPlace, sealText } from './key-ring.ts'
 import { secrets, secretVersions } from './schema.ts'
 import type { Store } from './store.ts'
@@ -224,5 +224,5 @@ function entryOf(
   path: string,
   detail: JournalEntry['detail'],
 ): JournalEntry {
-  return { event, actor: actor.tokenId, resource: secretResource(path), detail, requestId: actor.requestId }
+  return entryBy(actor, { event, resource: secretResource(path), detail })
 }

@@ -1,4 +1,5 @@
 /** Managed certificates, whatever their source: `/v1/pki/certificates`. */
+
 import { z } from '@hono/zod-openapi'
 import type { Issued } from '../../authority/issue.ts'
 import { HOLD } from '../../authority/revocation-record.ts'
@@ -23,6 +24,7 @@ import {
   listEarlierVersions,
   updateCertificate,
 } from '../../store/certificates.ts'
+import { entryBy } from '../../store/journal.ts'
 import { json, raw } from '../answer.ts'
 import { certificateSchema, showCertificate } from '../certificate-view.ts'
 import { mustCommit } from '../committed.ts'
@@ -179,17 +181,15 @@ const certificatePatch = defineRoute({
         }),
       ],
       entries: [
-        {
+        entryBy(actor, {
           event: 'certificate.updated',
-          actor: actor.tokenId,
           resource: `pki/certificates/${before.id}`,
           detail: {
             certificate_id: before.id,
             fields: Object.keys(body),
             ...(body.account_id === undefined ? {} : { account_id: body.account_id }),
           },
-          requestId: actor.requestId,
-        },
+        }),
       ],
     })
     mustCommit(outcome, { conflict: 'The certificate, or the account, was changed meanwhile: read it again' })

@@ -1,8 +1,10 @@
 /** `/v1/keyring`: which keys seal what is stored. Ids only, never keys. For operators. */
+
 import { z } from '@hono/zod-openapi'
 import { formatTime } from '../../core/clock.ts'
 import { decodeCursor, encodeCursor } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
+import { entryBy } from '../../store/journal.ts'
 import { oldestOpenOrder, type ResealPosition, reseal } from '../../store/reseal.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -54,13 +56,11 @@ const resealKeyring = defineRoute({
     const currentKeyId = deps.store.ring.currentKeyId
     if (resealed > 0) {
       const detail = { current_key_id: currentKeyId, resealed }
-      const entry = {
+      const entry = entryBy(actor, {
         event: 'keyring.resealed',
-        actor: actor.tokenId,
         resource: 'keyring',
         detail,
-        requestId: actor.requestId,
-      }
+      })
       await deps.store.commit({ tenantId: actor.tenantId, statements: [], entries: [entry] })
     }
     const oldestMs = await oldestOpenOrder(deps.store)

@@ -16,7 +16,7 @@ import {
   type Scope,
 } from '../../core/principal.ts'
 import { canCoverResources, FORMS_SENTENCE, RESOURCE_FORMS } from '../../core/resource-forms.ts'
-import type { JournalEntry } from '../../store/journal.ts'
+import { entryBy, type JournalEntry } from '../../store/journal.ts'
 import { DEFAULT_TENANT_ID, type Store } from '../../store/store.ts'
 import { tenantExists } from '../../store/tenants.ts'
 import {
@@ -269,13 +269,11 @@ function grantedExpiry(principal: Principal, expiresAtMs: number | null, nowMs: 
 }
 
 function entryOf(event: 'token.created' | 'token.deleted', row: TokenRow, actor: Actor): JournalEntry {
-  return {
+  return entryBy(actor, {
     event,
-    actor: actor.tokenId,
     resource: resourceOf(row.id),
     detail: { name: row.name, scopes: [...row.scopes], paths: row.paths === null ? null : [...row.paths] },
-    requestId: actor.requestId,
-  }
+  })
 }
 
 function viewOf(row: TokenRow): z.input<typeof tokenView> {
