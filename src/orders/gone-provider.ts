@@ -3,7 +3,7 @@
 import type { RecordState } from '../challenges/challenge-record.ts'
 import { allDnsProviders } from '../store/dns-providers.ts'
 import { logged, type OrderState } from './order-state.ts'
-import type { StepContext } from './steps/step.ts'
+import type { StepContext } from './step.ts'
 
 /** Without the records whose provider is no more: nobody can take them away, and they are to be placed anew. */
 export async function forgetGoneRecords(context: StepContext, state: OrderState): Promise<OrderState> {

@@ -2,6 +2,8 @@
 import type { JournalEntry } from '../store/journal.ts'
 import { type ActivePhase, transition } from './order-machine.ts'
 import { logged, type OrderState } from './order-state.ts'
+import type { Step, StepContext, StepResult } from './step.ts'
+import { fail } from './step.ts'
 import { authorize } from './steps/authorize.ts'
 import { cleanUp } from './steps/clean-up.ts'
 import { download } from './steps/download.ts'
@@ -10,8 +12,6 @@ import { forgetOrder, newOrder } from './steps/new-order.ts'
 import { present } from './steps/present.ts'
 import { propagate } from './steps/propagate.ts'
 import { respond } from './steps/respond.ts'
-import type { Step, StepContext, StepResult } from './steps/step.ts'
-import { fail } from './steps/step.ts'
 
 const STEPS: Readonly<Record<ActivePhase, Step>> = {
   'new-order': newOrder,

@@ -3,8 +3,8 @@
 import type { CaAuthorization } from '../../accounts/acme-port.ts'
 import { ok } from '../../core/result.ts'
 import { type AuthorizationState, logged, orderedName } from '../order-state.ts'
-import type { Step } from './step.ts'
-import { advance, afterFailure, fail, forEach, poll, someOf } from './step.ts'
+import type { Step } from '../step.ts'
+import { advance, afterFailure, fail, forEach, poll, someOf } from '../step.ts'
 
 export const authorize: Step = async (context, state) => {
   let retryAtMs: number | null = null

@@ -9,10 +9,10 @@ import { chooseChain, type DownloadedChain } from '../chain-choice.ts'
 import { checkIssued, type IssuedCertificate } from '../issued-certificate.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { logged, type OrderState } from '../order-state.ts'
+import type { Step, StepContext, StepResult } from '../step.ts'
+import { advance, afterFailure, effect, fail, poll } from '../step.ts'
 import { storeIssued } from '../store-issued.ts'
 import { startAgain } from './finalize.ts'
-import type { Step, StepContext, StepResult } from './step.ts'
-import { advance, afterFailure, effect, fail, poll } from './step.ts'
 
 export const download: Step = async (context, state) => {
   if (state.ca === null) return fail(context, state, 'internal', 'the order has no address at the CA')

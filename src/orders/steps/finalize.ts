@@ -7,9 +7,9 @@ import { COMPROMISED, isCompromised } from '../../store/compromised-keys.ts'
 import { keyOfRequest, newCertificateKey, requestFor } from '../certificate-key.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { logged, type OrderState } from '../order-state.ts'
+import type { Step, StepContext, StepResult } from '../step.ts'
+import { advance, afterFailure, effect, fail, isRevokedMeanwhile, poll } from '../step.ts'
 import { forgetOrder } from './new-order.ts'
-import type { Step, StepContext, StepResult } from './step.ts'
-import { advance, afterFailure, effect, fail, isRevokedMeanwhile, poll } from './step.ts'
 
 export const finalize: Step = async (context, state) => {
   if (state.ca === null) return fail(context, state, 'internal', 'the order has no address at the CA')

@@ -9,8 +9,8 @@ import { findCertificate } from '../../store/certificates.ts'
 import { MAX_RESTARTS, type Outcome } from '../order-machine.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
-import type { Step, StepContext, StepResult } from './step.ts'
-import { advance, afterFailure, fail, forEach, isRevokedMeanwhile } from './step.ts'
+import type { Step, StepContext, StepResult } from '../step.ts'
+import { advance, afterFailure, fail, forEach, isRevokedMeanwhile } from '../step.ts'
 
 export const newOrder: Step = async (context, state) => {
   if (state.ca === null && (await isRevokedMeanwhile(context, state))) {

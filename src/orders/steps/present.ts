@@ -12,9 +12,9 @@ import { err, ok, type Result } from '../../core/result.ts'
 import { putHttpChallenges } from '../../store/http-challenges.ts'
 import { forgetGoneRecords } from '../gone-provider.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
+import type { Step, StepContext, StepResult } from '../step.ts'
+import { advance, afterFailure, effect, forEach } from '../step.ts'
 import { isAnsweredElsewhere } from './respond.ts'
-import type { Step, StepContext, StepResult } from './step.ts'
-import { advance, afterFailure, effect, forEach } from './step.ts'
 
 export const present: Step = async (context, state) => {
   if (isAnsweredElsewhere(state)) return advance(state, 'respond')

@@ -1,10 +1,10 @@
 /** Waits until the name servers show the values: asked, not slept for. */
 import { forgetGoneRecords } from '../gone-provider.ts'
 import { logged, type OrderState } from '../order-state.ts'
+import type { Step } from '../step.ts'
+import { advance, fail } from '../step.ts'
 import { forgetOrder } from './new-order.ts'
 import { awaitedRecords } from './present.ts'
-import type { Step } from './step.ts'
-import { advance, fail } from './step.ts'
 
 /** The first looks come fast: most servers have the record at once. */
 const FIRST_LOOK_MS = 150

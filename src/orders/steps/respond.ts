@@ -3,9 +3,9 @@
 import type { PeerFailure } from '../../core/peer-failure.ts'
 import { ok, type Result } from '../../core/result.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
+import type { Step, StepContext, StepResult } from '../step.ts'
+import { advance, afterFailure, forEach, someOf } from '../step.ts'
 import { forgetOrder } from './new-order.ts'
-import type { Step, StepContext, StepResult } from './step.ts'
-import { advance, afterFailure, forEach, someOf } from './step.ts'
 
 /** How long an order that is solved by hand sleeps between looks; `complete` wakes it. */
 const MANUAL_WAIT_MS = 6 * 3_600_000

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { newJob } from '../../../src/orders/order-machine.ts'
 import type { OrderState } from '../../../src/orders/order-state.ts'
+import type { StepContext } from '../../../src/orders/step.ts'
 import { propagate } from '../../../src/orders/steps/propagate.ts'
-import type { StepContext } from '../../../src/orders/steps/step.ts'
 
 const NOW = 1_000_000
 

@@ -1,16 +1,16 @@
 /** What the steps share: results, failures, waiting, journal entries. */
 
-import type { AcmePort } from '../../accounts/acme-port.ts'
-import type { DnsPort } from '../../challenges/dns-port.ts'
-import type { Json } from '../../core/canonical-json.ts'
-import type { Clock } from '../../core/clock.ts'
-import type { PeerFailure } from '../../core/peer-failure.ts'
-import { err, ok, type Result } from '../../core/result.ts'
-import { findCertificate } from '../../store/certificates.ts'
-import type { JournalEntry } from '../../store/journal.ts'
-import type { Store } from '../../store/store.ts'
-import type { ActivePhase, Outcome } from '../order-machine.ts'
-import { logged, type OrderState } from '../order-state.ts'
+import type { AcmePort } from '../accounts/acme-port.ts'
+import type { DnsPort } from '../challenges/dns-port.ts'
+import type { Json } from '../core/canonical-json.ts'
+import type { Clock } from '../core/clock.ts'
+import type { PeerFailure } from '../core/peer-failure.ts'
+import { err, ok, type Result } from '../core/result.ts'
+import { findCertificate } from '../store/certificates.ts'
+import type { JournalEntry } from '../store/journal.ts'
+import type { Store } from '../store/store.ts'
+import type { ActivePhase, Outcome } from './order-machine.ts'
+import { logged, type OrderState } from './order-state.ts'
 
 export interface StepContext {
   readonly now: Clock
