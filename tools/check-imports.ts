@@ -1,6 +1,6 @@
 /**
  * Imports point down only: index → http, cron, durable-objects → orders → certificates → renewal → accounts, challenges,
- * authority → store, dns → acme, pki → core.
+ * authority → store, dns → acme, pki → core. A step of an order imports no other step.
  * Names each edge that does not. Also holds the platform at the edge: who may import drizzle-orm, hono, Node's modules.
  * Reads import statements alone: an import whose name is computed at run time is not seen.
  */
@@ -40,6 +40,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   dashboard: [],
 }
 
+/** The phases of an order. What they share stands beside them, with the state of the order. */
+const STEPS = 'src/orders/steps/'
+
 /** What is made of the bindings, for whatever the platform starts. */
 const ENVIRONMENT_FILES = new Set(['src/env.ts', 'src/runtime.ts'])
 
@@ -70,6 +73,9 @@ function complainAboutFile(path: string, room: string, name: string): string | n
   const target = posix.normalize(posix.join(posix.dirname(path), name))
   const targetRoom = roomOf(target)
   if (targetRoom === null) return `imports ${target}, which is not the Worker's`
+  if (path.startsWith(STEPS) && target.startsWith(STEPS)) {
+    return `a step of an order must not import another step (${target})`
+  }
   if (targetRoom === room || MAY_IMPORT[room]?.includes(targetRoom)) return null
   return `${room} must not import ${targetRoom} (${target})`
 }

@@ -109,3 +109,31 @@ function cut(line: string): string {
 export function orderedName(authorization: Pick<AuthorizationState, 'domain' | 'wildcard'>): string {
   return authorization.wildcard ? `*.${authorization.domain}` : authorization.domain
 }
+
+/** Without the authorizations, so that they are read again; what may still be in DNS for them stays known. */
+export function forgetAuthorizations(state: OrderState): OrderState {
+  const left = state.authorizations.flatMap(({ record }) => (record?.written ? [record] : []))
+  return {
+    ...state,
+    authorizations: [],
+    leftovers: [...state.leftovers, ...left],
+    finalizeSent: false,
+    finalizeRefusal: null,
+    polls: 0,
+  }
+}
+
+/** Without the order at the CA, so that another one is opened. */
+export function forgetCaOrder(state: OrderState): OrderState {
+  return { ...forgetAuthorizations(state), ca: null }
+}
+
+/** Without the order at the CA and without its key: the next one gets a key of its own. */
+export function forgetCaOrderAndKey(state: OrderState): OrderState {
+  return { ...forgetCaOrder(state), sealedKey: null, csrBase64: null }
+}
+
+/** Where an order's private key is sealed for, until the certificate has it. */
+export function orderKeyPlace(state: Pick<OrderState, 'tenantId' | 'orderId'>) {
+  return { tenantId: state.tenantId, column: 'acme-order.sealedKey', row: state.orderId }
+}

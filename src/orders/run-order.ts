@@ -1,14 +1,14 @@
 /** Runs one phase of an order and decides what comes next. Storage and alarms are its object's. */
 import type { JournalEntry } from '../store/journal.ts'
 import { type ActivePhase, transition } from './order-machine.ts'
-import { logged, type OrderState } from './order-state.ts'
+import { forgetCaOrderAndKey, logged, type OrderState } from './order-state.ts'
 import type { Step, StepContext, StepResult } from './step.ts'
 import { fail } from './step.ts'
 import { authorize } from './steps/authorize.ts'
 import { cleanUp } from './steps/clean-up.ts'
 import { download } from './steps/download.ts'
 import { finalize } from './steps/finalize.ts'
-import { forgetOrder, newOrder } from './steps/new-order.ts'
+import { newOrder } from './steps/new-order.ts'
 import { present } from './steps/present.ts'
 import { propagate } from './steps/propagate.ts'
 import { respond } from './steps/respond.ts'
@@ -90,5 +90,5 @@ function over(context: StepContext, state: OrderState, message: string): RunResu
 function settle({ state, outcome }: StepResult, { now, random }: StepContext): OrderState {
   const job = transition(state.job, outcome, now(), random)
   const beginsAnew = state.job.phase === 'clean-up' && job.phase === 'new-order'
-  return beginsAnew ? { ...forgetOrder(state), sealedKey: null, csrBase64: null, job } : { ...state, job }
+  return beginsAnew ? { ...forgetCaOrderAndKey(state), job } : { ...state, job }
 }

@@ -75,6 +75,11 @@ export function afterFailure(
   return { state: noted, outcome, entries }
 }
 
+/** From the beginning, with what the state still holds. */
+export function restart(state: OrderState, reason: string): StepResult {
+  return { state, outcome: { kind: 'restart', reason }, entries: [] }
+}
+
 /** The end of the order, for a reason of its own. */
 export function fail(
   context: StepContext,

@@ -20,8 +20,7 @@ import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import type { Transaction } from '../store/transaction.ts'
 import type { IssuedCertificate } from './issued-certificate.ts'
-import type { OrderState } from './order-state.ts'
-import { orderKeyPlace } from './steps/finalize.ts'
+import { type OrderState, orderKeyPlace } from './order-state.ts'
 
 /**
  * How the version was stored: current; on hold with its certificate; or revoked, since its certificate was revoked for good

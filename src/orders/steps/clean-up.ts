@@ -6,11 +6,10 @@
 import type { OrderEnd } from '../../accounts/acme-port.ts'
 import { PROVIDER_GONE } from '../../challenges/provider-config.ts'
 import { removeHttpChallenges } from '../../store/http-challenges.ts'
-import { forgetGoneRecords } from '../gone-provider.ts'
 import { logged, type OrderState, orderedName } from '../order-state.ts'
+import { forgetGoneRecords, recordsOf, tokensOf } from '../published.ts'
 import type { Step, StepContext } from '../step.ts'
 import { advance, afterFailure, effect, forEach } from '../step.ts'
-import { recordsOf, tokensOf } from './present.ts'
 
 export const cleanUp: Step = async (context, state) => {
   // A budget that cannot be told keeps no record in the zone: it forgets the order by itself.

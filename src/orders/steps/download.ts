@@ -8,11 +8,10 @@ import { findCertificate } from '../../store/certificates.ts'
 import { chooseChain, type DownloadedChain } from '../chain-choice.ts'
 import { checkIssued, type IssuedCertificate } from '../issued-certificate.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
-import { logged, type OrderState } from '../order-state.ts'
+import { forgetCaOrderAndKey, logged, type OrderState } from '../order-state.ts'
 import type { Step, StepContext, StepResult } from '../step.ts'
-import { advance, afterFailure, effect, fail, poll } from '../step.ts'
+import { advance, afterFailure, effect, fail, poll, restart } from '../step.ts'
 import { storeIssued } from '../store-issued.ts'
-import { startAgain } from './finalize.ts'
 
 export const download: Step = async (context, state) => {
   if (state.ca === null) return fail(context, state, 'internal', 'the order has no address at the CA')
@@ -47,7 +46,7 @@ async function fetchChain(context: StepContext, state: OrderState, url: string):
   const checked = checkIssued(chosen.value.chain, state.request.domains, state.csrBase64 ?? '', context.now())
   if (!checked.ok) {
     // Two orders for the same names may get the same order of the CA: the certificate is for the faster one's key.
-    if (checked.error.reason === 'other_key') return startAgain(state, checked.error.message)
+    if (checked.error.reason === 'other_key') return restart(forgetCaOrderAndKey(state), checked.error.message)
     return fail(context, state, 'backend_error', checked.error.message)
   }
   return keep(context, state, checked.value, chosen.value)

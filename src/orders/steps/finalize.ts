@@ -6,10 +6,9 @@ import type { PeerFailure } from '../../core/peer-failure.ts'
 import { COMPROMISED, isCompromised } from '../../store/compromised-keys.ts'
 import { keyOfRequest, newCertificateKey, requestFor } from '../certificate-key.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
-import { logged, type OrderState } from '../order-state.ts'
+import { logged, type OrderState, orderKeyPlace } from '../order-state.ts'
 import type { Step, StepContext, StepResult } from '../step.ts'
 import { advance, afterFailure, effect, fail, isRevokedMeanwhile, poll } from '../step.ts'
-import { forgetOrder } from './new-order.ts'
 
 export const finalize: Step = async (context, state) => {
   if (state.ca === null) return fail(context, state, 'internal', 'the order has no address at the CA')
@@ -108,11 +107,6 @@ async function prepare(context: StepContext, state: OrderState): Promise<OrderSt
   return logged({ ...state, sealedKey, csrBase64: toBase64(csrDer) }, context.now(), 'key and CSR made')
 }
 
-/** Where an order's private key is sealed for, until the certificate has it. */
-export function orderKeyPlace(state: Pick<OrderState, 'tenantId' | 'orderId'>) {
-  return { tenantId: state.tenantId, column: 'acme-order.sealedKey', row: state.orderId }
-}
-
 function follow(
   context: StepContext,
   state: OrderState,
@@ -135,10 +129,4 @@ function follow(
     case 'ready':
       return { ...poll(context, state, order.retryAtMs, 'the CA to take the CSR'), entries }
   }
-}
-
-/** The order turned out to be somebody else's: begin anew, with a key of one's own. */
-export function startAgain(state: OrderState, reason: string): StepResult {
-  const fresh = { ...forgetOrder(state), sealedKey: null, csrBase64: null }
-  return { state: fresh, outcome: { kind: 'restart', reason }, entries: [] }
 }

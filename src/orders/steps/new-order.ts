@@ -8,9 +8,9 @@ import { certificateIdOf } from '../../renewal/certificate-id.ts'
 import { findCertificate } from '../../store/certificates.ts'
 import { MAX_RESTARTS, type Outcome } from '../order-machine.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
-import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
+import { type AuthorizationState, forgetCaOrder, logged, type OrderState, orderedName } from '../order-state.ts'
 import type { Step, StepContext, StepResult } from '../step.ts'
-import { advance, afterFailure, fail, forEach, isRevokedMeanwhile } from '../step.ts'
+import { advance, afterFailure, fail, forEach, isRevokedMeanwhile, restart } from '../step.ts'
 
 export const newOrder: Step = async (context, state) => {
   if (state.ca === null && (await isRevokedMeanwhile(context, state))) {
@@ -26,7 +26,7 @@ export const newOrder: Step = async (context, state) => {
     case 'valid': {
       // RFC 8555 §7.4 lets a CA answer with an order that is under way already: finalized with another key.
       const reason = 'the CA answered with an order that was finalized before'
-      return { state: forgetOrder(current), outcome: { kind: 'restart', reason }, entries: [] }
+      return restart(forgetCaOrder(current), reason)
     }
     case 'ready':
     case 'pending':
@@ -89,20 +89,6 @@ async function replacedCertificateId(context: StepContext, state: OrderState): P
   // ACME Account": after a move to another account there is nothing that its CA could replace.
   const isSameAccount = current.acmeAccountId === state.request.accountId
   return isSameAccount ? certificateIdOf(current.leafPem) : null
-}
-
-/** A new order at the CA; what may still be in DNS for the old one stays known. */
-export function forgetOrder(state: OrderState): OrderState {
-  const left = state.authorizations.flatMap(({ record }) => (record?.written ? [record] : []))
-  return {
-    ...state,
-    ca: null,
-    authorizations: [],
-    leftovers: [...state.leftovers, ...left],
-    finalizeSent: false,
-    finalizeRefusal: null,
-    polls: 0,
-  }
 }
 
 async function readAuthorizations(

@@ -10,11 +10,10 @@ import { PROVIDER_GONE } from '../../challenges/provider-config.ts'
 import type { PeerFailure } from '../../core/peer-failure.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { putHttpChallenges } from '../../store/http-challenges.ts'
-import { forgetGoneRecords } from '../gone-provider.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
+import { forgetGoneRecords, isAnsweredElsewhere, recordsOf, tokensOf } from '../published.ts'
 import type { Step, StepContext, StepResult } from '../step.ts'
 import { advance, afterFailure, effect, forEach } from '../step.ts'
-import { isAnsweredElsewhere } from './respond.ts'
 
 export const present: Step = async (context, state) => {
   if (isAnsweredElsewhere(state)) return advance(state, 'respond')
@@ -56,21 +55,6 @@ async function serveOverHttp(context: StepContext, state: OrderState): Promise<S
 
 /** CAs keep pending orders for a week at most. */
 const HTTP_LIFETIME_MS = 8 * 86_400_000
-
-/** The tokens that an order has, or may have, served over HTTP. */
-export function tokensOf(state: OrderState): readonly { token: string; keyAuthorization: string }[] {
-  if (state.request.challengeType !== 'http-01' || state.request.solver === 'manual') return []
-  return state.authorizations.flatMap(({ challenge }) => {
-    const { token = null, keyAuthorization = null } = challenge ?? {}
-    return token === null || keyAuthorization === null ? [] : [{ token, keyAuthorization }]
-  })
-}
-
-/** The records that an order has, or may have, in DNS. */
-export function recordsOf(state: OrderState): readonly RecordState[] {
-  const own = state.authorizations.flatMap(({ record }) => (record?.written ? [record] : []))
-  return [...own, ...state.leftovers]
-}
 
 /**
  * dns-persist-01: what stands there already is used, and nothing is written; else the record is written, and stays for the orders to
@@ -114,12 +98,6 @@ function widestValue(state: OrderState, { domain }: AuthorizationState, own: str
     (each) => each.domain === domain && each.wildcard && each.status !== 'valid',
   )
   return wildcard?.challenge?.recordValue ?? own
-}
-
-/** The records whose propagation the order waits for. */
-export function awaitedRecords(state: OrderState): readonly RecordState[] {
-  if (state.request.challengeType !== 'dns-persist-01') return recordsOf(state)
-  return state.authorizations.flatMap(({ record }) => (record === null ? [] : [record]))
 }
 
 async function placeRecords(

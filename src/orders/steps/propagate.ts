@@ -1,10 +1,9 @@
 /** Waits until the name servers show the values: asked, not slept for. */
-import { forgetGoneRecords } from '../gone-provider.ts'
-import { logged, type OrderState } from '../order-state.ts'
+
+import { forgetAuthorizations, logged, type OrderState } from '../order-state.ts'
+import { awaitedRecords, forgetGoneRecords } from '../published.ts'
 import type { Step } from '../step.ts'
-import { advance, fail } from '../step.ts'
-import { forgetOrder } from './new-order.ts'
-import { awaitedRecords } from './present.ts'
+import { advance, fail, restart } from '../step.ts'
 
 /** The first looks come fast: most servers have the record at once. */
 const FIRST_LOOK_MS = 150
@@ -16,9 +15,8 @@ export const propagate: Step = async (context, state) => {
   if (look.complete) return advance(noted, 'respond')
   if (look.providerGone === true) {
     // The order at the CA stays; its records are placed anew.
-    const outcome = { kind: 'restart', reason: 'a DNS provider was removed' } as const
-    const forgotten = await forgetGoneRecords(context, noted)
-    return { state: { ...forgetOrder(forgotten), ca: forgotten.ca }, outcome, entries: [] }
+    const known = await forgetGoneRecords(context, noted)
+    return restart(forgetAuthorizations(known), 'a DNS provider was removed')
   }
   if (now - state.job.enteredAtMs >= look.timeoutMs) {
     const message = `the name servers did not show the TXT records within ${look.timeoutMs / 1000} s: ${look.lines.join('; ')}`

@@ -2,10 +2,10 @@
 
 import type { PeerFailure } from '../../core/peer-failure.ts'
 import { ok, type Result } from '../../core/result.ts'
-import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
+import { type AuthorizationState, forgetAuthorizations, logged, type OrderState, orderedName } from '../order-state.ts'
+import { isAnsweredElsewhere } from '../published.ts'
 import type { Step, StepContext, StepResult } from '../step.ts'
-import { advance, afterFailure, forEach, someOf } from '../step.ts'
-import { forgetOrder } from './new-order.ts'
+import { advance, afterFailure, forEach, restart, someOf } from '../step.ts'
 
 /** How long an order that is solved by hand sleeps between looks; `complete` wakes it. */
 const MANUAL_WAIT_MS = 6 * 3_600_000
@@ -37,12 +37,7 @@ export const respond: Step = async (context, state) => {
  * authorizations are read again, with what they ask for by the new key.
  */
 function presentAnew(state: OrderState, reason: string): StepResult {
-  return { state: { ...forgetOrder(state), ca: state.ca }, outcome: { kind: 'restart', reason }, entries: [] }
-}
-
-/** By hand, or on port 443 of the host, which no Worker can hold (RFC 8737 §3): somebody says when it can be validated. */
-export function isAnsweredElsewhere({ request }: OrderState): boolean {
-  return request.solver === 'manual' || request.challengeType === 'tls-alpn-01'
+  return restart(forgetAuthorizations(state), reason)
 }
 
 function isReleased(context: StepContext, state: OrderState, challengeId: string | undefined): boolean {

@@ -73,6 +73,14 @@ describe('the direction of imports', () => {
     expect(messages('src/agent/main.ts', "import { readFile } from 'node:fs'")).toEqual([])
   })
 
+  it('fail: a step of an order that imports another step; what steps share stands beside them', () => {
+    expect(messages('src/orders/steps/present.ts', "import { newOrder } from './new-order.ts'")).toEqual([
+      '1 a step of an order must not import another step (src/orders/steps/new-order.ts)',
+    ])
+    expect(messages('src/orders/steps/present.ts', "import { advance } from '../step.ts'")).toEqual([])
+    expect(messages('src/orders/run-order.ts', "import { present } from './steps/present.ts'")).toEqual([])
+  })
+
   it('fail: a folder without a place in the table', () => {
     expect(messages('src/helpers/misc.ts', '')).toEqual(['- lies in no room; add its folder to tools/check-imports.ts'])
   })
