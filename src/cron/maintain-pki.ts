@@ -1,15 +1,19 @@
-/** What the internal PKI needs from time to time: the rest of large revocations, and the index of names. */
+/** Continues what the internal PKI does in the background: the rest of large revocations, and the index of names. */
+import type { AuthorityDependencies } from '../authority/dependencies.ts'
 import { resumeCascades } from '../authority/revoke-authority.ts'
 import { newId } from '../core/ids.ts'
-import { errorFields, logFault } from '../core/log.ts'
+import { errorFields, type Log, logFault } from '../core/log.ts'
 import { indexTerms, MAX_INDEXED_PER_CALL, SETTLED_MS, tenantsToIndex } from '../store/certificate-terms.ts'
-import type { CronDependencies } from './run-cron.ts'
 
 /** Pages of the index of names in one run, for all tenants. */
 const MAX_INDEX_PAGES = 40
 const MAX_TENANTS = 20
 
-export async function maintainPki(dependencies: CronDependencies): Promise<void> {
+export interface MaintainPkiDependencies extends AuthorityDependencies {
+  readonly log: Log
+}
+
+export async function maintainPki(dependencies: MaintainPkiDependencies): Promise<void> {
   const { batches, failures } = await resumeCascades(dependencies)
   for (const { caId, error } of failures) {
     dependencies.log.error('cascade_failed', { ca_id: caId, ...errorFields(error) })
@@ -18,7 +22,7 @@ export async function maintainPki(dependencies: CronDependencies): Promise<void>
   if (batches + indexed > 0) dependencies.log.info('pki_maintained', { revocation_batches: batches, indexed })
 }
 
-async function indexNames({ store, now }: CronDependencies): Promise<number> {
+async function indexNames({ store, now }: AuthorityDependencies): Promise<number> {
   const through = newId('certificate', now() - SETTLED_MS)
   let pages = MAX_INDEX_PAGES
   let indexed = 0
@@ -29,7 +33,7 @@ async function indexNames({ store, now }: CronDependencies): Promise<number> {
         indexed += count
       }
     } catch (fault) {
-      // Whatever is wrong with one tenant's names, the others' are indexed.
+      // A fault in one tenant's names does not keep the others' from being indexed.
       logFault(`index of names of ${tenantId}`, fault)
     }
   }

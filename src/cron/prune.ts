@@ -1,11 +1,17 @@
-/** Deletes what nobody needs any more: expired idempotency keys and key authorizations, registrations that were given up. */
+/** Deletes what has expired: idempotency keys, key authorizations, and registrations that their CA never answered. */
 import { giveUpRegistrations } from '../accounts/accounts.ts'
+import type { Clock } from '../core/clock.ts'
 import { deleteExpiredHttpChallenges } from '../store/http-challenges.ts'
 import { deleteExpiredIdempotencyKeys } from '../store/idempotency.ts'
-import type { CronDependencies } from './run-cron.ts'
+import type { Store } from '../store/store.ts'
 
-/** A step that fails keeps no other one from running. Throws where one failed, so that the job counts as failed. */
-export async function prune({ store, now }: Pick<CronDependencies, 'store' | 'now'>): Promise<void> {
+export interface PruneDependencies {
+  readonly store: Store
+  readonly now: Clock
+}
+
+/** The steps run whether or not another one fails. Throws where one failed, so that the job counts as failed. */
+export async function prune({ store, now }: PruneDependencies): Promise<void> {
   const steps = await Promise.allSettled([
     giveUpRegistrations({ store, now }),
     deleteExpiredIdempotencyKeys(store, now()),

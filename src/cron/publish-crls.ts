@@ -1,17 +1,25 @@
 /**
- * Publishes the CRLs that are due: each hour's, and those that could not be made at once. The writers of the CAs try again by themselves
- * within seconds; this finds what they never heard of.
+ * Publishes the CRLs that are due: each hour's, and those that could not be made at once. The writer of a CA tries a failed list again
+ * within seconds; this job finds the lists whose writer was never asked.
  */
-import { publishCrl } from '../authority/publish-crl.ts'
-import { errorFields } from '../core/log.ts'
+import { type CrlPublications, publishCrl } from '../authority/publish-crl.ts'
+import type { Clock } from '../core/clock.ts'
+import { errorFields, type Log } from '../core/log.ts'
 import { dueCrls } from '../store/authorities.ts'
-import type { CronDependencies } from './run-cron.ts'
+import type { Store } from '../store/store.ts'
 
 /** CRLs of one run: a minute's share of what 2,000 CAs need an hour, several times over. */
 const MAX_CRLS = 200
 
-/** One CA that fails keeps no other one from its list. */
-export async function publishDueCrls(dependencies: Pick<CronDependencies, 'store' | 'now' | 'log' | 'publications'>) {
+export interface PublishCrlsDependencies {
+  readonly store: Store
+  readonly publications: CrlPublications
+  readonly now: Clock
+  readonly log: Log
+}
+
+/** Publishes the lists of the other CAs also where one fails. */
+export async function publishDueCrls(dependencies: PublishCrlsDependencies): Promise<void> {
   const { store, now, log } = dependencies
   let published = 0
   let failed = 0

@@ -1,11 +1,12 @@
 /** Asks CAs when they want certificates renewed, then orders the renewals that are due. */
-import { renewAcmeCertificate } from '../orders/issue.ts'
+import { type IssueDependencies, renewAcmeCertificate } from '../orders/issue.ts'
 import { renewDue } from '../renewal/renew-due.ts'
-import { checkRenewalInfo } from '../renewal/renewal-checks.ts'
-import type { CronDependencies } from './run-cron.ts'
+import { checkRenewalInfo, type RenewalCheckDependencies } from '../renewal/renewal-checks.ts'
 
-/** The questions come first: a window that has moved into the past is a renewal of this very run. */
-export async function renewDueCertificates(dependencies: CronDependencies): Promise<void> {
+export type RenewDueDependencies = IssueDependencies & RenewalCheckDependencies
+
+/** CAs are asked first: where a window has moved into the past, the renewal is ordered in the same run. */
+export async function renewDueCertificates(dependencies: RenewDueDependencies): Promise<void> {
   const checks = await checkRenewalInfo(dependencies)
   if (checks.answered + checks.failed > 0) dependencies.log.info('renewal_info', { ...checks })
   const { started, failed } = await renewDue({

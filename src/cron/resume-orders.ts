@@ -1,6 +1,6 @@
 /**
- * Wakes the orders that nobody has heard of for a while: an object that lost its alarm, also where all that is left to do is to
- * clean up, or one that was never told to begin. Idempotent: a start of a running order changes nothing.
+ * Starts the orders that have not reported for a minute: their object lost its alarm (before the verdict or in the clean-up after it),
+ * or was never started. Idempotent: starting a running order changes nothing.
  */
 import type { Clock } from '../core/clock.ts'
 import { logFault } from '../core/log.ts'
@@ -12,18 +12,16 @@ import type { Store } from '../store/store.ts'
 const STALE_AFTER_MS = 60_000
 /** Orders per run: within the platform's limit of subrequests, and the next run is a minute away. */
 const MAX_ORDERS = 200
-/** Besides those: orders that have their verdict, and records left. */
+/** Besides those: orders that have their verdict and whose records are not removed yet. */
 const MAX_CLEAN_UPS = 100
 
-export async function resumeOrders({
-  store,
-  orders,
-  now,
-}: {
+export interface ResumeOrdersDependencies {
   readonly store: Store
   readonly orders: OrderObjects
   readonly now: Clock
-}): Promise<void> {
+}
+
+export async function resumeOrders({ store, orders, now }: ResumeOrdersDependencies): Promise<void> {
   const beforeMs = now() - STALE_AFTER_MS
   const stale = await staleOpenOrders(store, beforeMs, MAX_ORDERS)
   const unclean = await staleCleanUps(store, beforeMs, MAX_CLEAN_UPS)
@@ -31,7 +29,7 @@ export async function resumeOrders({
     try {
       await orders.start(tenantId, id)
     } catch (fault) {
-      // Whatever is wrong with one order, the others go on.
+      // A fault in one order does not keep the others from being started.
       logFault(`start of ${id}`, fault)
     }
   }

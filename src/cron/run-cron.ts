@@ -1,19 +1,18 @@
 /** Runs the jobs of a cron expression and notes which ended, for `/readyz`. Jobs are idempotent: runs may be doubled or missed. */
-
-import type { AccountObjects } from '../accounts/account-object.ts'
-import type { AuthorityDependencies } from '../authority/dependencies.ts'
-import type { Log } from '../core/log.ts'
-import type { IssueDependencies } from '../orders/issue.ts'
 import { recordCronRun } from '../store/cron-runs.ts'
-import { maintainPki } from './maintain-pki.ts'
-import { prune } from './prune.ts'
-import { publishDueCrls } from './publish-crls.ts'
-import { renewDueCertificates } from './renew-due.ts'
-import { resumeOrders } from './resume-orders.ts'
+import { type MaintainPkiDependencies, maintainPki } from './maintain-pki.ts'
+import { type PruneDependencies, prune } from './prune.ts'
+import { type PublishCrlsDependencies, publishDueCrls } from './publish-crls.ts'
+import { type RenewDueDependencies, renewDueCertificates } from './renew-due.ts'
+import { type ResumeOrdersDependencies, resumeOrders } from './resume-orders.ts'
 import { type CronJob, jobsFor } from './schedule.ts'
 
-export type CronDependencies = IssueDependencies &
-  AuthorityDependencies & { readonly accounts: AccountObjects; readonly log: Log }
+/** What all jobs need together. */
+export type CronDependencies = ResumeOrdersDependencies &
+  PublishCrlsDependencies &
+  RenewDueDependencies &
+  MaintainPkiDependencies &
+  PruneDependencies
 
 const JOBS: Readonly<Record<CronJob, (dependencies: CronDependencies) => Promise<void>>> = {
   'resume-orders': resumeOrders,
@@ -23,7 +22,7 @@ const JOBS: Readonly<Record<CronJob, (dependencies: CronDependencies) => Promise
   prune,
 }
 
-/** A job that fails keeps no other one from running. Throws where one failed, so that the platform counts the run as failed. */
+/** The jobs run whether or not another one fails. Throws where one failed, so that the platform counts the run as failed. */
 export async function runCron(cron: string, dependencies: CronDependencies): Promise<void> {
   const runs = await Promise.allSettled(jobsFor(cron).map((job) => runJob(job, dependencies)))
   const failed = runs.find((run) => run.status === 'rejected')

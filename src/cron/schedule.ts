@@ -10,7 +10,7 @@ export const SCHEDULE = {
 
 export type CronJob = (typeof SCHEDULE)[keyof typeof SCHEDULE][number]
 
-/** An unknown expression is an error: it never falls through to some job or other. */
+/** Throws RangeError for an expression that the table lacks. */
 export function jobsFor(cron: string): readonly CronJob[] {
   const jobs = Object.entries(SCHEDULE).find(([expression]) => expression === cron)?.[1]
   if (jobs === undefined) throw new RangeError(`no job for cron "${cron}"`)
