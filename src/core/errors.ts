@@ -64,3 +64,25 @@ export class AppError extends Error {
 export function invalidField(path: string, message: string): AppError {
   return new AppError('invalid_request', `${path}: ${message}`, { details: [{ path, message }] })
 }
+
+/** `not_found` about a resource. What is not there, of another tenant or outside of the token's paths is the same answer. */
+export function missing(resource: string): AppError {
+  const known = NOUNS.find(([area]) => resource.startsWith(area))
+  const what = known === undefined ? `${resource} here` : `${known[1]} ${resource.slice(known[0].length)}`
+  return new AppError('not_found', `There is no ${what}`)
+}
+
+/** What messages call a resource, by the area that it stands in. */
+const NOUNS: readonly (readonly [area: string, noun: string])[] = [
+  ['pki/acme/accounts/', 'ACME account'],
+  ['pki/acme/orders/', 'order'],
+  ['pki/ca/', 'CA'],
+  ['pki/certificates/', 'certificate'],
+  ['pki/csr/', 'certificate request'],
+  ['pki/dns-providers/', 'DNS provider'],
+  ['pki/roles/', 'role'],
+  ['pki/trust-anchors/', 'trust anchor'],
+  ['secrets/', 'secret'],
+  ['tenants/', 'tenant'],
+  ['tokens/', 'token'],
+]

@@ -1,5 +1,5 @@
 /** What a route answers: plain data until the very end, where `toResponse` makes the one Response there is. */
-import { type Bytes, utf8 } from '../core/bytes.ts'
+import { type Bytes, fromBase64Url, toBase64Url, utf8 } from '../core/bytes.ts'
 
 export interface JsonAnswer<Status extends number = number, Body = unknown> {
   readonly kind: 'json'
@@ -79,4 +79,24 @@ export function toResponse(answer: Answer, requestId: string, isHttps: boolean):
 function bodyOf(answer: Answer): string | Bytes | null {
   if (answer.kind === 'json') return JSON.stringify(answer.body)
   return answer.kind === 'raw' ? answer.bytes : null
+}
+
+/** An answer as one text, to be kept for a replay. */
+export function packAnswer(answer: Answer): string {
+  const packed: PackedAnswer =
+    answer.kind === 'raw'
+      ? { answer: { ...answer, bytes: new Uint8Array(0) }, bytes: toBase64Url(answer.bytes) }
+      : { answer }
+  return JSON.stringify(packed)
+}
+
+/** The answer of such a text, which is believed: it was sealed. */
+export function unpackAnswer(text: string): Answer {
+  const { answer, bytes = '' } = JSON.parse(text) as PackedAnswer
+  return answer.kind === 'raw' ? { ...answer, bytes: fromBase64Url(bytes) ?? new Uint8Array(0) } : answer
+}
+
+interface PackedAnswer {
+  readonly answer: Answer
+  readonly bytes?: string
 }

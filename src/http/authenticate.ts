@@ -7,8 +7,9 @@ import { DEFAULT_TENANT_ID } from '../store/store.ts'
 import { findTokenByHash, hashToken, mustHaveToken, type TokenRow } from '../store/tokens.ts'
 import type { Statement } from '../store/transaction.ts'
 import { noteExpired } from './authorize.ts'
-import type { RequestFacts, Route } from './define-route.ts'
+import type { Route } from './define-route.ts'
 import type { AppDependencies } from './dependencies.ts'
+import type { RequestFacts } from './request-facts.ts'
 
 /** Longer than any token; keeps hashing cheap. */
 const MAX_TOKEN_CHARS = 512

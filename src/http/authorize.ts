@@ -3,14 +3,14 @@
  * a reason, and once an hour how often it was repeated, so that who is refused cannot write as much as they like. Refusals of unknown
  * tokens belong to no tenant: they are in the log.
  */
-import { AppError } from '../core/errors.ts'
+import { AppError, missing } from '../core/errors.ts'
 import { coversResource, hasScope, type Principal, type Scope } from '../core/principal.ts'
 import { entryBy } from '../store/journal.ts'
 import { Repeats } from '../store/repeats.ts'
 import type { Store } from '../store/store.ts'
-import type { Access, RequestFacts, Route } from './define-route.ts'
+import type { Access, Route } from './define-route.ts'
 import type { AppDependencies } from './dependencies.ts'
-import { missing } from './error-envelope.ts'
+import type { RequestFacts } from './request-facts.ts'
 
 export type TokenAccess = Access<unknown, unknown, unknown>
 

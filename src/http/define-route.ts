@@ -11,6 +11,7 @@ import type { AppDependencies } from './dependencies.ts'
 import { errorEnvelope } from './error-envelope.ts'
 import type { Once } from './idempotency.ts'
 import { MAX_BODY_BYTES } from './json-body.ts'
+import type { RequestFacts } from './request-facts.ts'
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
 
@@ -33,14 +34,6 @@ export interface ResponseDoc {
   readonly description: string
   readonly schema?: z.ZodType
   readonly mediaTypes?: readonly string[]
-}
-
-/** The request, as far as handlers may look at it directly. */
-export interface RequestFacts {
-  readonly id: string
-  readonly method: string
-  readonly url: URL
-  readonly headers: Headers
 }
 
 interface CommonInput<Params, Query, Body> {

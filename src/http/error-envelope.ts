@@ -37,25 +37,3 @@ export function errorAnswer(thrown: unknown, requestId: string): JsonAnswer<numb
     ...(row.status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
   })
 }
-
-/** What messages call a resource, by the area that it stands in. */
-const NOUNS: readonly (readonly [area: string, noun: string])[] = [
-  ['pki/acme/accounts/', 'ACME account'],
-  ['pki/acme/orders/', 'order'],
-  ['pki/ca/', 'CA'],
-  ['pki/certificates/', 'certificate'],
-  ['pki/csr/', 'certificate request'],
-  ['pki/dns-providers/', 'DNS provider'],
-  ['pki/roles/', 'role'],
-  ['pki/trust-anchors/', 'trust anchor'],
-  ['secrets/', 'secret'],
-  ['tenants/', 'tenant'],
-  ['tokens/', 'token'],
-]
-
-/** Not there, not yours and not within the token's paths are the same answer. */
-export function missing(resource: string): AppError {
-  const known = NOUNS.find(([area]) => resource.startsWith(area))
-  const what = known === undefined ? `${resource} here` : `${known[1]} ${resource.slice(known[0].length)}`
-  return new AppError('not_found', `There is no ${what}`)
-}

@@ -20,10 +20,10 @@ import {
 } from '../store/idempotency.ts'
 import { type Alongside, nothingElse } from '../store/transaction.ts'
 import type { Answer } from './answer.ts'
-import type { RequestFacts } from './define-route.ts'
+import { packAnswer, unpackAnswer } from './answer.ts'
 import type { AppDependencies } from './dependencies.ts'
 import { errorAnswer } from './error-envelope.ts'
-import { packAnswer, unpackAnswer } from './packed-answer.ts'
+import type { RequestFacts } from './request-facts.ts'
 
 /**
  * Turns the view of what was made into what its batch also has to store, so that the answer is kept where the thing is. The view is what

@@ -1,7 +1,8 @@
 /** The certificate that a path names. */
+
+import { missing } from '../core/errors.ts'
 import { type CertificateRow, findCertificate } from '../store/certificates.ts'
 import type { RouteInput } from './define-route.ts'
-import { missing } from './error-envelope.ts'
 
 type CertificateInput = Pick<RouteInput<{ readonly id: string }, unknown, unknown>, 'params' | 'principal' | 'deps'>
 

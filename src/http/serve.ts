@@ -1,7 +1,7 @@
 /** One request through one route: who asks, what they ask, may they, and what is answered. Makes no Response. */
 import type { Actor } from '../core/actor.ts'
 import type { Json } from '../core/canonical-json.ts'
-import { AppError, invalidField } from '../core/errors.ts'
+import { AppError, invalidField, missing } from '../core/errors.ts'
 import { coversResource, hasScope, type Principal } from '../core/principal.ts'
 import type { Answer } from './answer.ts'
 import { authenticate, authenticateRemembered, type Caller } from './authenticate.ts'
@@ -14,11 +14,11 @@ import {
   requireScope,
   type TokenAccess,
 } from './authorize.ts'
-import type { RequestFacts, Route, RouteInput } from './define-route.ts'
+import type { Route, RouteInput } from './define-route.ts'
 import type { AppDependencies } from './dependencies.ts'
-import { missing } from './error-envelope.ts'
 import { answerOnce, keepNothing, type Once } from './idempotency.ts'
 import { readJsonBody } from './json-body.ts'
+import type { RequestFacts } from './request-facts.ts'
 import { parseWith } from './validation.ts'
 
 export interface Served {

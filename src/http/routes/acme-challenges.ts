@@ -1,9 +1,9 @@
 /** `/.well-known/acme-challenge/{token}`: what a CA asks for (RFC 8555 §8.3), for every order of every tenant. */
 import { z } from '@hono/zod-openapi'
+import { missing } from '../../core/errors.ts'
 import { findHttpChallenge } from '../../store/http-challenges.ts'
 import { raw } from '../answer.ts'
 import { definePublicRoute, type Route } from '../define-route.ts'
-import { missing } from '../error-envelope.ts'
 
 /** RFC 8555 §8.3: a token is base64url, without padding; longer ones than this are no CA's. */
 const TOKEN = /^[A-Za-z0-9_-]{1,256}$/

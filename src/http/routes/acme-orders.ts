@@ -19,13 +19,13 @@ import {
 import { answerTlsAlpn } from '../../orders/tls-alpn.ts'
 import type { AcmeOrderRow } from '../../store/acme-orders.ts'
 import { allDnsProviders } from '../../store/dns-providers.ts'
+import { journalAfter, journalBefore } from '../../store/journal-event.ts'
 import type { OrderRequest } from '../../store/order-request.ts'
 import type { Store } from '../../store/store.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { certificateKeyOf, KEY_FIELDS } from '../key-fields.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
-import { noteAfter, noteBefore } from '../note.ts'
 
 const challengeSchema = z
   .strictObject({
@@ -224,7 +224,7 @@ const complete = defineRoute({
   async handler({ params: { id }, principal, actor, deps }) {
     const row = await completeChallenge(deps, principal.tenantId, id)
     const detail = { order_id: row.id, challenge_id: id }
-    await noteAfter(deps, actor, { event: 'challenge.completed', resource: resourceOf(row), detail })
+    await journalAfter(deps, actor, { event: 'challenge.completed', resource: resourceOf(row), detail })
     return json(200, showOrder(row))
   },
 })
@@ -260,7 +260,7 @@ const tlsAlpn = defineRoute({
       resource: resourceOf({ id: orderOfChallenge(id) ?? id }),
       detail: { challenge_id: id, domain: answer.domain },
     }
-    await noteBefore(deps, actor, noted, `${noted.event} ${id}`)
+    await journalBefore(deps, actor, noted, `${noted.event} ${id}`)
     return json(200, {
       domain: answer.domain,
       server_name: answer.serverName,

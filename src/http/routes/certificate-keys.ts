@@ -7,10 +7,10 @@ import { parsePemOf } from '../../pki/pem.ts'
 import { buildPkcs12 } from '../../pki/pkcs12.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
 import { type CertificateRow, openPrivateKey } from '../../store/certificates.ts'
+import { type JournalEvent, journalBefore } from '../../store/journal-event.ts'
 import { json, raw } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import type { AppDependencies } from '../dependencies.ts'
-import { type Noted, noteBefore } from '../note.ts'
 import { requireCertificate } from '../require-certificate.ts'
 
 const params = z.object({ id: z.string() })
@@ -31,7 +31,7 @@ const privateKey = defineRoute({
     const key = await importPrivateKey('pkcs8', pkcs8, { extractable: true })
     if (!key.ok) throw new Error(`a stored private key does not import: ${key.error.reason}`)
     const answer = json(200, { private_key_pem: await exportPrivateKeyPem(key.value.privateKey, 'pkcs8') })
-    await noteBefore(input.deps, input.actor, keyRead(row))
+    await journalBefore(input.deps, input.actor, keyRead(row))
     return answer
   },
 })
@@ -63,7 +63,7 @@ const exportRoute = defineRoute({
       friendlyName: body.friendly_name ?? row.displayName,
     })
     if (!file.ok) throw invalidField('passphrase', file.error)
-    await noteBefore(input.deps, input.actor, keyRead(row))
+    await journalBefore(input.deps, input.actor, keyRead(row))
     const disposition = `attachment; filename="${row.id}.p12"`
     return raw(200, 'application/x-pkcs12', file.value, { 'content-disposition': disposition })
   },
@@ -78,7 +78,7 @@ async function openStoredKey(deps: AppDependencies, row: CertificateRow): Promis
   return openPrivateKey(deps.store, version, row.sealedPrivateKey)
 }
 
-const keyRead = (row: CertificateRow): Noted => ({
+const keyRead = (row: CertificateRow): JournalEvent => ({
   event: 'certificate.private_key_read',
   resource: `pki/certificates/${row.id}`,
   detail: { certificate_id: row.id, version: row.version, serial_number: formatSerialHex(row.serialNumber) },

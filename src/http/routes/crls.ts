@@ -6,12 +6,11 @@ import { CRL_PERIOD_MS } from '../../authority/make-crl.ts'
 import { publishCrl } from '../../authority/publish-crl.ts'
 import { sha256, toHex } from '../../core/bytes.ts'
 import { formatTime } from '../../core/clock.ts'
-import { AppError } from '../../core/errors.ts'
+import { AppError, missing } from '../../core/errors.ts'
 import { formatPem } from '../../pki/pem.ts'
 import { findAuthority, findPublicAuthority } from '../../store/authorities.ts'
 import { empty, json, raw } from '../answer.ts'
 import { definePublicRoute, defineRoute, type PublicInput, type Route } from '../define-route.ts'
-import { missing } from '../error-envelope.ts'
 import { isNotModified, preferredForm } from '../negotiation.ts'
 
 const time = z.iso.datetime()

@@ -16,11 +16,11 @@ import { isId } from '../../core/ids.ts'
 import { findDescriptor, isSecretSetting, nameServerList } from '../../dns/registry.ts'
 import { describeSettings } from '../../dns/settings-reference.ts'
 import { type DnsProviderConfig, isBeingRemoved, listDnsProviders, openDnsProvider } from '../../store/dns-providers.ts'
+import { journalAfter } from '../../store/journal-event.ts'
 import { secretResource } from '../../store/secrets.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route, type RouteInput } from '../define-route.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
-import { noteAfter } from '../note.ts'
 
 /** Lists of servers, and a service account's key file as the object that it is, are taken as well as text. */
 const settingValue = z.union([
@@ -222,7 +222,7 @@ function routesAt(base: string): readonly Route[] {
       const found = await verifyProvider(deps, actor, id)
       // What the provider said may hold anything: who reads it is the caller.
       const detail = { dns_provider_id: id, verified: found.verified, zones: found.zones.length }
-      await noteAfter(deps, actor, { event: 'dns_provider.verified', resource: resourceOf({ id }), detail })
+      await journalAfter(deps, actor, { event: 'dns_provider.verified', resource: resourceOf({ id }), detail })
       return json(200, found)
     },
   })

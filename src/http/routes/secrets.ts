@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi'
 import { formatTime } from '../../core/clock.ts'
 import { decodeCursor, toListPage } from '../../core/cursor.ts'
-import { AppError, invalidField } from '../../core/errors.ts'
+import { AppError, invalidField, missing } from '../../core/errors.ts'
 import {
   deleteSecret,
   findSecret,
@@ -17,7 +17,6 @@ import {
 } from '../../store/secrets.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
-import { missing } from '../error-envelope.ts'
 import { listOf, listQuery } from '../list.ts'
 
 const PATH_RULE = `must be 1 to ${MAX_SECRET_PATH_CHARS} characters of a-zA-Z0-9._-/ without empty, "." or ".." segments`

@@ -4,7 +4,7 @@ import type { Actor } from '../../core/actor.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { parseDurationSeconds } from '../../core/duration.ts'
-import { AppError, invalidField } from '../../core/errors.ts'
+import { AppError, invalidField, missing } from '../../core/errors.ts'
 import { isId, newId } from '../../core/ids.ts'
 import { globCovers, MAX_GLOB_CHARS } from '../../core/path-glob.ts'
 import {
@@ -31,7 +31,6 @@ import {
 import { empty, json } from '../answer.ts'
 import { mustCommit } from '../committed.ts'
 import { defineRoute, type Route } from '../define-route.ts'
-import { missing } from '../error-envelope.ts'
 import { nameField } from '../fields.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
 
