@@ -4,9 +4,9 @@
  */
 import type { Actor } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
+import { mapBounded } from '../core/map-bounded.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'
 import type { Result } from '../core/result.ts'
-import { mapBounded } from '../dns/map-bounded.ts'
 import { noOpenOrdersBut, OPEN_STATUSES, ordersOfStatus } from '../store/acme-orders.ts'
 import { type AcmeRenewal, acmeCertificatesOf } from '../store/certificates.ts'
 import { allDnsProviders, type DnsProviderConfig, type DnsProviderRow, isBeingRemoved } from '../store/dns-providers.ts'

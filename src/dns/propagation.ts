@@ -3,10 +3,10 @@
  * resolvers where servers cannot be reached. Does not wait and does not decide how long to go on looking.
  */
 import { concatBytes, equalBytes, utf8 } from '../core/bytes.ts'
+import { mapBounded } from '../core/map-bounded.ts'
 import { configuredSources, type DnsSource, type LookupContext, resolverSources } from './dns-source.ts'
 import { MAX_PARALLEL_LOOKUPS } from './limits.ts'
 import { type Found, lookup } from './lookup.ts'
-import { mapBounded } from './map-bounded.ts'
 import { TYPE } from './wire/codes.ts'
 import { findZoneServers, hostSource } from './zone-servers.ts'
 

@@ -2,10 +2,11 @@
  * TXT values at providers that replace whole record sets: reads the sets, works out which differ, has them replaced on
  * condition that they are still as read, and starts anew where somebody else was faster. Knows no provider.
  */
+
+import { mapBounded } from '../core/map-bounded.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import type { DnsProvider, DnsProviderError, TxtRecord } from './dns-provider.ts'
 import { MAX_PARALLEL_LOOKUPS } from './limits.ts'
-import { mapBounded } from './map-bounded.ts'
 import type { ZoneFinder } from './zone-finder.ts'
 
 /** A record set as it stands or shall stand. `Value` is the provider's own spelling of one TXT value. */

@@ -2,10 +2,11 @@
  * TXT values in Cloudflare's zones. Looks what is there, then makes one batch of what is missing or too much; every
  * value is a record of its own there, so other people's are never touched.
  */
+
+import { mapBounded } from '../../core/map-bounded.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DnsProvider, DnsProviderError, TxtRecord } from '../dns-provider.ts'
 import { MAX_PARALLEL_LOOKUPS } from '../limits.ts'
-import { mapBounded } from '../map-bounded.ts'
 import { quoteTxt, unquoteTxt } from '../txt-content.ts'
 import { createZoneFinder } from '../zone-finder.ts'
 import type { FoundZone, ZoneMemo } from '../zone-memo.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { mapBounded } from '../../../src/dns/map-bounded.ts'
+import { mapBounded } from '../../../src/core/map-bounded.ts'
 
 describe('work with a bound', () => {
   it('ok: every item once, results in order, never more at once than the bound', async () => {
