@@ -6,10 +6,10 @@
 
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
-import { createGate } from '../core/map-bounded.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import type { DnsProvider, DnsProviderError } from '../dns/dns-provider.ts'
+import { createGate } from '../dns/gate.ts'
 import { MAX_PARALLEL_LOOKUPS, ZONE_TIMEOUT_MS } from '../dns/limits.ts'
 import { Pace } from '../dns/pace.ts'
 import { type PacedOperation, pacedOperation } from '../dns/paced-http.ts'

@@ -144,24 +144,17 @@ async function withdrawRecords(removal: Removal): Promise<readonly string[]> {
   })
 }
 
-/** For each order that may have records there, a few at once. Throws the first error, when nothing is under way any more. */
+/** For each order that may have records there, a few at once. Throws the first error. */
 async function eachAtOnce(
   { config, lease }: Removal,
   page: readonly OpenOrder[],
   work: (orderId: string, request: OrderRequest) => Promise<void>,
 ): Promise<void> {
-  const failures: unknown[] = []
   const concerned = page.filter(({ request }) => mayUse(request as OrderRequest, config.id))
   await mapBounded(concerned, MAX_AT_ONCE, async ({ id, request }) => {
-    if (failures.length > 0) return
-    try {
-      await lease.renew()
-      await work(id, request as OrderRequest)
-    } catch (error) {
-      failures.push(error)
-    }
+    await lease.renew()
+    await work(id, request as OrderRequest)
   })
-  if (failures.length > 0) throw failures[0]
 }
 
 /** Is the order answered in DNS, and may this provider serve it? */

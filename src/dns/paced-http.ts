@@ -4,9 +4,9 @@
  */
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
-import type { Gate } from '../core/map-bounded.ts'
 import { err } from '../core/result.ts'
 import { parseRetryAfter } from '../core/retry-after.ts'
+import type { Gate } from './gate.ts'
 import { MAX_RETRY_AFTER_SECONDS } from './limits.ts'
 import type { Pace } from './pace.ts'
 import type { ProviderRate } from './rates.ts'

@@ -3,7 +3,7 @@
  * condition that they are still as read, and starts anew where somebody else was faster. Knows no provider.
  */
 
-import { mapBounded } from '../core/map-bounded.ts'
+import { mapBoundedResults } from '../core/map-bounded.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import type { DnsProvider, DnsProviderError, TxtRecord } from './dns-provider.ts'
 import { MAX_PARALLEL_LOOKUPS } from './limits.ts'
@@ -75,15 +75,12 @@ async function changeTxtSets<Value, Before extends TxtSet<Value>>(
 ): Promise<Result<void, DnsProviderError>> {
   const wanted = byName(records)
   for (let attempt = 1; attempt <= MAX_SET_ATTEMPTS; attempt += 1) {
-    const read = await mapBounded([...wanted], MAX_PARALLEL_LOOKUPS, async ([name, parts]) => {
+    const plans = await mapBoundedResults([...wanted], MAX_PARALLEL_LOOKUPS, async ([name, parts]) => {
       const before = await store.read(name, signal)
       return before.ok ? ok(planSet(store, kind, name, before.value, parts)) : before
     })
-    const changes: TxtSetChange<Value, Before>[] = []
-    for (const plan of read) {
-      if (!plan.ok) return plan
-      if (plan.value !== null) changes.push(plan.value)
-    }
+    if (!plans.ok) return plans
+    const changes = plans.value.filter((plan) => plan !== null)
     if (changes.length === 0) return ok(undefined)
     const applied = await store.apply(changes, signal)
     if (!applied.ok) return applied

@@ -14,6 +14,7 @@ import type { Clock } from '../core/clock.ts'
 import { formatTime } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import { errorFields, type Log } from '../core/log.ts'
+import { mapBounded } from '../core/map-bounded.ts'
 import type { Result } from '../core/result.ts'
 import {
   type CertificateRow,
@@ -66,11 +67,7 @@ export async function checkRenewalInfo(dependencies: RenewalCheckDependencies): 
   const silent = new Set<string>()
   for (let page = 0; page < MAX_PAGES; page += 1) {
     const rows = await dueRenewalChecks(dependencies.store, dependencies.now(), PAGE_ROWS)
-    const notes: Note[] = []
-    for (let start = 0; start < rows.length; start += CONCURRENCY) {
-      const together = rows.slice(start, start + CONCURRENCY)
-      notes.push(...(await Promise.all(together.map((row) => checkOne(dependencies, row, silent)))))
-    }
+    const notes = await mapBounded(rows, CONCURRENCY, (row) => checkOne(dependencies, row, silent))
     for (const { kind } of notes) {
       if (kind === 'answered') total.answered += 1
       if (kind === 'failed') total.failed += 1

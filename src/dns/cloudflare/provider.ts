@@ -3,7 +3,7 @@
  * value is a record of its own there, so other people's are never touched.
  */
 
-import { mapBounded } from '../../core/map-bounded.ts'
+import { mapBoundedResults } from '../../core/map-bounded.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DnsProvider, DnsProviderError, TxtRecord } from '../dns-provider.ts'
 import { MAX_PARALLEL_LOOKUPS } from '../limits.ts'
@@ -113,16 +113,11 @@ async function readExisting(
   signal: AbortSignal,
 ): Promise<Result<readonly Existing[], CloudflareFailure>> {
   const names = [...new Set(records.map(({ name }) => name))]
-  const lists = await mapBounded(names, MAX_PARALLEL_LOOKUPS, async (name) => {
+  const lists = await mapBoundedResults(names, MAX_PARALLEL_LOOKUPS, async (name) => {
     const list = await client.listTxt(zoneId, name, signal)
     return list.ok ? ok(list.value.map(({ id, content }) => ({ id, name, value: unquoteTxt(content) }))) : list
   })
-  const existing: Existing[] = []
-  for (const list of lists) {
-    if (!list.ok) return list
-    existing.push(...list.value)
-  }
-  return ok(existing)
+  return lists.ok ? ok(lists.value.flat()) : lists
 }
 
 async function inBatches<T>(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { mapBounded } from '../../../src/core/map-bounded.ts'
+import { mapBounded, mapBoundedResults } from '../../../src/core/map-bounded.ts'
+import { err, ok } from '../../../src/core/result.ts'
 
 describe('work with a bound', () => {
   it('ok: every item once, results in order, never more at once than the bound', async () => {
@@ -26,5 +27,32 @@ describe('work with a bound', () => {
       return item
     }
     await expect(mapBounded([1, 2, 3], 2, work)).rejects.toThrow('no')
+  })
+
+  it('fail: after one has thrown no other begins, and those under way end first', async () => {
+    const ended: number[] = []
+    const work = async (item: number) => {
+      if (item === 2) throw new Error('no')
+      for (let i = 0; i < 100; i += 1) await Promise.resolve()
+      ended.push(item)
+    }
+    await expect(mapBounded([1, 2, 3, 4], 2, work)).rejects.toThrow('no')
+    expect(ended).toEqual([1])
+  })
+})
+
+describe('calls that may fail, with a bound', () => {
+  it('ok: the values in order', async () => {
+    expect(await mapBoundedResults([3, 1, 2], 2, async (item) => ok(item * 10))).toEqual(ok([30, 10, 20]))
+  })
+
+  it('fail: the first failure is the result, and no further call begins', async () => {
+    const called: number[] = []
+    const answer = await mapBoundedResults([1, 2, 3, 4, 5], 2, async (item) => {
+      called.push(item)
+      return item === 2 ? err('no') : ok(item)
+    })
+    expect(answer).toEqual(err('no'))
+    expect(called).toEqual([1, 2])
   })
 })
