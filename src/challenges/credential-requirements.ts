@@ -3,7 +3,7 @@
  * that they do not have: whoever changes where credentials go gives them again, or may read the secrets that hold them.
  * Decides; asks and stores nothing.
  */
-import type { DnsProviderDescriptor } from '../dns/dns-provider.ts'
+import type { DnsProviderDescriptor } from '../dns/provider-descriptor.ts'
 import type { DnsProviderConfig } from '../store/dns-providers.ts'
 
 type Settings = Pick<DnsProviderConfig, 'settings' | 'credentials'>

@@ -4,7 +4,8 @@ import type { Actor } from '../core/actor.ts'
 import { AppError, type ErrorCode, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import type { DnsProviderDescriptor, DnsProviderError } from '../dns/dns-provider.ts'
+import type { DnsProviderError } from '../dns/dns-provider.ts'
+import type { DnsProviderDescriptor } from '../dns/provider-descriptor.ts'
 import { COMMON_SETTINGS, DNS_PROVIDERS, findDescriptor } from '../dns/registry.ts'
 import {
   type DnsProviderConfig,

@@ -2,7 +2,8 @@
 
 import type { PeerFailure } from '../core/peer-failure.ts'
 import type { Result } from '../core/result.ts'
-import type { DnsProvider, DnsProviderContext } from '../dns/dns-provider.ts'
+import type { DnsProvider } from '../dns/dns-provider.ts'
+import type { DnsProviderContext } from '../dns/provider-descriptor.ts'
 import type { ZoneChange } from './zone-writer.ts'
 
 /** What tells providers apart whose calls have something in common. Keyed digests, since secrets are in it. */

@@ -1,7 +1,7 @@
 /** Settings that providers with an HTTP API share. Errors start with the setting's name and never hold its value. */
 import { checkTarget } from '../core/http-client.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import type { DnsProviderSetting } from './dns-provider.ts'
+import type { DnsProviderSetting } from './provider-descriptor.ts'
 
 export const ENDPOINT_SETTING: DnsProviderSetting = {
   name: 'endpoint',

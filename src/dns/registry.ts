@@ -5,11 +5,11 @@ import { AWS_ROUTE53 } from './aws-route53/descriptor.ts'
 import { AZURE_DNS } from './azure-dns/descriptor.ts'
 import { CLOUDFLARE } from './cloudflare/descriptor.ts'
 import { DIGITALOCEAN } from './digitalocean/descriptor.ts'
-import type { DnsProviderDescriptor } from './dns-provider.ts'
 import { GOOGLE_CLOUD_DNS } from './google-cloud-dns/descriptor.ts'
 import { HETZNER } from './hetzner/descriptor.ts'
 import { formatHostPort, parseServer } from './host-port.ts'
 import { MAX_CONFIGURED_NAME_SERVERS, MAX_PROPAGATION_SECONDS, MAX_TTL_SECONDS } from './limits.ts'
+import type { DnsProviderDescriptor } from './provider-descriptor.ts'
 import { RFC2136 } from './rfc2136/descriptor.ts'
 
 /** One row per type. */

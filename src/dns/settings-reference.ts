@@ -1,5 +1,5 @@
 /** The settings of every type of DNS provider in words: for the reference, and for docs/dns-providers.md. */
-import type { DnsProviderDescriptor, DnsProviderSetting } from './dns-provider.ts'
+import type { DnsProviderDescriptor, DnsProviderSetting } from './provider-descriptor.ts'
 import { COMMON_SETTINGS, DNS_PROVIDERS } from './registry.ts'
 
 type Described = Pick<DnsProviderSetting, 'name' | 'description' | 'required' | 'secret' | 'example'>

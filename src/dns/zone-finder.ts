@@ -9,8 +9,6 @@ import { isWithin } from './wire/name.ts'
 import { zoneCandidates } from './zone-candidates.ts'
 import { type FoundZone, ZoneMemo } from './zone-memo.ts'
 
-export type { FoundZone } from './zone-memo.ts'
-
 type Answer<T> = Promise<Result<T, DnsProviderError>>
 
 export interface ZoneSource {

@@ -1,7 +1,7 @@
 /** What the type `aws_route53` is called and needs. */
 import { err, ok } from '../../core/result.ts'
-import type { DnsProviderDescriptor } from '../dns-provider.ts'
 import { ENDPOINT_SETTING, parseEndpoint, parseToken } from '../http-settings.ts'
+import type { DnsProviderDescriptor } from '../provider-descriptor.ts'
 import { createRoute53Client } from './client.ts'
 import { createRoute53Provider } from './provider.ts'
 

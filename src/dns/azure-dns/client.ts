@@ -7,12 +7,13 @@ import type { HttpClient } from '../../core/http-client.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { createAccessTokenSource } from '../access-token.ts'
 import { checkShape, encodePart } from '../api-answer.ts'
-import type { DnsProviderContext, DnsProviderError } from '../dns-provider.ts'
+import type { DnsProviderError } from '../dns-provider.ts'
 import { callJson, failure, type JsonAnswer, type JsonApi, type JsonCall } from '../json-api.ts'
 import { MAX_PAGES } from '../limits.ts'
+import type { DnsProviderContext } from '../provider-descriptor.ts'
 import type { Applied, TxtSet, TxtSetChange } from '../txt-sets.ts'
 import { zoneNameOf } from '../zone-candidates.ts'
-import type { FoundZone } from '../zone-finder.ts'
+import type { FoundZone } from '../zone-memo.ts'
 
 export interface AzureClientOptions {
   readonly http: HttpClient

@@ -1,7 +1,7 @@
 /** What the type `azure_dns` is called and needs. */
 import { err, ok, type Result } from '../../core/result.ts'
-import type { DnsProviderDescriptor } from '../dns-provider.ts'
 import { ENDPOINT_SETTING, parseEndpoint, parseToken } from '../http-settings.ts'
+import type { DnsProviderDescriptor } from '../provider-descriptor.ts'
 import { createAzureClient } from './client.ts'
 import { createAzureProvider } from './provider.ts'
 

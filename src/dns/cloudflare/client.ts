@@ -4,9 +4,10 @@
  */
 import { z } from 'zod'
 import { err, ok, type Result } from '../../core/result.ts'
-import type { DnsProviderContext, DnsProviderError } from '../dns-provider.ts'
+import type { DnsProviderError } from '../dns-provider.ts'
 import { callJson, failure, type JsonApi, type JsonCall } from '../json-api.ts'
 import { MAX_PAGES } from '../limits.ts'
+import type { DnsProviderContext } from '../provider-descriptor.ts'
 
 export interface CloudflareClientOptions {
   readonly http: DnsProviderContext['http']

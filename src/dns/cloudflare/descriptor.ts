@@ -1,7 +1,7 @@
 /** What the type `cloudflare` is called and needs. */
 import { err, ok } from '../../core/result.ts'
-import type { DnsProviderDescriptor } from '../dns-provider.ts'
 import { ENDPOINT_SETTING, parseEndpoint, parseToken } from '../http-settings.ts'
+import type { DnsProviderDescriptor } from '../provider-descriptor.ts'
 import { createCloudflareClient } from './client.ts'
 import { createCloudflareProvider } from './provider.ts'
 

@@ -1,7 +1,7 @@
 /** What the type `digitalocean` is called and needs. */
 import { ok } from '../../core/result.ts'
-import type { DnsProviderDescriptor } from '../dns-provider.ts'
 import { ENDPOINT_SETTING, parseEndpoint, parseToken } from '../http-settings.ts'
+import type { DnsProviderDescriptor } from '../provider-descriptor.ts'
 import { createDigitalOceanClient } from './client.ts'
 import { createDigitalOceanProvider } from './provider.ts'
 

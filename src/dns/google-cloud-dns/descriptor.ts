@@ -1,8 +1,8 @@
 /** What the type `google_cloud_dns` is called and needs. */
 import { checkTarget } from '../../core/http-client.ts'
 import { err, ok } from '../../core/result.ts'
-import type { DnsProviderDescriptor } from '../dns-provider.ts'
 import { ENDPOINT_SETTING, parseEndpoint } from '../http-settings.ts'
+import type { DnsProviderDescriptor } from '../provider-descriptor.ts'
 import { createGoogleClient } from './client.ts'
 import { createGoogleProvider } from './provider.ts'
 import { parseServiceAccount } from './service-account.ts'

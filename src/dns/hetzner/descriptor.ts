@@ -1,7 +1,7 @@
 /** What the type `hetzner` is called and needs. */
 import { ok } from '../../core/result.ts'
-import type { DnsProviderDescriptor } from '../dns-provider.ts'
 import { ENDPOINT_SETTING, parseEndpoint, parseToken } from '../http-settings.ts'
+import type { DnsProviderDescriptor } from '../provider-descriptor.ts'
 import { createHetznerClient } from './client.ts'
 import { createHetznerProvider, pauseByTimer } from './provider.ts'
 

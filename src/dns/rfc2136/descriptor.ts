@@ -1,8 +1,8 @@
 /** What the type `rfc2136` is called and needs. */
 import { fromBase64 } from '../../core/bytes.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import type { DnsProviderDescriptor } from '../dns-provider.ts'
 import { parseServer } from '../host-port.ts'
+import type { DnsProviderDescriptor } from '../provider-descriptor.ts'
 import { parseName } from '../wire/name.ts'
 import { TSIG_ALGORITHMS, type TsigAlgorithm, type TsigKey } from '../wire/tsig.ts'
 import { createRfc2136Client } from './client.ts'
