@@ -5,10 +5,10 @@
 import type { Actor } from '../core/actor.ts'
 import type { RevocationReason } from '../pki/revocation-reason.ts'
 import { formatSerialHex } from '../pki/serial.ts'
-import { detailsAbout } from '../store/audit.ts'
 import { findCertificate } from '../store/certificates.ts'
 import type { IssuedVersion } from '../store/issued-versions.ts'
 import { entryBy } from '../store/journal.ts'
+import { detailsAbout } from '../store/read-journal.ts'
 import { type CaRevocationRequest, type RevokeAtCaDependencies, revokeAtCa } from './revoke-at-ca.ts'
 
 export interface VersionsRevocation {

@@ -1,7 +1,7 @@
 /** The ledger over a database that fails: before a batch was written, after it, or for a while. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { verifyJournal } from '../../../src/store/audit.ts'
 import { Ledger } from '../../../src/store/ledger.ts'
+import { verifyJournal } from '../../../src/store/read-journal.ts'
 import type { Statement, Transaction } from '../../../src/store/transaction.ts'
 import { bindings } from '../support/bindings.ts'
 import { testApp } from '../support/worker-app.ts'
@@ -89,7 +89,7 @@ const rename = (id: string, from: string, to: string): Statement => ({
   mustChange: true,
 })
 
-const work = (...statements: Statement[]): Transaction => ({
+const transaction = (...statements: Statement[]): Transaction => ({
   tenantId: tenant,
   statements,
   entries: [{ event: 'test.written', actor: 'system', resource: 'test', detail: {}, requestId: null }],
@@ -132,52 +132,52 @@ beforeEach(() => {
 describe('a batch whose outcome is unknown', () => {
   it('ok: written, and the answer lost: it counts as written, once', async () => {
     const ledger = newLedger()
-    await ledger.commit(work(insert('a')))
+    await ledger.commit(transaction(insert('a')))
     faults.batches.push('lost-after')
-    expect(await ledger.commit(work(rename('a', 'test', 'renamed')))).toEqual(COMMITTED)
+    expect(await ledger.commit(transaction(rename('a', 'test', 'renamed')))).toEqual(COMMITTED)
     expect([await stored(), faults.sent, await chain()]).toEqual([['a=renamed'], 2, { holds: true, entries: 2 }])
   })
 
   it('ok: not written: it is sent again', async () => {
     faults.batches.push('lost-before', 'lost-before')
-    expect(await newLedger().commit(work(insert('a')))).toEqual(COMMITTED)
+    expect(await newLedger().commit(transaction(insert('a')))).toEqual(COMMITTED)
     expect([await stored(), faults.sent, await chain()]).toEqual([['a=test'], 3, { holds: true, entries: 1 }])
   })
 
   it('ok: several together, written: none of them is tried again by itself', async () => {
     const ledger = newLedger()
-    const first = ledger.commit(work(insert('a')))
+    const first = ledger.commit(transaction(insert('a')))
     faults.batches.push('none', 'lost-after')
-    const others = ['b', 'c', 'd'].map((id) => ledger.commit(work(insert(id))))
+    const others = ['b', 'c', 'd'].map((id) => ledger.commit(transaction(insert(id))))
     expect(await Promise.all([first, ...others])).toEqual([COMMITTED, COMMITTED, COMMITTED, COMMITTED])
     expect([(await stored()).length, faults.sent, await chain()]).toEqual([4, 2, { holds: true, entries: 4 }])
   })
 
   it('ok: the database is away for several tries, reads as well', async () => {
     const ledger = newLedger()
-    await ledger.commit(work(insert('a')))
+    await ledger.commit(transaction(insert('a')))
     faults.batches.push('lost-before', 'lost-after')
     faults.reads = 3
-    expect(await ledger.commit(work(insert('b')))).toEqual(COMMITTED)
+    expect(await ledger.commit(transaction(insert('b')))).toEqual(COMMITTED)
     expect([await stored(), await chain()]).toEqual([['a=test', 'b=test'], { holds: true, entries: 2 }])
     expect(waited.length).toBeGreaterThanOrEqual(4)
   })
 
   it('ok: it arrives late, after it was looked for: it is no conflict with itself', async () => {
     const ledger = newLedger()
-    await ledger.commit(work(insert('a')))
+    await ledger.commit(transaction(insert('a')))
     faults.batches.push('late')
-    expect(await ledger.commit(work(rename('a', 'test', 'renamed')))).toEqual(COMMITTED)
+    expect(await ledger.commit(transaction(rename('a', 'test', 'renamed')))).toEqual(COMMITTED)
     expect([await stored(), await chain()]).toEqual([['a=renamed'], { holds: true, entries: 2 }])
   })
 
   it('ok: another writer has taken its number: it is written behind that one', async () => {
     const ledger = newLedger()
-    await ledger.commit(work(insert('a')))
+    await ledger.commit(transaction(insert('a')))
     faults.batches.push('lost-before')
     const other = new Ledger(bindings.DB, () => 2_000)
-    const outcome = ledger.commit(work(insert('b')))
-    await other.commit(work(insert('of-another')))
+    const outcome = ledger.commit(transaction(insert('b')))
+    await other.commit(transaction(insert('of-another')))
     expect(await outcome).toEqual(COMMITTED)
     expect([await stored(), await chain()]).toEqual([
       ['a=test', 'b=test', 'of-another=test'],
@@ -185,20 +185,20 @@ describe('a batch whose outcome is unknown', () => {
     ])
   })
 
-  it('fail: the database stays away: the works of that batch fail, and the next ones work again', async () => {
+  it('fail: the database stays away: the transactions of that batch fail, and the next ones are written', async () => {
     const ledger = newLedger()
-    await ledger.commit(work(insert('a')))
+    await ledger.commit(transaction(insert('a')))
     faults.batches.push('lost-before')
     faults.reads = 6
-    const outcomes = await Promise.allSettled(['b', 'c'].map((id) => ledger.commit(work(insert(id)))))
+    const outcomes = await Promise.allSettled(['b', 'c'].map((id) => ledger.commit(transaction(insert(id)))))
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
-    expect(await ledger.commit(work(insert('d')))).toEqual(COMMITTED)
+    expect(await ledger.commit(transaction(insert('d')))).toEqual(COMMITTED)
     expect([await stored(), await chain()]).toEqual([['a=test', 'd=test'], { holds: true, entries: 2 }])
   })
 
   it('fail: without a journal entry it cannot be looked for, and is not done twice', async () => {
     const ledger = newLedger()
-    await ledger.commit(work(insert('a')))
+    await ledger.commit(transaction(insert('a')))
     faults.batches.push('lost-after')
     await expect(ledger.commit(silent(rename('a', 'test', 'renamed')))).rejects.toThrow(LOST)
     expect([await stored(), faults.sent]).toEqual([['a=renamed'], 2])
@@ -209,7 +209,7 @@ describe('what somebody repeats', () => {
   it('ok: is written once an hour, with how often it has happened', async () => {
     let nowMs = 0
     const ledger = new Ledger(bindings.DB, () => nowMs)
-    const refused = (key: string, times: number) => ledger.commit({ ...work(), repeated: { key, times } })
+    const refused = (key: string, times: number) => ledger.commit({ ...transaction(), repeated: { key, times } })
     const outcomes = [await refused('a', 1), await refused('a', 5), await refused('b', 1), await refused('a', 1)]
     nowMs = 3_600_000
     outcomes.push(await refused('a', 2), await refused('a', 1), await refused('b', 1))
@@ -230,7 +230,7 @@ describe('what somebody repeats', () => {
   /** A ledger that has written something, and whose next batch does not get to the database. */
   const aboutToFail = async (clock = () => 1_000): Promise<Ledger> => {
     const ledger = new Ledger(faultyDatabase(), clock, async () => undefined)
-    await ledger.commit({ ...work(), repeated: { key: 'others', times: 1 } })
+    await ledger.commit({ ...transaction(), repeated: { key: 'others', times: 1 } })
     faults.batches.push('lost-before')
     faults.reads = 6
     return ledger
@@ -239,20 +239,20 @@ describe('what somebody repeats', () => {
   it('fail: what could not be written does not count as written', async () => {
     const ledger = await aboutToFail()
     const repeated = { key: 'a', times: 1 }
-    await expect(ledger.commit({ ...work(), repeated })).rejects.toThrow(LOST)
+    await expect(ledger.commit({ ...transaction(), repeated })).rejects.toThrow(LOST)
     expect(await details()).toEqual(['{}'])
-    expect(await ledger.commit({ ...work(), repeated })).toEqual(COMMITTED)
-    expect(await ledger.commit({ ...work(), repeated })).toEqual(COMMITTED)
+    expect(await ledger.commit({ ...transaction(), repeated })).toEqual(COMMITTED)
+    expect(await ledger.commit({ ...transaction(), repeated })).toEqual(COMMITTED)
     expect([await details(), await chain()]).toEqual([['{}', '{}'], { holds: true, entries: 2 }])
   })
 
   it('fail: nobody is told that it is written while the first one is under way', async () => {
     const ledger = await aboutToFail()
     const repeated = { key: 'a', times: 1 }
-    const outcomes = await Promise.allSettled([1, 2, 3].map(() => ledger.commit({ ...work(), repeated })))
+    const outcomes = await Promise.allSettled([1, 2, 3].map(() => ledger.commit({ ...transaction(), repeated })))
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
     expect(await details()).toEqual(['{}'])
-    const others = await Promise.all([4, 5, 6].map(() => ledger.commit({ ...work(), repeated })))
+    const others = await Promise.all([4, 5, 6].map(() => ledger.commit({ ...transaction(), repeated })))
     expect([others, await details()]).toEqual([
       [COMMITTED, COMMITTED, COMMITTED],
       ['{}', '{}'],
@@ -263,7 +263,7 @@ describe('what somebody repeats', () => {
     let nowMs = 0
     const ledger = await aboutToFail(() => nowMs)
     faults.batches.unshift('none')
-    const refused = (times: number) => ledger.commit({ ...work(), repeated: { key: 'a', times } })
+    const refused = (times: number) => ledger.commit({ ...transaction(), repeated: { key: 'a', times } })
     await Promise.all([refused(1), refused(2), refused(4)])
     nowMs = 3_600_000
     await expect(refused(8)).rejects.toThrow(LOST)
@@ -276,13 +276,13 @@ describe('what somebody repeats', () => {
 describe('a verdict', () => {
   it('ok: a statement that no database takes leaves its neighbours alone', async () => {
     const ledger = newLedger()
-    const first = ledger.commit(work(insert('a')))
+    const first = ledger.commit(transaction(insert('a')))
     const faulty = { sql: 'INSERT INTO no_such_table VALUES (1)', params: [], mustChange: false }
     const outcomes = await Promise.allSettled([
       first,
-      ledger.commit(work(insert('b'))),
-      ledger.commit(work(faulty)),
-      ledger.commit(work(insert('c'))),
+      ledger.commit(transaction(insert('b'))),
+      ledger.commit(transaction(faulty)),
+      ledger.commit(transaction(insert('c'))),
     ])
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
     expect([await stored(), await chain()]).toEqual([['a=test', 'b=test', 'c=test'], { holds: true, entries: 3 }])

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { verifyJournal } from '../../../src/store/audit.ts'
 import type { JournalEntry } from '../../../src/store/journal.ts'
+import { verifyJournal } from '../../../src/store/read-journal.ts'
 import type { Statement, Transaction } from '../../../src/store/transaction.ts'
 import { bindings } from '../support/bindings.ts'
 import { testApp } from '../support/worker-app.ts'
@@ -29,7 +29,7 @@ const rename = (id: string, from: string, to: string): Statement => ({
   mustChange: true,
 })
 
-const work = (...statements: Statement[]): Transaction => ({
+const transaction = (...statements: Statement[]): Transaction => ({
   tenantId: TENANT,
   statements,
   entries: statements.map(({ params }) => entry(`tokens/${String(params[1])}`)),
@@ -43,10 +43,10 @@ const journalOf = async () =>
   ).results
 
 describe('the ledger', () => {
-  it('ok: a hundred works at once are all written, in one chain without gaps', async () => {
+  it('ok: a hundred transactions at once are all written, in one chain without gaps', async () => {
     const { store } = await testApp()
     const outcomes = await Promise.all(
-      Array.from({ length: 100 }, (_, index) => store.commit(work(insert(`many-${index}`)))),
+      Array.from({ length: 100 }, (_, index) => store.commit(transaction(insert(`many-${index}`)))),
     )
     expect(outcomes).toEqual(outcomes.map(() => ({ kind: 'committed' })))
     const rows = await journalOf()
@@ -57,13 +57,13 @@ describe('the ledger', () => {
 
   it('ok: one that conflicts or exists already leaves its neighbours alone, and nothing of itself', async () => {
     const { store } = await testApp()
-    await store.commit(work(insert('state')))
+    await store.commit(transaction(insert('state')))
     const before = (await journalOf()).length
     const outcomes = await Promise.all([
-      store.commit(work(insert('left'))),
-      store.commit(work(insert('half-done'), rename('state', 'no such name', 'x'))),
-      store.commit(work(insert('twin', 'left'))),
-      store.commit(work(insert('right'))),
+      store.commit(transaction(insert('left'))),
+      store.commit(transaction(insert('half-done'), rename('state', 'no such name', 'x'))),
+      store.commit(transaction(insert('twin', 'left'))),
+      store.commit(transaction(insert('right'))),
     ])
     expect(outcomes).toEqual([
       { kind: 'committed' },
@@ -84,9 +84,9 @@ describe('the ledger', () => {
 
   it('ok: of two that flip the same state exactly one does', async () => {
     const { store } = await testApp()
-    await store.commit(work(insert('flip')))
+    await store.commit(transaction(insert('flip')))
     const outcomes = await Promise.all(
-      Array.from({ length: 10 }, (_, index) => store.commit(work(rename('flip', 'test', `winner-${index}`)))),
+      Array.from({ length: 10 }, (_, index) => store.commit(transaction(rename('flip', 'test', `winner-${index}`)))),
     )
     expect(outcomes.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
     expect(outcomes.filter(({ kind }) => kind === 'conflict')).toHaveLength(9)
@@ -94,7 +94,7 @@ describe('the ledger', () => {
 
   it('ok: a second writer of the same chain is told by the key of the journal, and both go on', async () => {
     const { store } = await testApp()
-    await store.commit(work(insert('mine')))
+    await store.commit(transaction(insert('mine')))
     const [last] = (await journalOf()).slice(-1)
     // Written past the ledger, as a second one would.
     await bindings.DB.prepare(
@@ -104,7 +104,7 @@ describe('the ledger', () => {
     )
       .bind(TENANT, last?.seq ?? 0)
       .run()
-    expect(await store.commit(work(insert('after')))).toEqual({ kind: 'committed' })
+    expect(await store.commit(transaction(insert('after')))).toEqual({ kind: 'committed' })
     const rows = await journalOf()
     expect(rows.at(-1)).toMatchObject({ seq: (last?.seq ?? 0) + 2, prev_hash: 'somebody else' })
     // What was written past it is found.

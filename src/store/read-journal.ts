@@ -7,7 +7,7 @@ import type { Store } from './store.ts'
 
 export type JournalRecord = typeof journal.$inferSelect
 
-export interface AuditFilter {
+export interface JournalFilter {
   readonly event: string | null
   readonly resource: string | null
   readonly actor: string | null
@@ -15,7 +15,7 @@ export interface AuditFilter {
   readonly untilMs: number | null
 }
 
-export interface AuditPage {
+export interface JournalPage {
   readonly rows: readonly JournalRecord[]
   /** Behind which seq the next page goes on; null where the journal has been walked to its beginning. */
   readonly next: number | null
@@ -34,9 +34,9 @@ const VERIFY_PAGE_ROWS = 500
 export async function listJournal(
   store: Store,
   tenantId: string,
-  filter: AuditFilter,
+  filter: JournalFilter,
   page: { readonly limit: number; readonly beforeSeq: number | null },
-): Promise<AuditPage> {
+): Promise<JournalPage> {
   const beforeSeq = await startOf(store, tenantId, filter.untilMs, page.beforeSeq)
   const stretch = stretchOf(store, tenantId, filter.resource, beforeSeq)
   const [rows, walked] = await store.db.batch([
