@@ -13,8 +13,8 @@ export class TenantLedger extends DurableObject<Env> {
     this.#ledger = new Ledger(env.DB, systemClock)
   }
 
-  /** Writes a work whole or not at all; see store/work.ts. */
-  commit(work: Transaction): Promise<CommitOutcome> {
-    return this.#ledger.commit(work)
+  /** Writes a transaction whole or not at all; see store/transaction.ts. */
+  commit(transaction: Transaction): Promise<CommitOutcome> {
+    return this.#ledger.commit(transaction)
   }
 }

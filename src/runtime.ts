@@ -43,7 +43,9 @@ async function buildRuntime(env: Env): Promise<Runtime> {
   const store: Store = {
     db,
     ring: settings.ring,
-    commit: sureCommit(db, systemClock, (work) => env.TENANT_LEDGER.getByName(work.tenantId).commit(work)),
+    commit: sureCommit(db, systemClock, (transaction) =>
+      env.TENANT_LEDGER.getByName(transaction.tenantId).commit(transaction),
+    ),
   }
   const { allowPrivateTargets, dnsResolvers } = settings
   const options: HttpClientOptions = {

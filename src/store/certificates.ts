@@ -274,7 +274,7 @@ const insertion = new StatementTemplate<CertificateRow>((db) =>
 
 /**
  * Puts a new version in the place of `current`, which moves to the versions. The second of two writers changes nothing:
- * both statements demand that `current` is still the current version.
+ * both statements require that `current` is still the current version.
  */
 export function replaceVersion(
   store: Store,
@@ -327,7 +327,7 @@ export function replaceVersion(
   return [mustChange(copy), mustChange(update)]
 }
 
-/** Changes what is not of a version: tags, description, auto_renew, the open order. Demands `when` besides the id. */
+/** Changes what is not of a version: tags, description, auto_renew, the open order. Requires `when` besides the id. */
 export function updateCertificate(
   store: Store,
   certificate: Pick<CertificateRow, 'tenantId' | 'id'>,

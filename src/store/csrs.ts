@@ -39,7 +39,7 @@ export function insertCsr(store: Store, row: CsrRow): Statement {
   return mustChange(store.db.insert(csrs).values(row))
 }
 
-/** Takes the step of two at once that comes first: demands the state that was read. */
+/** Requires the status that was read: of two steps at once, the first one is taken. */
 export function updateCsr(store: Store, csr: CsrRow, change: Partial<Omit<CsrRow, 'tenantId' | 'id'>>): Statement {
   return mustChange(store.db.update(csrs).set(change).where(isCsr(csr)))
 }

@@ -38,7 +38,7 @@ export const ANSWER_MS = 24 * 3_600_000
 
 /**
  * Claims the key until then, or says who has it. An expired row is as good as none. A request that outlives its claim
- * stores nothing: the batch that stores what it did demands the claim, see `keepAnswer`.
+ * stores nothing: the batch that stores what it did requires the claim, see `keepAnswer`.
  */
 export async function claimKey(
   store: Store,

@@ -1,5 +1,5 @@
 /**
- * Writes the works of one tenant, one batch after another: whatever waits while a batch is under way goes into the
+ * Writes the transactions of one tenant, one batch after another: whatever waits while a batch is under way goes into the
  * next one together. A single writer per tenant keeps the journal's chain without contention; should there ever be
  * two, the primary key (tenant, seq) stops the second and it reads the head anew.
  *
@@ -14,24 +14,24 @@ import { chainEntry, GENESIS, type JournalHead, type JournalRow } from './journa
 import { Repeats } from './repeats.ts'
 import type { CommitOutcome, Statement, Transaction } from './transaction.ts'
 
-/** Works per batch: D1 takes large batches, but one that fails is taken apart and tried singly. */
-const MAX_WORKS_PER_BATCH = 50
+/** Transactions per batch: D1 takes large batches, but one that fails is taken apart, and its transactions are tried singly. */
+const MAX_TRANSACTIONS_PER_BATCH = 50
 /** How often to read the head anew when another writer was faster. */
 const MAX_HEAD_READS = 5
 /** What is repeated is written once in this time, for each key; see `Transaction`. */
 const REPEATS_MS = 3_600_000
-/** Milliseconds before each further try, while the database is away; then the works fail. */
+/** Milliseconds before each further try, while the database is away; then the transactions fail. */
 const WAITS_MS = [50, 150, 500, 1_000, 2_000]
 
 /** Undoes the batch when the statement before it changed nothing: `json()` of what is no JSON is an error. */
-const DEMAND_CHANGE = `SELECT CASE WHEN changes() = 0 THEN json('nothing changed') END`
+const REQUIRE_CHANGE = `SELECT CASE WHEN changes() = 0 THEN json('nothing changed') END`
 
 const INSERT_JOURNAL = `INSERT INTO journal
   (tenant_id, seq, id, event, actor, resource, detail, request_id, at_ms, prev_hash, hash)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 interface Waiting {
-  readonly work: Transaction
+  readonly transaction: Transaction
   resolve(outcome: CommitOutcome): void
   reject(error: unknown): void
 }
@@ -60,16 +60,18 @@ export class Ledger {
   }
 
   /**
-   * Resolves when the work is durable, or says why it was not done. Rejects where a statement is faulty (nothing was
+   * Resolves when the transaction is durable, or says why it was not done. Rejects where a statement is faulty (nothing was
    * written), and where the database stays away (whether it was written is not known).
    */
-  commit(work: Transaction): Promise<CommitOutcome> {
-    return work.repeated === undefined ? this.#enqueue(work) : this.#commitRepeated(work, work.repeated)
+  commit(transaction: Transaction): Promise<CommitOutcome> {
+    return transaction.repeated === undefined
+      ? this.#enqueue(transaction)
+      : this.#commitRepeated(transaction, transaction.repeated)
   }
 
-  #enqueue(work: Transaction): Promise<CommitOutcome> {
+  #enqueue(transaction: Transaction): Promise<CommitOutcome> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ work, resolve, reject })
+      this.#queue.push({ transaction, resolve, reject })
       if (!this.#running) void this.#run()
     })
   }
@@ -80,7 +82,7 @@ export class Ledger {
    * the caller's to count again.
    */
   async #commitRepeated(
-    work: Transaction,
+    transaction: Transaction,
     { key, times }: NonNullable<Transaction['repeated']>,
   ): Promise<CommitOutcome> {
     for (let other = this.#writing.get(key); other !== undefined; other = this.#writing.get(key)) {
@@ -89,7 +91,7 @@ export class Ledger {
     }
     const total = this.#repeats.admit(key, times, this.#now())
     if (total === null) return { kind: 'committed' }
-    const writing = this.#enqueue(total === 1 ? work : withTimes(work, total))
+    const writing = this.#enqueue(total === 1 ? transaction : withTimes(transaction, total))
     this.#writing.set(key, writing)
     let isWritten = false
     try {
@@ -105,7 +107,7 @@ export class Ledger {
   async #run(): Promise<void> {
     this.#running = true
     while (this.#queue.length > 0) {
-      const together = this.#queue.splice(0, MAX_WORKS_PER_BATCH)
+      const together = this.#queue.splice(0, MAX_TRANSACTIONS_PER_BATCH)
       if (together.length > 1 && (await this.#tryTogether(together))) continue
       for (const waiting of together) await this.#writeOne(waiting)
     }
@@ -115,7 +117,7 @@ export class Ledger {
   /** False where the database refused one of them, and so all: then each is tried by itself. */
   async #tryTogether(together: readonly Waiting[]): Promise<boolean> {
     try {
-      const written = await this.#write(together.map(({ work }) => work))
+      const written = await this.#write(together.map(({ transaction }) => transaction))
       if (written.kind !== 'committed') return false
       for (const { resolve } of together) resolve(written)
     } catch (error) {
@@ -125,9 +127,9 @@ export class Ledger {
     return true
   }
 
-  async #writeOne({ work, resolve, reject }: Waiting): Promise<void> {
+  async #writeOne({ transaction, resolve, reject }: Waiting): Promise<void> {
     try {
-      const written = await this.#write([work])
+      const written = await this.#write([transaction])
       if (written.kind === 'faulty') reject(written.error)
       else resolve(written)
     } catch (error) {
@@ -136,10 +138,10 @@ export class Ledger {
   }
 
   /** Rejects where the outcome stays unknown. */
-  async #write(works: readonly Transaction[]): Promise<Written> {
+  async #write(transactions: readonly Transaction[]): Promise<Written> {
     for (let reads = 1; ; reads += 1) {
-      const head = this.#head ?? (await this.#patiently(() => this.#readHead(works[0]?.tenantId ?? '')))
-      const batch = await this.#assemble(works, head)
+      const head = this.#head ?? (await this.#patiently(() => this.#readHead(transactions[0]?.tenantId ?? '')))
+      const batch = await this.#assemble(transactions, head)
       if ('kind' in batch) return batch
       const written = await this.#send(batch.statements, batch.rows)
       if (written !== 'head-moved') {
@@ -165,7 +167,7 @@ export class Ledger {
       }
       this.#head = null
       const verdict = readVerdict(failure)
-      // The first try is judged as it is. Behind an uncertain one, what it did itself looks like the work of somebody else.
+      // The first try is judged as it is. Behind an uncertain one, what it did itself looks like what another writer did.
       if (verdict !== null && !isUncertain) return verdict
       isUncertain = true
       // Without a journal row there is nothing to look for: sending it again could do it twice.
@@ -210,7 +212,7 @@ export class Ledger {
   }
 
   async #assemble(
-    works: readonly Transaction[],
+    transactions: readonly Transaction[],
     head: JournalHead,
   ): Promise<
     | { readonly rows: readonly JournalRow[]; readonly statements: D1PreparedStatement[] }
@@ -219,10 +221,10 @@ export class Ledger {
     const statements: D1PreparedStatement[] = []
     const rows: JournalRow[] = []
     try {
-      for (const work of works) {
-        for (const each of work.statements) statements.push(...this.#prepare(each))
-        for (const entry of work.entries) {
-          const row = await chainEntry(work.tenantId, rows.at(-1) ?? head, entry, this.#now())
+      for (const transaction of transactions) {
+        for (const each of transaction.statements) statements.push(...this.#prepare(each))
+        for (const entry of transaction.entries) {
+          const row = await chainEntry(transaction.tenantId, rows.at(-1) ?? head, entry, this.#now())
           rows.push(row)
           statements.push(this.#insert(row))
         }
@@ -253,7 +255,7 @@ export class Ledger {
 
   #prepare({ sql, params, mustChange }: Statement): D1PreparedStatement[] {
     const prepared = this.#db.prepare(sql).bind(...params)
-    return mustChange ? [prepared, this.#db.prepare(DEMAND_CHANGE)] : [prepared]
+    return mustChange ? [prepared, this.#db.prepare(REQUIRE_CHANGE)] : [prepared]
   }
 
   async #readHead(tenantId: string): Promise<JournalHead> {
@@ -265,9 +267,9 @@ export class Ledger {
   }
 }
 
-const withTimes = (work: Transaction, times: number): Transaction => ({
-  ...work,
-  entries: work.entries.map((entry) => ({ ...entry, detail: { ...entry.detail, times } })),
+const withTimes = (transaction: Transaction, times: number): Transaction => ({
+  ...transaction,
+  entries: transaction.entries.map((entry) => ({ ...entry, detail: { ...entry.detail, times } })),
 })
 
 /** Results of SQLite that are about the statement, whenever it is tried; others are about the database's own state. */

@@ -160,7 +160,7 @@ async function resealRows(
   }
 }
 
-/** Demands the value that was read: whoever changed the row meanwhile sealed under the current key already. */
+/** Requires the value that was read: a row that was changed meanwhile is sealed under the current key already. */
 function replace(sealed: SealedColumn, row: SealedRow, fresh: string): SQL {
   const column = sql.identifier(sealed.column)
   const key = ['tenant_id', ...sealed.key]

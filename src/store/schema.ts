@@ -417,7 +417,7 @@ export const roles = sqliteTable(
     caId: text('ca_id').notNull(),
     /** See authority/role-policy.ts. */
     policy: text({ mode: 'json' }).$type<unknown>().notNull(),
-    /** Grows with every change: issuing demands the one that it checked against. */
+    /** Grows with every change: issuing requires the one that it checked against. */
     version: integer().notNull(),
     createdAtMs: integer('created_at_ms').notNull(),
     updatedAtMs: integer('updated_at_ms').notNull(),

@@ -1,6 +1,6 @@
 /**
- * Commits through the ledger's object, and finds out what became of a work whose answer was lost: the object may be reset while it works, by a
- * deployment for example. Does not send a work twice.
+ * Commits through the ledger's object, and finds out what became of a transaction whose answer was lost: the object may be reset meanwhile, by a
+ * deployment for example. Does not send a transaction twice.
  */
 import { sql } from 'drizzle-orm'
 import { type Clock, type Sleep, systemSleep } from '../core/clock.ts'
@@ -9,34 +9,34 @@ import { logFault } from '../core/log.ts'
 import type { Database } from './store.ts'
 import type { Commit, Transaction } from './transaction.ts'
 
-/** Milliseconds before each look: what was under way when the object was reset may still arrive. */
-const LOOKS_AFTER_MS = [0, 250, 1_000]
-/** Entries before the newest one among which a work that was just sent is looked for. */
+/** Milliseconds before each lookup: what was under way when the object was reset may still arrive. */
+const LOOKUPS_AFTER_MS = [0, 250, 1_000]
+/** Entries before the newest one among which a transaction that was just sent is looked for. */
 const RECENT_ENTRIES = 2_000
 
-/** `send`, but for works that were written though it failed: those are committed. */
+/** `send`, but a transaction that was written although sending it failed counts as committed. */
 export function sureCommit(db: Database, now: Clock, send: Commit, sleep: Sleep = systemSleep): Commit {
   return async (asked) => {
-    const work = withEntryIds(asked, now())
+    const transaction = withEntryIds(asked, now())
     try {
-      return await send(work)
+      return await send(transaction)
     } catch (failure) {
-      const id = work.entries[0]?.id
+      const id = transaction.entries[0]?.id
       // Without an entry there is nothing to look for.
-      if (id === undefined || !(await isWritten(db, work.tenantId, id, sleep))) throw failure
+      if (id === undefined || !(await isWritten(db, transaction.tenantId, id, sleep))) throw failure
       logFault('commit', failure)
       return { kind: 'committed' }
     }
   }
 }
 
-const withEntryIds = (work: Transaction, nowMs: number): Transaction => ({
-  ...work,
-  entries: work.entries.map((entry) => ({ ...entry, id: entry.id ?? newId('event', nowMs) })),
+const withEntryIds = (transaction: Transaction, nowMs: number): Transaction => ({
+  ...transaction,
+  entries: transaction.entries.map((entry) => ({ ...entry, id: entry.id ?? newId('event', nowMs) })),
 })
 
 async function isWritten(db: Database, tenantId: string, entryId: string, sleep: Sleep): Promise<boolean> {
-  for (const waitMs of LOOKS_AFTER_MS) {
+  for (const waitMs of LOOKUPS_AFTER_MS) {
     await sleep(waitMs)
     if (await findRecentEntry(db, tenantId, entryId).catch(() => null)) return true
   }

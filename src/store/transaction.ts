@@ -1,6 +1,6 @@
 /**
  * A change and its journal entries, to be written together or not at all. D1's `batch` is the only transaction there
- * is, so whatever must not happen twice is a statement that demands the old state: changing nothing undoes the batch.
+ * is, so whatever must not happen twice is a statement that requires the old state: changing nothing undoes the batch.
  */
 import type { JournalEntry } from './journal.ts'
 
@@ -8,7 +8,7 @@ import type { JournalEntry } from './journal.ts'
 export interface Statement {
   readonly sql: string
   readonly params: readonly (string | number | null)[]
-  /** True: changing no row is a conflict, and nothing of the work is written. */
+  /** True: changing no row is a conflict, and nothing of the transaction is written. */
   readonly mustChange: boolean
 }
 
@@ -17,27 +17,27 @@ export interface Transaction {
   readonly statements: readonly Statement[]
   readonly entries: readonly JournalEntry[]
   /**
-   * For entries alone, about what somebody can repeat for nothing: of works with the same key one an hour is written, and says in `times`
-   * how often it has happened since the one before. The others count as committed.
+   * For entries alone, about what a caller can repeat at no cost: of the transactions with the same key, one an hour is written, and says in
+   * `times` how often it has happened since the one before. The others count as committed.
    */
   readonly repeated?: { readonly key: string; readonly times: number }
 }
 
-/** What became of a work. */
+/** What became of a transaction. */
 export type CommitOutcome =
   | { readonly kind: 'committed' }
-  /** A statement that had to change a row changed none: somebody else was first. */
+  /** A statement that had to change a row changed none: another transaction was first. */
   | { readonly kind: 'conflict' }
   /** A unique index has that value already: `dns_providers.tenant_id, dns_providers.name`. */
   | { readonly kind: 'exists'; readonly columns: string }
 
-/** Writes works, in order, each whole or not at all. */
-export type Commit = (work: Transaction) => Promise<CommitOutcome>
+/** Writes transactions, in order, each whole or not at all. */
+export type Commit = (transaction: Transaction) => Promise<CommitOutcome>
 
-/** What whoever asks for a thing wants stored in the batch that stores the thing, where it is known what was made. */
+/** Statements of the caller, for the batch that stores what the use case has made: see decision 9. */
 export type Alongside<Made> = (made: Made) => Promise<readonly Statement[]>
 
-/** For those who want nothing. */
+/** For a caller without any. */
 export const nothingElse: Alongside<unknown> = async () => []
 
 /** Anything of drizzle's that can say its SQL. */

@@ -35,9 +35,9 @@ function slowedDatabase(before: () => Promise<unknown>): Database {
   return new Proxy(app.store.db, {
     get(target, name) {
       if (name !== 'batch') return Reflect.get(target, name)
-      return async (...works: Parameters<Database['batch']>) => {
+      return async (...statements: Parameters<Database['batch']>) => {
         await before()
-        return target.batch(...works)
+        return target.batch(...statements)
       }
     },
   })

@@ -7,7 +7,7 @@ import { type TestApp, testApp } from '../support/worker-app.ts'
 
 const TENANT = 'ten_surecommit0000000000000000'
 
-const work = (resource: string): Transaction => ({
+const transaction = (resource: string): Transaction => ({
   tenantId: TENANT,
   statements: [],
   entries: [{ event: 'test.sure', actor: 'system', resource, detail: {}, requestId: null }],
@@ -37,7 +37,7 @@ describe('a commit whose answer is lost', () => {
       await app.store.commit(each)
       throw new Error(RESET)
     })
-    expect(await commit(work('written'))).toEqual({ kind: 'committed' })
+    expect(await commit(transaction('written'))).toEqual({ kind: 'committed' })
     expect([sent, await eventsOf('test.sure', 'written')]).toEqual([1, 1])
   })
 
@@ -56,7 +56,7 @@ describe('a commit whose answer is lost', () => {
         if (ms > 0) await late.pop()?.()
       },
     )
-    expect(await commit(work('late'))).toEqual({ kind: 'committed' })
+    expect(await commit(transaction('late'))).toEqual({ kind: 'committed' })
   })
 
   it('fail: it was not written: it fails, and is not sent again', async () => {
@@ -65,12 +65,12 @@ describe('a commit whose answer is lost', () => {
       sent += 1
       throw new Error(RESET)
     })
-    await expect(commit(work('lost'))).rejects.toThrow(RESET)
+    await expect(commit(transaction('lost'))).rejects.toThrow(RESET)
     expect([sent, waited, await eventsOf('test.sure', 'lost')]).toEqual([1, [0, 250, 1_000], 0])
   })
 
   it('ok: a verdict passes as it is', async () => {
     const { commit, waited } = await sure(() => async () => ({ kind: 'conflict' }))
-    expect([await commit(work('refused')), waited]).toEqual([{ kind: 'conflict' }, []])
+    expect([await commit(transaction('refused')), waited]).toEqual([{ kind: 'conflict' }, []])
   })
 })
