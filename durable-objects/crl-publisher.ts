@@ -4,7 +4,8 @@
  */
 import { DurableObject } from 'cloudflare:workers'
 import { CrlWriter } from '../src/authority/crl-writer.ts'
-import { makeCrl, type PublishedCrl } from '../src/authority/make-crl.ts'
+import { makeCrl } from '../src/authority/make-crl.ts'
+import type { PublishedCrl } from '../src/authority/publish-crl.ts'
 import type { Actor } from '../src/core/actor.ts'
 import { systemClock } from '../src/core/clock.ts'
 import { consoleLog, errorFields } from '../src/core/log.ts'

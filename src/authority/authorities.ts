@@ -38,7 +38,7 @@ import {
   timesOf,
 } from './ca-certificate.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
-import { publishCrl } from './publish-crl.ts'
+import { tryPublishCrl } from './publish-crl.ts'
 import { findSigner, requireSigner, type Signer } from './signer.ts'
 
 export interface AuthorityInput {
@@ -164,9 +164,9 @@ export async function commitNewAuthority(
   }
 }
 
-/** The row as it is once the first CRL is out. Where that fails, the cron makes it. */
+/** The row once the first CRL is out, or as it is where that could not be made now. */
 export async function publishedRow(dependencies: AuthorityDependencies, row: AuthorityRow): Promise<AuthorityRow> {
-  await publishCrl(dependencies, row.tenantId, row.id).catch(() => null)
+  await tryPublishCrl(dependencies, row.tenantId, row.id)
   return (await findAuthority(dependencies.store, row.tenantId, row.id).catch(() => null)) ?? row
 }
 

@@ -4,7 +4,7 @@
  * made.
  */
 import type { Actor } from '../core/actor.ts'
-import type { PublishedCrl } from './make-crl.ts'
+import type { PublishedCrl } from './publish-crl.ts'
 
 /** Makes and publishes one list. Null where the CA has ended. `actor` is null where it follows from a revocation or the clock. */
 export type MakeCrl = (actor: Actor | null) => Promise<PublishedCrl | null>

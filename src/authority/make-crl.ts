@@ -25,6 +25,7 @@ import { deleteEndedRevocations, type RevocationRow, revocationPages } from '../
 import { fullCrlNumber, shownCrlNumber } from './crl-number.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { crlUrl } from './locations.ts'
+import type { PublishedCrl } from './publish-crl.ts'
 import { findSigner, type Signer } from './signer.ts'
 
 /** A new list every hour; see also `CRL_LIFETIME_MS`. */
@@ -35,14 +36,6 @@ const CRL_LIFETIME_MS = 24 * 3_600_000
 const PARTS_TOGETHER_MS = 15 * 60_000
 /** Only a second writer of the same CA comes between: see the head of this file. */
 const MAX_CLAIMS = 5
-
-export interface PublishedCrl {
-  /** As it is counted: see `crl-number.ts`. */
-  readonly crlNumber: number
-  readonly thisUpdateMs: number
-  readonly nextUpdateMs: number
-  readonly revokedCount: number
-}
 
 export type CrlDependencies = Pick<AuthorityDependencies, 'store' | 'crls' | 'now' | 'settings'>
 

@@ -1,23 +1,29 @@
-/** Asks a CA's writer for a new CRL, which knows of everything that was revoked before the call. See crl-writer.ts and make-crl.ts. */
+/** How the CRLs of CAs are published: by one writer for each CA, which src/authority/crl-writer.ts is. */
 import type { Actor } from '../core/actor.ts'
-import type { AuthorityDependencies } from './dependencies.ts'
-import type { PublishedCrl } from './make-crl.ts'
+
+export interface PublishedCrl {
+  /** As it is counted: see `crl-number.ts`. */
+  readonly crlNumber: number
+  readonly thisUpdateMs: number
+  readonly nextUpdateMs: number
+  readonly revokedCount: number
+}
 
 /** The writers of CRLs, one for each CA. */
 export interface CrlPublications {
   /**
-   * `actor` is who asked for the list, and null where it follows from something else. Rejects where the list could not be made: it is
-   * due in the database then, and the writer tries again by itself within seconds.
+   * A CRL that knows of everything that was revoked before the call. `actor` is who asked for it, and null where it follows from
+   * something else. Null where the CA has ended, whose lists nobody needs any more. Rejects where the list could not be made: it is due
+   * in the database then, and the writer tries again by itself within seconds.
    */
   publish(tenantId: string, caId: string, actor: Actor | null): Promise<PublishedCrl | null>
 }
 
-/** Publishes now. Null where the CA has ended, whose lists nobody needs any more. Throws where the list could not be made. */
-export function publishCrl(
-  { publications }: Pick<AuthorityDependencies, 'publications'>,
+/** Publishes what a change of the CA has made due. Never rejects: where the list cannot be made now, the cron makes it. */
+export async function tryPublishCrl(
+  { publications }: { readonly publications: CrlPublications },
   tenantId: string,
   caId: string,
-  actor: Actor | null = null,
-): Promise<PublishedCrl | null> {
-  return publications.publish(tenantId, caId, actor)
+): Promise<void> {
+  await publications.publish(tenantId, caId, null).catch(() => null)
 }

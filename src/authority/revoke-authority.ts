@@ -31,7 +31,7 @@ import { entryBy, type JournalEntry } from '../store/journal.ts'
 import { insertRevocations, partitionOf } from '../store/revocations.ts'
 import type { Statement } from '../store/transaction.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
-import { publishCrl } from './publish-crl.ts'
+import { tryPublishCrl } from './publish-crl.ts'
 import { crlStatements, HOLD, revokedEntry } from './revocation-record.ts'
 
 /** Certificates a batch: with their events some two hundred statements, well below what the platform lets one call do. */
@@ -59,7 +59,7 @@ export async function revokeAuthority(
     const below = await markRevoked(dependencies, actor, authority, reason)
     if (below === null) continue
     for (const id of await issuersAbove(dependencies, actor, [caId, ...below])) {
-      await publishQuietly(dependencies, actor.tenantId, id)
+      await tryPublishCrl(dependencies, actor.tenantId, id)
     }
     let batches = BATCHES_PER_REQUEST
     for (const id of [caId, ...below]) batches = await cascade(dependencies, actor, id, batches)
@@ -199,7 +199,7 @@ async function cascade(
     left -= 1
     const isDone = await cascadePage(dependencies, actor, authority, authority.cascadeAfter)
     if (!isDone) continue
-    await publishQuietly(dependencies, actor.tenantId, caId)
+    await tryPublishCrl(dependencies, actor.tenantId, caId)
     return left
   }
   return left
@@ -237,9 +237,4 @@ async function cascadePage(
     entries: versions.map((version) => revokedEntry(actor, version, reason, revokedAtMs)),
   })
   return outcome.kind === 'committed' && page.next === null
-}
-
-/** Where it cannot be published now, the cron does it. */
-async function publishQuietly(dependencies: AuthorityDependencies, tenantId: string, caId: string): Promise<void> {
-  await publishCrl(dependencies, tenantId, caId).catch(() => null)
 }

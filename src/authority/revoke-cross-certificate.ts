@@ -13,7 +13,7 @@ import { findVersionsBySerial } from '../store/issued-versions.ts'
 import { entryBy } from '../store/journal.ts'
 import { insertRevocations, partitionOf } from '../store/revocations.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
-import { publishCrl } from './publish-crl.ts'
+import { tryPublishCrl } from './publish-crl.ts'
 import { HOLD, type RevocationInput, type RevocationTarget } from './revocation-record.ts'
 
 /** A certificate that another CA of the tenant gave a CA. */
@@ -89,7 +89,6 @@ export async function revokeCrossCertificate(
   if (outcome.kind !== 'committed') {
     throw new AppError('conflict', 'The certificate was revoked at the same time: look at it and try again')
   }
-  // Where the list cannot be published now, the cron does it.
-  await publishCrl(dependencies, tenantId, issuerCaId).catch(() => null)
+  await tryPublishCrl(dependencies, tenantId, issuerCaId)
   return { ...certificate, revokedAtMs, revocationReason: reason }
 }

@@ -4,7 +4,7 @@
  */
 
 import type { AuthorityDependencies } from '../authority/dependencies.ts'
-import { publishCrl } from '../authority/publish-crl.ts'
+import { tryPublishCrl } from '../authority/publish-crl.ts'
 import {
   crlStatements,
   HOLD,
@@ -185,5 +185,5 @@ async function publishAll(
   actor: Actor,
   caIds: ReadonlySet<string>,
 ): Promise<void> {
-  for (const caId of caIds) await publishCrl(dependencies, actor.tenantId, caId).catch(() => null)
+  for (const caId of caIds) await tryPublishCrl(dependencies, actor.tenantId, caId)
 }

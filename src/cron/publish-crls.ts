@@ -2,7 +2,7 @@
  * Publishes the CRLs that are due: each hour's, and those that could not be made at once. The writer of a CA tries a failed list again
  * within seconds; this job finds the lists whose writer was never asked.
  */
-import { type CrlPublications, publishCrl } from '../authority/publish-crl.ts'
+import type { CrlPublications } from '../authority/publish-crl.ts'
 import type { Clock } from '../core/clock.ts'
 import { errorFields, type Log } from '../core/log.ts'
 import { dueCrls } from '../store/authorities.ts'
@@ -20,12 +20,12 @@ export interface PublishCrlsDependencies {
 
 /** Publishes the lists of the other CAs also where one fails. */
 export async function publishDueCrls(dependencies: PublishCrlsDependencies): Promise<void> {
-  const { store, now, log } = dependencies
+  const { store, publications, now, log } = dependencies
   let published = 0
   let failed = 0
   for (const { tenantId, id } of await dueCrls(store, now(), MAX_CRLS)) {
     try {
-      await publishCrl(dependencies, tenantId, id)
+      await publications.publish(tenantId, id, null)
       published += 1
     } catch (error) {
       failed += 1

@@ -3,7 +3,6 @@ import { z } from '@hono/zod-openapi'
 import { shownCrlNumber } from '../../authority/crl-number.ts'
 import { type CurrentCrl, readCurrentCrl } from '../../authority/current-crl.ts'
 import { CRL_PERIOD_MS } from '../../authority/make-crl.ts'
-import { publishCrl } from '../../authority/publish-crl.ts'
 import { sha256, toHex } from '../../core/bytes.ts'
 import { formatTime } from '../../core/clock.ts'
 import { AppError, missing } from '../../core/errors.ts'
@@ -39,7 +38,7 @@ const publish = defineRoute({
   async handler({ params: { id }, actor, deps }) {
     const authority = await findAuthority(deps.store, actor.tenantId, id)
     if (authority === null) throw missing(resourceOf({ id }))
-    const published = await publishCrl(deps, actor.tenantId, id, actor)
+    const published = await deps.publications.publish(actor.tenantId, id, actor)
     if (published === null) throw new AppError('conflict', 'The CA has ended: nobody asks for its CRL any more')
     const { crlNumber } = published
     const der = await deps.crls.get({ tenantId: actor.tenantId, caId: id, crlNumber, partition: 0 })
