@@ -3,11 +3,13 @@
  * all. `node tools/test.ts unit conformance` runs some of the stages, `node tools/test.ts proofs` the longer ones. Wants the Node of this project's devDependencies,
  * which `npm test` puts first on the PATH.
  */
-import { spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
+import { type Failure, failureLines, type StageFailure } from './failures.ts'
 import { listProjectFiles, PROJECT_FOLDER } from './project-files.ts'
+import { REPORT_FILE_VARIABLE, type VitestReport } from './vitest-report.ts'
 
 export interface Counts {
   readonly passed: number
@@ -29,6 +31,9 @@ type Stage =
 const VITEST_CONFIG = 'vitest.config.ts'
 const WORKERD_CONFIG = 'vitest.workerd.config.ts'
 const OBJECTS_CONFIG = 'vitest.objects.config.ts'
+
+/** More than is ever shown of a failed command. */
+const MAX_KEPT_CHARS = 100_000
 
 const ENVIRONMENT = {
   ...process.env,
@@ -105,20 +110,21 @@ export function selectStages<T extends { readonly name: string }>(stages: readon
   return stages.filter((stage) => stage.name === SERVERS.name || chosen.includes(stage))
 }
 
-/** The part of vitest's JSON report that counts. */
-export interface VitestReport {
-  readonly numPassedTests: number
-  readonly numFailedTests: number
-  readonly numPendingTests: number
-  readonly numTodoTests: number
+interface Outcome {
+  readonly counts: Counts
+  readonly failures: readonly Failure[]
 }
 
-/** What a run of vitest counts for. A file that cannot be loaded and an error between tests fail no test: they count as one here. */
-export function countReport(report: VitestReport | null, exitCode: number | null): Counts {
-  if (report === null) return { passed: 0, failed: 1, skipped: 0 }
-  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = report
-  const failed = numFailedTests === 0 && exitCode !== 0 ? 1 : numFailedTests
-  return { passed: numPassedTests, failed, skipped: numPendingTests + numTodoTests }
+/** What a run of vitest counts for. One that fails and does not say at what counts as one failure. */
+export function outcomeOf(report: VitestReport | null, exitCode: number | null): Outcome {
+  const reported = report?.failures ?? []
+  const silent = reported.length === 0 && (report === null || exitCode !== 0)
+  const message = `vitest ended with code ${exitCode}${report === null ? ' and without a report' : ''}`
+  const failures = silent ? [{ file: null, name: '(the run itself)', message }] : reported
+  return {
+    counts: { passed: report?.passed ?? 0, failed: failures.length, skipped: report?.skipped ?? 0 },
+    failures,
+  }
 }
 
 export function addCounts(all: readonly Counts[]): Counts {
@@ -139,54 +145,90 @@ export function exitCodeOf({ passed, failed, skipped }: Counts, inCi: boolean): 
   return failed > 0 || passed === 0 || (inCi && skipped > 0) ? 1 : 0
 }
 
-function runStage(stage: Stage): Counts {
+async function runStage(stage: Stage): Promise<Outcome> {
   console.info(`\n━━━ ${stage.name} ${'━'.repeat(Math.max(0, 100 - stage.name.length))}`)
   const startMs = performance.now()
-  const counts = stage.kind === 'commands' ? runCommands(stage.commands) : runVitest(stage.name, stage.args)
+  const outcome = await (stage.kind === 'commands' ? runCommands(stage.commands) : runVitest(stage.name, stage.args))
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1)
-  console.info(`${stage.name}: ${summaryLine(counts)} in ${seconds} s`)
-  return counts
+  console.info(`${stage.name}: ${summaryLine(outcome.counts)} in ${seconds} s`)
+  return outcome
 }
 
-function runCommands(commands: readonly Command[]): Counts {
-  return addCounts(
-    commands.map((command) => {
-      const failed = run(command) === 0 ? 0 : 1
-      return { passed: 1 - failed, failed, skipped: 0 }
-    }),
-  )
+async function runCommands(commands: readonly Command[]): Promise<Outcome> {
+  const failures: Failure[] = []
+  for (const command of commands) {
+    const { exitCode, output } = await runKeeping(command)
+    if (exitCode !== 0) failures.push({ file: null, name: commandLine(command), message: output })
+  }
+  return { counts: { passed: commands.length - failures.length, failed: failures.length, skipped: 0 }, failures }
 }
 
-function runVitest(name: string, args: readonly string[]): Counts {
+async function runVitest(name: string, args: readonly string[]): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'certwright-test-'))
   const reportFile = join(folder, 'report.json')
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`]
+  const reporters = ['--reporter=default', `--reporter=${join(PROJECT_FOLDER, 'tools', 'vitest-report.ts')}`]
   const hasTests = name === 'proofs' || listProjectFiles([`test/${name}`]).some((path) => path.endsWith('.test.ts'))
-  const exitCode = run(bin('vitest', 'run', ...args, ...reporters, ...(hasTests ? [] : ['--passWithNoTests'])))
+  const command = bin('vitest', 'run', ...args, ...reporters, ...(hasTests ? [] : ['--passWithNoTests']))
+  const exitCode = await run(command, { [REPORT_FILE_VARIABLE]: reportFile })
   const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as VitestReport) : null
   rmSync(folder, { recursive: true })
-  return report === null && !hasTests && exitCode === 0 ? addCounts([]) : countReport(report, exitCode)
+  return outcomeOf(report, exitCode)
 }
 
-function run({ program, args }: Command): number | null {
-  console.info(`$ ${[program, ...args].join(' ')}`)
-  const { status, error } = spawnSync(program, args, { cwd: PROJECT_FOLDER, env: ENVIRONMENT, stdio: 'inherit' })
-  if (error !== undefined) console.error(`${program} could not be run: ${error.message}`)
-  return status
+const commandLine = ({ program, args }: Command): string => [program, ...args].join(' ')
+
+/** Runs a program to its end; its output is shown as it comes. Null where it could not be run, or a signal ended it. */
+function run(command: Command, env: Readonly<Record<string, string>> = {}): Promise<number | null> {
+  return new Promise((resolve) => {
+    const child = start(command, env, 'inherit')
+    child.once('error', () => resolve(null))
+    child.once('close', resolve)
+  })
 }
 
-function main(): void {
+/** As `run`, and the beginning of the output comes back. */
+function runKeeping(command: Command): Promise<{ exitCode: number | null; output: string }> {
+  return new Promise((resolve) => {
+    const child = start(command, {}, 'pipe')
+    let output = ''
+    const pass = (to: NodeJS.WriteStream) => (chunk: string) => {
+      to.write(chunk)
+      output = (output + chunk).slice(0, MAX_KEPT_CHARS)
+    }
+    child.stdout?.setEncoding('utf8').on('data', pass(process.stdout))
+    child.stderr?.setEncoding('utf8').on('data', pass(process.stderr))
+    child.once('error', (error) => resolve({ exitCode: null, output: `could not be run: ${error.message}` }))
+    child.once('close', (exitCode) => resolve({ exitCode, output }))
+  })
+}
+
+function start(command: Command, env: Readonly<Record<string, string>>, output: 'inherit' | 'pipe'): ChildProcess {
+  console.info(`$ ${commandLine(command)}`)
+  const { program, args } = command
+  return spawn(program, args, {
+    cwd: PROJECT_FOLDER,
+    env: { ...ENVIRONMENT, ...env },
+    stdio: ['inherit', output, output],
+  })
+}
+
+async function main(): Promise<void> {
   const inCi = process.env.CI !== undefined && !['', '0', 'false'].includes(process.env.CI)
   const names = process.argv.slice(2)
   const stages = names.join() === 'proofs' ? proofStages() : selectStages(allStages(), names)
-  const results = stages.map((stage) => ({ name: stage.name, counts: runStage(stage) }))
-  const total = addCounts(results.map(({ counts }) => counts))
+  const results: { stage: string; outcome: Outcome }[] = []
+  for (const stage of stages) results.push({ stage: stage.name, outcome: await runStage(stage) })
+  const total = addCounts(results.map(({ outcome }) => outcome.counts))
+  const failures = results.flatMap(({ stage, outcome }): StageFailure[] =>
+    outcome.failures.map((failure) => ({ stage, ...failure })),
+  )
 
   console.info('\n━━━ summary')
-  for (const { name, counts } of results) console.info(`${name.padEnd(12)} ${summaryLine(counts)}`)
+  for (const { stage, outcome } of results) console.info(`${stage.padEnd(12)} ${summaryLine(outcome.counts)}`)
   process.exitCode = exitCodeOf(total, inCi)
   if (inCi && total.skipped > 0) console.error('skipped tests are failures in CI')
+  for (const line of failureLines(failures)) console.info(line)
   console.info(summaryLine(total))
 }
 
-if (import.meta.main) main()
+if (import.meta.main) await main()

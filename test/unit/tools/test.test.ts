@@ -1,26 +1,29 @@
 import { describe, expect, it } from 'vitest'
 import { listProjectFiles } from '../../../tools/project-files.ts'
-import { addCounts, allStages, countReport, exitCodeOf, selectStages, summaryLine } from '../../../tools/test.ts'
-
-const report = (passed: number, failed = 0, pending = 0, todo = 0) => ({
-  numPassedTests: passed,
-  numFailedTests: failed,
-  numPendingTests: pending,
-  numTodoTests: todo,
-})
+import { addCounts, allStages, exitCodeOf, outcomeOf, selectStages, summaryLine } from '../../../tools/test.ts'
 
 describe('counting', () => {
-  it("ok: vitest's own numbers, with what is to do as skipped", () => {
-    expect(countReport(report(7, 2, 1, 3), 1)).toEqual({ passed: 7, failed: 2, skipped: 4 })
+  const failure = { file: 'test/unit/a.test.ts', name: 'a > ok: b', message: 'Error: c' }
+
+  it('ok: what the report says, each failure once', () => {
+    const report = { passed: 7, skipped: 4, failures: [failure, { ...failure, name: 'a > ok: d' }] }
+    expect(outcomeOf(report, 1)).toEqual({ counts: { passed: 7, failed: 2, skipped: 4 }, failures: report.failures })
+    expect(outcomeOf({ passed: 7, skipped: 0, failures: [] }, 0)).toEqual({
+      counts: { passed: 7, failed: 0, skipped: 0 },
+      failures: [],
+    })
   })
 
-  it('fail: a run that fails without a failing test counts as one failure', () => {
-    expect(countReport(report(7), 1)).toEqual({ passed: 7, failed: 1, skipped: 0 })
-    expect(countReport(report(7), null)).toEqual({ passed: 7, failed: 1, skipped: 0 })
+  it.each([1, null])('fail: a run that ends with code %s and reports no failure counts as one', (exitCode) => {
+    const { counts, failures } = outcomeOf({ passed: 7, skipped: 0, failures: [] }, exitCode)
+    expect(counts).toEqual({ passed: 7, failed: 1, skipped: 0 })
+    expect(failures).toEqual([{ file: null, name: '(the run itself)', message: `vitest ended with code ${exitCode}` }])
   })
 
   it('fail: a run without a report counts as one failure', () => {
-    expect(countReport(null, 0)).toEqual({ passed: 0, failed: 1, skipped: 0 })
+    const { counts, failures } = outcomeOf(null, 0)
+    expect(counts).toEqual({ passed: 0, failed: 1, skipped: 0 })
+    expect(failures[0]?.message).toBe('vitest ended with code 0 and without a report')
   })
 
   it('ok: the last line', () => {
