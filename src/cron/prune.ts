@@ -1,4 +1,4 @@
-/** Deletes what has expired: idempotency keys, key authorizations, and registrations that their CA never answered. */
+/** Deletes what has expired: idempotency keys, key authorizations, and attempts to register an account that were not continued. */
 import { giveUpRegistrations } from '../accounts/accounts.ts'
 import type { Clock } from '../core/clock.ts'
 import { deleteExpiredHttpChallenges } from '../store/http-challenges.ts'

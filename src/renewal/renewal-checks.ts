@@ -1,6 +1,6 @@
 /**
  * Asks CAs when they want certificates renewed (RFC 9773) and moves the renewals accordingly. Orders nothing: see
- * `renewal.ts`. Idempotent; two sweeps at once ask twice and write once. A CA that does not answer changes nothing: what
+ * `renew-due.ts`. Idempotent; two sweeps at once ask twice and write once. A CA that does not answer changes nothing: what
  * was scheduled before stays, and that is the lifetime's rule where the CA has never been heard.
  */
 

@@ -102,7 +102,7 @@ export interface AcmeRenewal {
   readonly id: string
   readonly autoRenew: boolean
   readonly openOrderId: string | null
-  /** See orders/order-request.ts. */
+  /** See store/order-request.ts. */
   readonly request: unknown
 }
 

@@ -132,9 +132,9 @@ export const acmeOrders = sqliteTable(
     status: text().notNull(),
     step: text().notNull(),
     domains: text({ mode: 'json' }).$type<readonly string[]>().notNull(),
-    /** What was asked for: see orders/order-request.ts. */
+    /** What was asked for: see store/order-request.ts. */
     request: text({ mode: 'json' }).$type<unknown>().notNull(),
-    /** What the object last reported: challenges, log, error; see orders/order-view.ts. */
+    /** What the object last reported: challenges, log, error; see orders/order-report.ts. */
     report: text({ mode: 'json' }).$type<unknown>().notNull(),
     notAfterMs: integer('not_after_ms'),
     nextAttemptAtMs: integer('next_attempt_at_ms'),
@@ -189,7 +189,7 @@ export const certificates = sqliteTable(
     /** Failed renewals in a row, and what the last one failed of. */
     renewalFailures: integer('renewal_failures').notNull().default(0),
     renewalError: text('renewal_error'),
-    /** What a renewal asks for again: see orders/order-request.ts. Null for certificates that did not come by ACME. */
+    /** What a renewal asks for again: see store/order-request.ts. Null for certificates that did not come by ACME. */
     renewalRequest: text('renewal_request', { mode: 'json' }).$type<unknown>(),
     /** The order that is making the next version; at most one at a time. */
     openOrderId: text('open_order_id'),
