@@ -9,11 +9,11 @@ import { newId } from '../core/ids.ts'
 import type { AltName } from '../pki/alt-name.ts'
 import { isAltName } from '../pki/alt-name.ts'
 import { certifiedName } from '../pki/certified-name.ts'
-import { buildCsr, type Csr, checkCsrProof, parseCsr } from '../pki/csr.ts'
+import { buildCsr, type ProvenCsr, readProvenCsr } from '../pki/csr.ts'
 import { buildName, type SubjectFields } from '../pki/distinguished-name.ts'
 import { commonNameOf } from '../pki/general-name.ts'
 import { exportPkcs8, generateKeyPair, type KeySpec } from '../pki/keys.ts'
-import { formatPem, parsePemOf } from '../pki/pem.ts'
+import { formatPem } from '../pki/pem.ts'
 import type { PublicKeyKind } from '../pki/public-key.ts'
 import { type CsrRow, deleteCsr, findCsr, insertCsr, sealCsrKey, updateCsr } from '../store/csrs.ts'
 import { entryBy } from '../store/journal.ts'
@@ -67,7 +67,7 @@ export async function importCsr(
   csrPem: string,
   alongside: Alongside<CsrRow> = nothingElse,
 ): Promise<CsrRow> {
-  const { csr, key } = await requireCsr('csr_pem', csrPem)
+  const { csr, key } = await requireCsr(csrPem)
   const subject = certifiedName(csr.subject)
   if (!subject.ok) throw invalidField('csr_pem', subject.error)
   const origin = { id: newId('csr', now()), origin: 'imported', sealedKey: null } as const
@@ -115,24 +115,11 @@ async function storeCsr(
   return row
 }
 
-/** A request in PEM, its signature and its key checked. Throws `invalid_request`. */
-export async function requireCsr(path: string, pem: string): Promise<{ csr: Csr; key: PublicKeyKind }> {
-  const csr = readCsr(path, pem)
-  const key = await checkCsrProof(csr)
-  if (!key.ok) throw invalidField(path, key.error)
-  return { csr, key: key.value }
-}
-
-/** A request in PEM as it stands: what is stored may be of a time when more was taken. Throws `invalid_request`. */
-export function readCsr(path: string, pem: string): Csr {
-  // Both labels are in use (RFC 7468 §7).
-  const ders = parsePemOf('CERTIFICATE REQUEST', pem.replaceAll('NEW CERTIFICATE REQUEST', 'CERTIFICATE REQUEST'))
-  if (!ders.ok) throw invalidField(path, ders.error.message)
-  const [der, ...more] = ders.value
-  if (der === undefined || more.length > 0) throw invalidField(path, 'give one certificate request')
-  const csr = parseCsr(der)
-  if (!csr.ok) throw invalidField(path, `the request is malformed: ${csr.error.message}`)
-  return csr.value
+/** The request in `csr_pem`, its signature and its key checked. Throws `invalid_request`. */
+export async function requireCsr(pem: string): Promise<ProvenCsr> {
+  const proven = await readProvenCsr(pem)
+  if (!proven.ok) throw invalidField('csr_pem', proven.error)
+  return proven.value
 }
 
 /** Throws `not_found`, `conflict`, and `forbidden` where its maker may not decide. */

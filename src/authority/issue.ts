@@ -109,7 +109,7 @@ export async function signUnderRole(
   input: SignInput,
   alongside: Alongside<Issued> = nothingElse,
 ): Promise<Issued> {
-  const { csr, key } = await requireCsr('csr_pem', input.csrPem)
+  const { csr, key } = await requireCsr(input.csrPem)
   const { der: spkiDer } = csr.subjectPublicKeyInfo
   const toCertify = { tenantId: actor.tenantId, spkiDer, certificateId: null }
   const demands = [...input.demands, ...(await mustBeUncompromised(dependencies.store, toCertify))]

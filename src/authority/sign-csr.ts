@@ -43,7 +43,7 @@ export async function signApprovedCsr(
 ): Promise<Issued> {
   const { store, now } = dependencies
   const row = await requireState(store, actor, csrId, 'approved', 'signed')
-  const { csr, key } = await requireCsr('csr_pem', row.csrPem)
+  const { csr, key } = await requireCsr(row.csrPem)
   const { der: spkiDer } = csr.subjectPublicKeyInfo
   const toCertify = { tenantId: actor.tenantId, spkiDer, certificateId: null }
   await requireUncompromised(store, toCertify, 'csr_pem')

@@ -12,11 +12,10 @@ import type { Clock } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { logFault } from '../core/log.ts'
-import { type Csr, checkCsrProof, parseCsr } from '../pki/csr.ts'
+import { type Csr, readProvenCsr } from '../pki/csr.ts'
 import { commonNameOf } from '../pki/general-name.ts'
 import { formatIpAddress } from '../pki/ip-address.ts'
 import type { CertificateKeySpec } from '../pki/keys.ts'
-import { parsePemOf } from '../pki/pem.ts'
 import type { AcmeAccountRow } from '../store/acme-accounts.ts'
 import { type AcmeOrderRow, insertAcmeOrder } from '../store/acme-orders.ts'
 import { type CertificateRow, findCertificate, STANDING, updateCertificate } from '../store/certificates.ts'
@@ -177,21 +176,15 @@ async function requireServed(dependencies: ProviderDependencies, actor: Actor, r
 
 /** A CSR of the caller's own: RFC 8555 §7.4 wants exactly the names of the order in it. DER as base64. */
 async function checkCsr(pem: string, domains: readonly string[]): Promise<string> {
-  const blocks = parsePemOf('CERTIFICATE REQUEST', pem)
-  const der = blocks.ok ? blocks.value[0] : undefined
-  if (!blocks.ok || der === undefined || blocks.value.length !== 1) {
-    throw invalidField('csr_pem', 'give one PEM block of the type CERTIFICATE REQUEST')
-  }
-  const csr = parseCsr(der)
-  if (!csr.ok) throw invalidField('csr_pem', `it does not parse: ${csr.error.message}`)
-  const key = await checkCsrProof(csr.value)
-  if (!key.ok) throw invalidField('csr_pem', key.error)
-  const names = namesOfCsr(csr.value)
+  const proven = await readProvenCsr(pem)
+  if (!proven.ok) throw invalidField('csr_pem', proven.error)
+  const { csr } = proven.value
+  const names = namesOfCsr(csr)
   const missing = domains.filter((domain) => !names.has(domain))
   const extra = [...names].filter((name) => !domains.includes(name))
   if (missing.length > 0) throw invalidField('csr_pem', `it lacks ${missing.join(', ')} of domains`)
   if (extra.length > 0) throw invalidField('csr_pem', `it also names ${extra.join(', ')}, which domains does not`)
-  return toBase64(der)
+  return toBase64(csr.der)
 }
 
 function namesOfCsr(csr: Csr): ReadonlySet<string> {

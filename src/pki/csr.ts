@@ -3,7 +3,7 @@
  * granted.
  */
 import type { Bytes } from '../core/bytes.ts'
-import { err, type Result } from '../core/result.ts'
+import { err, ok, type Result } from '../core/result.ts'
 import type { AltName } from './alt-name.ts'
 import { subjectAltNameExtension } from './build-extensions.ts'
 import {
@@ -20,6 +20,7 @@ import { derExplicit, derInteger, derOid, derSequence, derSetOf } from './der/wr
 import { type CertificateExtensions, decodeExtensions, type Extension, readExtensionList } from './extensions.ts'
 import { type DistinguishedName, readName } from './general-name.ts'
 import { EXTENSION_REQUEST, MICROSOFT_EXTENSION_REQUEST, OUTDATED_SIGNATURES } from './oids.ts'
+import { parsePemOf } from './pem.ts'
 import type { PublicKeyKind } from './public-key.ts'
 import { type SignatureError, signWhole, verifySignature } from './signature.ts'
 import type { CryptoKey } from './web-crypto.ts'
@@ -106,8 +107,34 @@ function readRequestedExtensions(attributes: DerReader): Extension[] {
   return found ?? []
 }
 
-/** The kind of a request's key, where it may be certified and its holder signed the request. The error is a sentence for the caller. */
-export async function checkCsrProof(csr: Csr): Promise<Result<PublicKeyKind, string>> {
+const ONE_REQUEST = 'give one PEM block of the type CERTIFICATE REQUEST'
+
+/** The one request in a PEM text. Its signature is not checked: see `readProvenCsr`. The error is a sentence for the caller. */
+export function readCsrPem(pem: string): Result<Csr, string> {
+  // RFC 7468 §7: parsers MAY treat "NEW CERTIFICATE REQUEST" as equivalent to "CERTIFICATE REQUEST".
+  const ders = parsePemOf('CERTIFICATE REQUEST', pem.replaceAll('NEW CERTIFICATE REQUEST', 'CERTIFICATE REQUEST'))
+  if (!ders.ok) return err(ders.error.reason === 'no_block' ? ONE_REQUEST : ders.error.message)
+  const [der, ...more] = ders.value
+  if (der === undefined || more.length > 0) return err(ONE_REQUEST)
+  const csr = parseCsr(der)
+  return csr.ok ? csr : err(`the request is malformed: ${csr.error.message}`)
+}
+
+export interface ProvenCsr {
+  readonly csr: Csr
+  /** Of the key that is to be certified. */
+  readonly key: PublicKeyKind
+}
+
+/** As `readCsrPem`, of a key that may be certified and whose holder has signed the request. */
+export async function readProvenCsr(pem: string): Promise<Result<ProvenCsr, string>> {
+  const csr = readCsrPem(pem)
+  if (!csr.ok) return csr
+  const key = await checkProof(csr.value)
+  return key.ok ? ok({ csr: csr.value, key: key.value }) : key
+}
+
+async function checkProof(csr: Csr): Promise<Result<PublicKeyKind, string>> {
   const kind = checkCertifiedKey(csr.subjectPublicKeyInfo)
   if (!kind.ok) return err(kind.error.message)
   const verified = await verifyCsrSignature(csr)

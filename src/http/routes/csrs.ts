@@ -1,13 +1,14 @@
 /** Certificate requests that somebody decides about: `/v1/pki/csr`. */
 import { z } from '@hono/zod-openapi'
-import { approveCsr, generateCsr, importCsr, readCsr, rejectCsr, removeCsr } from '../../authority/csr-workflow.ts'
+import { approveCsr, generateCsr, importCsr, rejectCsr, removeCsr } from '../../authority/csr-workflow.ts'
 import type { Issued } from '../../authority/issue.ts'
 import { requireNames } from '../../authority/requested-names.ts'
 import { signApprovedCsr } from '../../authority/sign-csr.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
-import { missing } from '../../core/errors.ts'
+import { invalidField, missing } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
+import { readCsrPem } from '../../pki/csr.ts'
 import { formatName } from '../../pki/distinguished-name.ts'
 import { type CsrRow, findCsr, listCsrs } from '../../store/csrs.ts'
 import { empty, json } from '../answer.ts'
@@ -138,7 +139,10 @@ const read = defineRoute({
   async handler({ params: { id }, principal, deps }) {
     const row = await findCsr(deps.store, principal.tenantId, id)
     if (row === null) throw missing(resourceOf({ id }))
-    const csr = readCsr('csr_pem', row.csrPem)
+    const request = readCsrPem(row.csrPem)
+    // It may have been stored when more was taken.
+    if (!request.ok) throw invalidField('csr_pem', request.error)
+    const csr = request.value
     return json(200, {
       ...showCsr(row),
       subject: formatName(csr.subject),

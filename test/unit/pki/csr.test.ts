@@ -3,14 +3,16 @@ import { Pkcs10CertificateRequest, type SubjectAlternativeNameExtension } from '
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Bytes } from '../../../src/core/bytes.ts'
+import { err } from '../../../src/core/result.ts'
 import type { AltName } from '../../../src/pki/alt-name.ts'
 import { keyUsageExtension, subjectAltNameExtension } from '../../../src/pki/build-extensions.ts'
-import { buildCsr, type Csr, parseCsr, verifyCsrSignature } from '../../../src/pki/csr.ts'
+import { buildCsr, type Csr, parseCsr, readProvenCsr, verifyCsrSignature } from '../../../src/pki/csr.ts'
 import { DerError } from '../../../src/pki/der/errors.ts'
 import { derExplicit, derInteger, derOid, derSequence, derSetOf } from '../../../src/pki/der/writer.ts'
 import { buildName } from '../../../src/pki/distinguished-name.ts'
 import { commonNameOf } from '../../../src/pki/general-name.ts'
 import { generateKeyPair, type KeyPair } from '../../../src/pki/keys.ts'
+import { formatPem } from '../../../src/pki/pem.ts'
 import { signWhole } from '../../../src/pki/signature.ts'
 
 const ALT_NAMES: readonly AltName[] = [
@@ -74,6 +76,32 @@ describe('certification requests (RFC 2986)', () => {
   it('ok: a request without the field for attributes is read, as some writers leave it out', async () => {
     const info = derSequence(derInteger(0), derSequence(), pair.spkiDer)
     expect(parsed(await signWhole(info, pair.privateKey)).extensions).toEqual([])
+  })
+
+  it('ok: in PEM under either label (RFC 7468 §7), with the kind of its key', async () => {
+    const der = await build(ALT_NAMES)
+    for (const label of ['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST']) {
+      const proven = await readProvenCsr(`a note\n${formatPem(label, der)}`)
+      expect(proven).toMatchObject({ ok: true, value: { csr: { der }, key: { type: 'ec', size: 256 } } })
+    }
+  })
+
+  it('fail: PEM without one request, or with one that its key did not sign, is told apart', async () => {
+    const der = await build(ALT_NAMES)
+    const pem = formatPem('CERTIFICATE REQUEST', der)
+    const one = 'give one PEM block of the type CERTIFICATE REQUEST'
+    expect(await readProvenCsr('no csr')).toEqual(err(one))
+    expect(await readProvenCsr(pem + pem)).toEqual(err(one))
+    expect(await readProvenCsr(formatPem('CERTIFICATE', der))).toEqual(
+      err('found a CERTIFICATE block where CERTIFICATE REQUEST belongs'),
+    )
+    expect(await readProvenCsr(formatPem('CERTIFICATE REQUEST', der.slice(0, -1)))).toEqual(
+      err(expect.stringMatching(/^the request is malformed: /)),
+    )
+    const forged = der.with(der.length - 1, (der.at(-1) ?? 0) ^ 1)
+    expect(await readProvenCsr(formatPem('CERTIFICATE REQUEST', forged))).toEqual(
+      err('the request was not signed by the key that it is for'),
+    )
   })
 
   it('fail: a changed name breaks the signature', async () => {
