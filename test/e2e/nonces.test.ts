@@ -1,13 +1,26 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AcmeSetup, startAcmeSetup } from '../support/acme-setup.ts'
 import { verifyChain } from '../support/chain.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { finishedOrder } from '../support/service.ts'
 
 let setup: AcmeSetup
+let proxy: FaultProxy
 beforeAll(async () => {
-  setup = await startAcmeSetup({ pebble: { nonceReject: 50, authzReuse: 0 } })
+  setup = await startAcmeSetup({
+    // The proxy refuses in turn. Pebble does it by chance, and six times in a row now and then.
+    pebble: { nonceReject: 0, authzReuse: 0 },
+    directoryUrl: async (pebble) => {
+      proxy = await startFaultProxy(pebble)
+      proxy.add({ path: /./, method: 'POST', everySecondOfPath: true, fault: { kind: 'bad-nonce' } })
+      return proxy.directoryUrl
+    },
+  })
 })
-afterAll(() => setup?.stop())
+afterAll(async () => {
+  await setup?.stop()
+  await proxy?.stop()
+})
 
 describe('a CA that refuses every second nonce (RFC 8555 §6.5)', () => {
   it('ok: three orders at once, and a renewal', async () => {
@@ -22,5 +35,7 @@ describe('a CA that refuses every second nonce (RFC 8555 §6.5)', () => {
     expect(await verifyChain(setup.pebble, body.certificate_pem, names[0] ?? [])).toEqual([])
     const renewal = await setup.service.api('POST', `/v1/pki/certificates/${first.certificate_id}/renew`)
     expect(await finishedOrder(setup.service, renewal.body.order_id)).toMatchObject({ status: 'valid' })
+    const refused = proxy.seen.filter(({ fault }) => fault === 'bad-nonce').length
+    expect(refused).toBeGreaterThan(30)
   })
 })

@@ -43,6 +43,8 @@ export interface FaultRule {
   readonly from?: number
   /** How many go wrong from there on. Default 1. */
   readonly times?: number
+  /** Instead: the first request to each path goes wrong, the second does not, and so on in turn. */
+  readonly everySecondOfPath?: boolean
   readonly fault: Fault
 }
 
@@ -76,6 +78,7 @@ export type Upstream = Pick<Pebble, 'origin' | 'caFile' | 'tls'>
 
 interface ActiveRule extends FaultRule {
   matched: number
+  readonly matchedByPath: Map<string, number>
 }
 
 interface UpstreamAnswer {
@@ -116,9 +119,7 @@ export async function startFaultProxy(upstream: Upstream): Promise<FaultProxy> {
       // These count orders in a certain state, which only the answer shows.
       if (rule.fault.kind === 'hold-processing' && !isFinalized(await pass())) continue
       if (rule.fault.kind === 'turn-invalid' && orderIn(await pass()) === null) continue
-      rule.matched += 1
-      const from = rule.from ?? 1
-      if (rule.matched < from || rule.matched >= from + (rule.times ?? 1)) continue
+      if (!isDue(rule, entry.path)) continue
       entry.fault = rule.fault.kind
       return commit(rule.fault, pass, incoming, outgoing)
     }
@@ -219,7 +220,7 @@ export async function startFaultProxy(upstream: Upstream): Promise<FaultProxy> {
     seen,
     streamedBytes: () => streamed,
     add: (rule) => {
-      rules.push({ ...rule, matched: 0 })
+      rules.push({ ...rule, matched: 0, matchedByPath: new Map() })
     },
     clear: () => {
       rules = []
@@ -231,6 +232,16 @@ export async function startFaultProxy(upstream: Upstream): Promise<FaultProxy> {
         server.closeAllConnections()
       }),
   }
+}
+
+/** Counts a request that a rule is about, and says whether it is one of those that go wrong. */
+function isDue(rule: ActiveRule, path: string): boolean {
+  rule.matched += 1
+  const ofPath = (rule.matchedByPath.get(path) ?? 0) + 1
+  rule.matchedByPath.set(path, ofPath)
+  if (rule.everySecondOfPath === true) return ofPath % 2 === 1
+  const from = rule.from ?? 1
+  return rule.matched >= from && rule.matched < from + (rule.times ?? 1)
 }
 
 async function readAll(message: IncomingMessage): Promise<Buffer> {

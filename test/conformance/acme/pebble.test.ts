@@ -1,4 +1,4 @@
-/** RFC 8555 as Pebble understands them: strict, refusing every fifth good nonce, shuffling what it lists. */
+/** RFC 8555 as Pebble understands them: strict, refusing one good nonce in twenty, shuffling what it lists. */
 import { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { dnsAccount01RecordName } from '../../../src/acme/challenge.ts'

@@ -71,6 +71,13 @@ describe('the fault proxy', () => {
     expect((await post('/b')).status).toBe(200)
   })
 
+  it('ok: a rule about every second request counts each path by itself', async () => {
+    proxy.add({ path: /^\/[ab]/, everySecondOfPath: true, fault: { kind: 'answer', status: 500, body: 'no' } })
+    const statuses: number[] = []
+    for (const path of ['/a', '/b', '/a', '/a', '/b', '/a']) statuses.push((await get(path)).status)
+    expect(statuses).toEqual([500, 500, 200, 500, 200, 200])
+  })
+
   it('fail: a connection dropped before the server hears of it', async () => {
     proxy.add({ path: /^\/a/, fault: { kind: 'drop-before' } })
     await expect(post('/a')).rejects.toThrow(/socket hang up|ECONNRESET/)

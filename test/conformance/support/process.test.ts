@@ -1,4 +1,5 @@
 /** Processes for tests: what they say, how they fail, and that none of them outlives its test. */
+import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { freePort, freePorts } from '../../support/ports.ts'
@@ -53,8 +54,18 @@ describe('a process that a test starts', () => {
     )
   })
 
-  it('ok: free ports are different ones', async () => {
-    expect(new Set(await freePorts(20)).size).toBe(20)
+  it('ok: free ports are different ones, and none is one that the system gives to a connection', async () => {
+    const ports = [...(await freePorts(20)), ...(await freePorts(20))]
+    expect(new Set(ports).size).toBe(40)
+    expect(ports.filter((port) => port >= 32_768)).toEqual([])
+  })
+
+  it('fail: a port that is taken is not free', async () => {
+    const port = await freePort()
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(port + 1, '127.0.0.1', resolve))
+    expect(await freePort()).not.toBe(port + 1)
+    await new Promise((resolve) => server.close(resolve))
   })
 
   it('fail: a run with another code than 0 rejects with its output', async () => {
