@@ -1,7 +1,7 @@
 /** Giving a certificate another account to be renewed with: the CA has lost the one that it has, or another CA is to issue it. */
 
 import { isPublicCa, requireAccount, requireActive } from '../accounts/accounts.ts'
-import { checkOrderNames } from '../challenges/order-names.ts'
+import { checkIdentifiers } from '../challenges/identifiers.ts'
 import { invalidField } from '../core/errors.ts'
 import { type AcmeAccountRow, mustBeActiveAccount } from '../store/acme-accounts.ts'
 import { type AsRead, type CertificateRow, noteVersionAccounts } from '../store/certificates.ts'
@@ -32,7 +32,7 @@ export async function moveCertificate(
   if (stored === null) throw invalidField('account_id', 'only certificates that came by ACME have an account')
   if (stored.accountId === accountId) return { change: {}, statements: [], when: {} }
   const account = await requireActive(store, tenantId, accountId)
-  const names = checkOrderNames(stored.domains, stored.challengeType, isPublicCa(account))
+  const names = checkIdentifiers(stored.domains, stored.challengeType, isPublicCa(account))
   if (!names.ok) throw invalidField('account_id', `the CA of that account would refuse it: ${names.error[0]?.message}`)
   const before = await requireAccount(store, tenantId, stored.accountId)
   return {

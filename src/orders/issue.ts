@@ -3,7 +3,7 @@
 import type { AccountObjects } from '../accounts/account-object.ts'
 import { isPublicCa, requireActive } from '../accounts/accounts.ts'
 import type { ChallengeType } from '../acme/challenge.ts'
-import { checkOrderNames } from '../challenges/order-names.ts'
+import { checkIdentifiers } from '../challenges/identifiers.ts'
 import { checkServed } from '../challenges/provider-choice.ts'
 import type { ProviderDependencies } from '../challenges/provider-config.ts'
 import type { Actor } from '../core/actor.ts'
@@ -138,7 +138,7 @@ export async function readRequest(
   statuses: readonly string[] = [],
 ): Promise<{ readonly account: AcmeAccountRow; readonly request: OrderRequest }> {
   const account = await requireActive(dependencies.store, actor.tenantId, input.accountId, statuses)
-  const domains = checkOrderNames(input.domains, input.challengeType, isPublicCa(account))
+  const domains = checkIdentifiers(input.domains, input.challengeType, isPublicCa(account))
   if (!domains.ok) {
     const [first] = domains.error
     throw new AppError('invalid_request', `${first?.path}: ${first?.message}`, { details: domains.error })

@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest'
-import { checkOrderNames } from '../../../src/challenges/order-names.ts'
+import { checkIdentifiers } from '../../../src/challenges/identifiers.ts'
 
 /** The details of a refusal; an acceptance is an empty list. */
 function refusals(domains: readonly string[], type: 'dns-01' | 'http-01' | 'tls-alpn-01' = 'dns-01', publicCa = false) {
-  const checked = checkOrderNames(domains, type, publicCa)
+  const checked = checkIdentifiers(domains, type, publicCa)
   return checked.ok ? [] : checked.error
 }
 
 describe('names of an order', () => {
   it('ok: a wildcard beside its apex, in lower case, in the order given', () => {
-    const checked = checkOrderNames(['*.Acme.Example', 'acme.example'], 'dns-01', false)
+    const checked = checkIdentifiers(['*.Acme.Example', 'acme.example'], 'dns-01', false)
     expect(checked).toEqual({ ok: true, value: ['*.acme.example', 'acme.example'] })
   })
 
   it('ok: a U-label becomes its A-label', () => {
-    expect(checkOrderNames(['bücher.acme.example'], 'dns-01', false)).toEqual({
+    expect(checkIdentifiers(['bücher.acme.example'], 'dns-01', false)).toEqual({
       ok: true,
       value: ['xn--bcher-kva.acme.example'],
     })
@@ -36,7 +36,7 @@ describe('names of an order', () => {
 
   it.each(['http-01', 'tls-alpn-01'] as const)('ok: addresses by %s, in the form of RFC 5952 (RFC 8738 §3)', (type) => {
     const domains = ['192.0.2.1', '2001:DB8:0:0::1', '[2001:db8::2]', 'www.acme.example']
-    expect(checkOrderNames(domains, type, false)).toEqual({
+    expect(checkIdentifiers(domains, type, false)).toEqual({
       ok: true,
       value: ['192.0.2.1', '2001:db8::1', '2001:db8::2', 'www.acme.example'],
     })

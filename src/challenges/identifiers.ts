@@ -32,7 +32,7 @@ const RESERVED = [
  * The names in the form in which they are ordered, in the order given. Every name that is wrong has its detail.
  * `publicCa`: the names are for a CA of the public web, which signs none that are reserved or a public suffix.
  */
-export function checkOrderNames(
+export function checkIdentifiers(
   domains: readonly string[],
   challengeType: ChallengeType,
   publicCa: boolean,
