@@ -1,22 +1,9 @@
-/** What a responder on port 443 answers a tls-alpn-01 challenge with (RFC 8737): made here, since no Worker can speak `acme-tls/1`. */
-import { tlsAlpn01Digest } from '../acme/challenge.ts'
+/** The answer to a tls-alpn-01 challenge of an open order. */
+import { buildTlsAlpnAnswer, type TlsAlpnAnswer } from '../challenges/tls-alpn-01.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
-import { parseIpAddress, reverseName } from '../pki/ip-address.ts'
-import { exportPrivateKeyPem } from '../pki/keys.ts'
-import { formatCertificatesPem } from '../pki/pem.ts'
-import { buildChallengeCertificate } from '../pki/tls-alpn-certificate.ts'
 import type { OrderReport } from './order-report.ts'
 import { isOpen, type OrderDependencies, orderOfChallenge, readOrder } from './orders.ts'
-
-export interface TlsAlpnAnswer {
-  readonly domain: string
-  /** What the CA sends as SNI. */
-  readonly serverName: string
-  readonly certificatePem: string
-  /** PKCS#8. */
-  readonly privateKeyPem: string
-}
 
 /** Throws `not_found`, and `conflict` for a challenge of another type or one that is over. */
 export async function answerTlsAlpn(
@@ -39,18 +26,5 @@ export async function answerTlsAlpn(
   if (challenge.status !== 'pending' && challenge.status !== 'processing') {
     throw new AppError('conflict', `The challenge is ${challenge.status}: there is nothing to answer any more`)
   }
-  const { domain } = challenge
-  const octets = parseIpAddress(domain)
-  const { certificateDer, keyPair } = await buildChallengeCertificate({
-    name: octets === null ? { type: 'dns', value: domain } : { type: 'ip', value: octets },
-    keyAuthorizationDigest: await tlsAlpn01Digest(challenge.key_authorization),
-    nowMs: dependencies.now(),
-  })
-  return {
-    domain,
-    // RFC 8738 §6: SNI carries no addresses, so the CA sends the name of the reverse lookup.
-    serverName: octets === null ? domain : reverseName(octets),
-    certificatePem: formatCertificatesPem([certificateDer]),
-    privateKeyPem: await exportPrivateKeyPem(keyPair.privateKey, 'pkcs8'),
-  }
+  return buildTlsAlpnAnswer(challenge.domain, challenge.key_authorization, dependencies.now())
 }
