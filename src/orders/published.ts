@@ -1,6 +1,7 @@
 /** What an order has published, or may have, to answer its challenges: TXT records, and key authorizations over HTTP. */
 
 import type { RecordState } from '../challenges/challenge-record.ts'
+import type { HttpChallenge } from '../challenges/http-01.ts'
 import { allDnsProviders } from '../store/dns-providers.ts'
 import { logged, type OrderState } from './order-state.ts'
 import type { StepContext } from './step.ts'
@@ -14,7 +15,7 @@ export function isAnsweredElsewhere({ request }: OrderState): boolean {
 }
 
 /** The tokens that an order has, or may have, served over HTTP. */
-export function tokensOf(state: OrderState): readonly { token: string; keyAuthorization: string }[] {
+export function tokensOf(state: OrderState): readonly HttpChallenge[] {
   if (state.request.challengeType !== 'http-01' || state.request.solver === 'manual') return []
   return state.authorizations.flatMap(({ challenge }) => {
     const { token = null, keyAuthorization = null } = challenge ?? {}

@@ -1,12 +1,9 @@
 /** `/.well-known/acme-challenge/{token}`: what a CA asks for (RFC 8555 §8.3), for every order of every tenant. */
 import { z } from '@hono/zod-openapi'
+import { findKeyAuthorization } from '../../challenges/http-01.ts'
 import { missing } from '../../core/errors.ts'
-import { findHttpChallenge } from '../../store/http-challenges.ts'
 import { raw } from '../answer.ts'
 import { definePublicRoute, type Route } from '../define-route.ts'
-
-/** RFC 8555 §8.3: a token is base64url, without padding; longer ones than this are no CA's. */
-const TOKEN = /^[A-Za-z0-9_-]{1,256}$/
 
 const answerChallenge = definePublicRoute({
   method: 'get',
@@ -20,7 +17,7 @@ const answerChallenge = definePublicRoute({
     200: { description: 'The key authorization', mediaTypes: ['application/octet-stream'] },
   },
   async handler({ params: { token }, deps }) {
-    const known = TOKEN.test(token) ? await findHttpChallenge(deps.store, token, deps.now()) : null
+    const known = await findKeyAuthorization(deps, token)
     if (known === null) throw missing('challenge')
     // As in the example of RFC 8555 §8.3.
     return raw(200, 'application/octet-stream', known)

@@ -4,8 +4,8 @@
  */
 
 import type { OrderEnd } from '../../accounts/acme-port.ts'
+import { stopServingHttpChallenges } from '../../challenges/http-01.ts'
 import { PROVIDER_GONE } from '../../challenges/provider-config.ts'
-import { removeHttpChallenges } from '../../store/http-challenges.ts'
 import { logged, type OrderState, orderedName } from '../order-state.ts'
 import { forgetGoneRecords, recordsOf, tokensOf } from '../published.ts'
 import type { Step, StepContext } from '../step.ts'
@@ -14,7 +14,7 @@ import { advance, afterFailure, effect, forEach } from '../step.ts'
 export const cleanUp: Step = async (context, state) => {
   // A budget that cannot be told keeps no record in the zone: it forgets the order by itself.
   await context.acme.settle(state.orderId, endOf(state)).catch(() => undefined)
-  await stopServing(context, state)
+  await stopServingHttpChallenges(context, state, tokensOf(state))
   const records = recordsOf(state)
   if (records.length === 0) return advance(await giveUpAuthorizations(context, state), 'settled')
   const removed = await context.dns.cleanUp(records)
@@ -47,13 +47,6 @@ function endOf(state: OrderState): OrderEnd {
     issued: state.job.failure === null || (state.ca !== null && state.ca.certificateUrl !== null),
     failedDomains: failed.map(orderedName),
   }
-}
-
-async function stopServing(context: StepContext, state: OrderState): Promise<void> {
-  const tokens = tokensOf(state).map(({ token }) => token)
-  if (tokens.length === 0) return
-  const statements = [removeHttpChallenges(context.store, state, tokens)]
-  await context.store.commit({ tenantId: state.tenantId, statements, entries: [] })
 }
 
 /**

@@ -6,10 +6,10 @@
 import { dns01RecordName } from '../../acme/challenge.ts'
 import { isStanding, persistRecordName } from '../../acme/dns-persist.ts'
 import type { RecordState } from '../../challenges/challenge-record.ts'
+import { serveHttpChallenges } from '../../challenges/http-01.ts'
 import { PROVIDER_GONE } from '../../challenges/provider-config.ts'
 import type { PeerFailure } from '../../core/peer-failure.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { putHttpChallenges } from '../../store/http-challenges.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
 import { forgetGoneRecords, isAnsweredElsewhere, recordsOf, tokensOf } from '../published.ts'
 import type { Step, StepContext, StepResult } from '../step.ts'
@@ -39,22 +39,10 @@ async function afterWriteFailure(context: StepContext, state: OrderState, failur
   return afterFailure(context, await forgetGoneRecords(context, state), { ...failure, transient: true })
 }
 
-/** RFC 8555 §8.3: served until the order is cleaned up, at the latest until the CA has given the order up. */
 async function serveOverHttp(context: StepContext, state: OrderState): Promise<StepResult> {
-  const rows = tokensOf(state).map(({ token, keyAuthorization }) => ({
-    token,
-    keyAuthorization,
-    tenantId: state.tenantId,
-    orderId: state.orderId,
-    expiresAtMs: context.now() + HTTP_LIFETIME_MS,
-  }))
-  const statements = putHttpChallenges(context.store, rows)
-  await context.store.commit({ tenantId: state.tenantId, statements, entries: [] })
+  await serveHttpChallenges(context, state, tokensOf(state))
   return advance(logged(state, context.now(), 'key authorizations are served over HTTP'), 'respond')
 }
-
-/** CAs keep pending orders for a week at most. */
-const HTTP_LIFETIME_MS = 8 * 86_400_000
 
 /**
  * dns-persist-01: what stands there already is used, and nothing is written; else the record is written, and stays for the orders to
