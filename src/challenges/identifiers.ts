@@ -1,4 +1,7 @@
-/** The names of an order: what no public CA would sign is refused here, with a word on what to do instead. */
+/**
+ * The identifiers of an order (RFC 8555 §7.1.3): those that the type of challenge cannot prove, or that no public CA signs,
+ * are refused here, with a word on what to do instead.
+ */
 import { getPublicSuffix } from 'tldts'
 import type { ChallengeType } from '../acme/challenge.ts'
 import type { ErrorDetail } from '../core/errors.ts'

@@ -22,10 +22,11 @@ export function parseManagedZone(text: string): Result<string, string> {
     .replace(/\.$/, '')
     .split('.')
   const isUnderscored = (label: string, index: number) => index < labels.length - 1 && UNDERSCORE_LABEL.test(label)
-  const parsed = parseDnsName(labels.map((label, index) => (isUnderscored(label, index) ? STAND_IN : label)).join('.'))
-  if (!parsed.ok) {
-    return err(parsed.error.includes('underscore') ? 'a label of a zone has an underscore out of place' : parsed.error)
+  if (labels.some((label, index) => label.includes('_') && !isUnderscored(label, index))) {
+    return err('a label of a zone has an underscore out of place')
   }
+  const parsed = parseDnsName(labels.map((label, index) => (isUnderscored(label, index) ? STAND_IN : label)).join('.'))
+  if (!parsed.ok) return parsed
   const read = parsed.value.name.split('.')
   if (read.length !== labels.length) return err('a zone holds a character that names do not have')
   const zone = read
