@@ -1,6 +1,6 @@
 /**
- * Imports point down only: index → http, cron, durable-objects → orders → certificates → renewal → accounts, challenges,
- * authority → store, dns → acme, pki → core. A step of an order imports no other step.
+ * Imports point down only: index → http, cron, durable-objects → orders → certificates → renewal → accounts, access,
+ * secrets, challenges, authority → store, dns → acme, pki → core. A step of an order imports no other step.
  * Names each edge that does not. Also holds the platform at the edge: who may import drizzle-orm, hono, Node's modules.
  * Reads import statements alone: an import whose name is computed at run time is not seen.
  */
@@ -12,7 +12,7 @@ const BASE = ['store', 'acme', 'pki', 'dns', ...CORE]
 const RENEWAL = ['accounts', ...BASE]
 const CERTIFICATES = ['authority', 'challenges', 'renewal', ...RENEWAL]
 const ORDERS = ['certificates', ...CERTIFICATES]
-const USE_CASES = ['orders', ...ORDERS]
+const USE_CASES = ['orders', 'access', 'secrets', ...ORDERS]
 
 /** Room → the other rooms that it may import. The files directly under src/ are the room `root`, but for two. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -26,6 +26,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   certificates: CERTIFICATES,
   renewal: RENEWAL,
   accounts: BASE,
+  access: BASE,
+  secrets: BASE,
   challenges: BASE,
   authority: BASE,
   // Rows hold what acme and pki describe; and the list of migrations, to say which of them a database lacks.

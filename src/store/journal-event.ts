@@ -11,7 +11,7 @@ export type JournalEvent = Pick<JournalEntry, 'event' | 'resource' | 'detail'>
  * same token asks for again and again is written once an hour, see `Transaction`.
  */
 export async function journalBefore(
-  { store }: { readonly store: Store },
+  store: Store,
   actor: Actor,
   event: JournalEvent,
   repeatKey: string | null = null,
@@ -23,6 +23,6 @@ export async function journalBefore(
 }
 
 /** After something was done elsewhere: an entry that cannot be written is a fault for the log, and no failure of what was done. */
-export async function journalAfter(deps: { readonly store: Store }, actor: Actor, event: JournalEvent): Promise<void> {
-  await journalBefore(deps, actor, event).catch((fault: unknown) => logFault('journal', fault))
+export async function journalAfter(store: Store, actor: Actor, event: JournalEvent): Promise<void> {
+  await journalBefore(store, actor, event).catch((fault: unknown) => logFault('journal', fault))
 }

@@ -1,18 +1,15 @@
 /**
  * Secrets by path, each with its last versions, sealed. A version is written by compare-and-set: of two writers at once
- * one gets a conflict. Journals every change and every read; no entry holds data.
+ * one gets a conflict. Reading by reference is here too: settings of DNS providers name secrets.
  */
 import { and, asc, desc, eq, gt, gte, lt, lte } from 'drizzle-orm'
-import type { Actor } from '../core/actor.ts'
 import type { Json } from '../core/canonical-json.ts'
-import { AppError } from '../core/errors.ts'
 import { logFault } from '../core/log.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import { entryBy, type JournalEntry } from './journal.ts'
 import { openText, type SealPlace, sealText } from './key-ring.ts'
 import { secrets, secretVersions } from './schema.ts'
 import type { Store } from './store.ts'
-import { type CommitOutcome, mustChange, type Statement, statement } from './transaction.ts'
+import { mustChange, type Statement, statement } from './transaction.ts'
 
 export type SecretRow = typeof secrets.$inferSelect
 export type SecretData = Readonly<Record<string, Json>>
@@ -70,37 +67,42 @@ export function listSecrets(
     .all()
 }
 
-/** Writes the next version. `before` is what was read: null where the secret is new. */
-export async function writeSecret(
-  store: Store,
-  actor: Actor,
-  secret: { readonly path: string; readonly secretType: string; readonly data: SecretData },
+/** What a secret's next version is made of. */
+export interface SecretWriting {
+  readonly path: string
+  readonly secretType: string
+  readonly data: SecretData
+}
+
+/** The row of the next version. `before` is what was read: null where the secret is new. */
+export function nextSecretRow(
+  tenantId: string,
+  { path, secretType }: SecretWriting,
   before: SecretRow | null,
   nowMs: number,
-): Promise<{ readonly outcome: CommitOutcome; readonly row: SecretRow }> {
-  const { tenantId } = actor
-  const { path, secretType } = secret
+): SecretRow {
   const version = (before?.version ?? 0) + 1
-  const row: SecretRow = {
-    tenantId,
-    path,
-    secretType,
-    version,
-    createdAtMs: before?.createdAtMs ?? nowMs,
-    updatedAtMs: nowMs,
-  }
-  const sealedData = await sealText(store.ring, placeOf(row, version), JSON.stringify(secret.data))
-  const statements: Statement[] = [
+  return { tenantId, path, secretType, version, createdAtMs: before?.createdAtMs ?? nowMs, updatedAtMs: nowMs }
+}
+
+/** Writes a row and the data of its version, and leaves out versions that are no longer kept. A conflict where the secret is not as `before` says. */
+export async function writeSecretVersion(
+  store: Store,
+  row: SecretRow,
+  data: SecretData,
+  before: SecretRow | null,
+): Promise<readonly Statement[]> {
+  const { tenantId, path, version, updatedAtMs: createdAtMs } = row
+  const sealedData = await sealText(store.ring, placeOf(row, version), JSON.stringify(data))
+  return [
     before === null ? mustChange(store.db.insert(secrets).values(row)) : replaceRow(store, row, before),
-    mustChange(store.db.insert(secretVersions).values({ tenantId, path, version, sealedData, createdAtMs: nowMs })),
+    mustChange(store.db.insert(secretVersions).values({ tenantId, path, version, sealedData, createdAtMs })),
     statement(
       store.db
         .delete(secretVersions)
         .where(and(isVersionOf(row), lte(secretVersions.version, version - KEPT_VERSIONS))),
     ),
   ]
-  const entries = [entryOf('secret.written', actor, path, { version })]
-  return { outcome: await store.commit({ tenantId, statements, entries }), row }
 }
 
 function replaceRow(store: Store, { secretType, version, updatedAtMs }: SecretRow, before: SecretRow): Statement {
@@ -114,29 +116,10 @@ function replaceRow(store: Store, { secretType, version, updatedAtMs }: SecretRo
   )
 }
 
-/** Removes a secret with all its versions. */
-export function deleteSecret(store: Store, actor: Actor, row: SecretRow): Promise<CommitOutcome> {
+/** Deletes a secret with all its versions. A conflict where it is gone. */
+export function deleteSecret(store: Store, row: Pick<SecretRow, 'tenantId' | 'path'>): readonly Statement[] {
   const remove = store.db.delete(secrets).where(and(eq(secrets.tenantId, row.tenantId), eq(secrets.path, row.path)))
-  return store.commit({
-    tenantId: row.tenantId,
-    statements: [mustChange(remove), statement(store.db.delete(secretVersions).where(isVersionOf(row)))],
-    entries: [entryOf('secret.deleted', actor, row.path, { version: row.version })],
-  })
-}
-
-/** Opens a version and journals that; null where there is no such version. The current one without `version`. */
-export async function readSecret(
-  store: Store,
-  actor: Actor,
-  path: string,
-  version: number | null,
-): Promise<SecretVersion | null> {
-  const opened = await openVersion(store, actor.tenantId, path, version)
-  if (opened === null) return null
-  if (opened === 'unreadable') throw new AppError('conflict', `The data of ${secretResource(path)} ${UNREADABLE}`)
-  const entries = [entryOf('secret.read', actor, path, { version: opened.version })]
-  await store.commit({ tenantId: actor.tenantId, statements: [], entries })
-  return opened
+  return [mustChange(remove), statement(store.db.delete(secretVersions).where(isVersionOf(row)))]
 }
 
 /**
@@ -153,7 +136,7 @@ export async function readSecretField(
 ): Promise<Result<string, string>> {
   const [path = '', field, ...rest] = reference.split('#')
   if (!isSecretPath(path) || field === '' || rest.length > 0) return err('a reference is a path, or path#field')
-  const opened = await openVersion(store, tenantId, path, null)
+  const opened = await readSecretVersion(store, tenantId, path, null)
   if (opened === null) return err(`there is no secret ${path}`)
   if (opened === 'unreadable') return err(`the secret ${path} ${UNREADABLE}`)
   onRead({ path, version: opened.version })
@@ -173,7 +156,8 @@ function fieldFor(data: SecretData, settingName: string): string | null {
   return names.length === 1 ? (names[0] ?? null) : null
 }
 
-async function openVersion(
+/** A version with its data, the current one where `version` is null; null where there is none, `unreadable` where no key of the ring opens it. */
+export async function readSecretVersion(
   store: Store,
   tenantId: string,
   path: string,
@@ -208,7 +192,8 @@ async function openVersion(
   }
 }
 
-const UNREADABLE = 'cannot be opened with the key ring of this deployment: write it again'
+/** How messages go on after naming the secret. */
+export const UNREADABLE = 'cannot be opened with the key ring of this deployment: write it again'
 
 function isVersionOf(row: Pick<SecretRow, 'tenantId' | 'path'>) {
   return and(eq(secretVersions.tenantId, row.tenantId), eq(secretVersions.path, row.path))
@@ -216,13 +201,4 @@ function isVersionOf(row: Pick<SecretRow, 'tenantId' | 'path'>) {
 
 function placeOf(row: Pick<SecretRow, 'tenantId' | 'path'>, version: number): SealPlace {
   return { tenantId: row.tenantId, column: 'secret_versions.sealed_data', row: `${row.path}/${version}` }
-}
-
-function entryOf(
-  event: 'secret.written' | 'secret.deleted' | 'secret.read',
-  actor: Actor,
-  path: string,
-  detail: JournalEntry['detail'],
-): JournalEntry {
-  return entryBy(actor, { event, resource: secretResource(path), detail })
 }

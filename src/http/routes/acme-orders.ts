@@ -224,7 +224,7 @@ const complete = defineRoute({
   async handler({ params: { id }, principal, actor, deps }) {
     const row = await completeChallenge(deps, principal.tenantId, id)
     const detail = { order_id: row.id, challenge_id: id }
-    await journalAfter(deps, actor, { event: 'challenge.completed', resource: resourceOf(row), detail })
+    await journalAfter(deps.store, actor, { event: 'challenge.completed', resource: resourceOf(row), detail })
     return json(200, showOrder(row))
   },
 })
@@ -260,7 +260,7 @@ const tlsAlpn = defineRoute({
       resource: resourceOf({ id: orderOfChallenge(id) ?? id }),
       detail: { challenge_id: id, domain: answer.domain },
     }
-    await journalBefore(deps, actor, noted, `${noted.event} ${id}`)
+    await journalBefore(deps.store, actor, noted, `${noted.event} ${id}`)
     return json(200, {
       domain: answer.domain,
       server_name: answer.serverName,

@@ -31,7 +31,7 @@ const privateKey = defineRoute({
     const key = await importPrivateKey('pkcs8', pkcs8, { extractable: true })
     if (!key.ok) throw new Error(`a stored private key does not import: ${key.error.reason}`)
     const answer = json(200, { private_key_pem: await exportPrivateKeyPem(key.value.privateKey, 'pkcs8') })
-    await journalBefore(input.deps, input.actor, keyRead(row))
+    await journalBefore(input.deps.store, input.actor, keyRead(row))
     return answer
   },
 })
@@ -63,7 +63,7 @@ const exportRoute = defineRoute({
       friendlyName: body.friendly_name ?? row.displayName,
     })
     if (!file.ok) throw invalidField('passphrase', file.error)
-    await journalBefore(input.deps, input.actor, keyRead(row))
+    await journalBefore(input.deps.store, input.actor, keyRead(row))
     const disposition = `attachment; filename="${row.id}.p12"`
     return raw(200, 'application/x-pkcs12', file.value, { 'content-disposition': disposition })
   },

@@ -222,7 +222,7 @@ function routesAt(base: string): readonly Route[] {
       const found = await verifyProvider(deps, actor, id)
       // What the provider said may hold anything: who reads it is the caller.
       const detail = { dns_provider_id: id, verified: found.verified, zones: found.zones.length }
-      await journalAfter(deps, actor, { event: 'dns_provider.verified', resource: resourceOf({ id }), detail })
+      await journalAfter(deps.store, actor, { event: 'dns_provider.verified', resource: resourceOf({ id }), detail })
       return json(200, found)
     },
   })

@@ -2,18 +2,15 @@
 import { z } from '@hono/zod-openapi'
 import { formatTime } from '../../core/clock.ts'
 import { decodeCursor, toListPage } from '../../core/cursor.ts'
-import { AppError, invalidField, missing } from '../../core/errors.ts'
+import { invalidField } from '../../core/errors.ts'
+import { readSecret, removeSecret, writeSecret } from '../../secrets/secrets.ts'
 import {
-  deleteSecret,
-  findSecret,
   isSecretPath,
   listSecrets,
   MAX_SECRET_PATH_CHARS,
-  readSecret,
   type SecretData,
   type SecretRow,
   secretResource,
-  writeSecret,
 } from '../../store/secrets.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -39,7 +36,7 @@ const secretDataView = z
   })
   .openapi('SecretData')
 
-const putSecret = defineRoute({
+const put = defineRoute({
   method: 'put',
   path: '/v1/secrets/{path*}',
   tag: 'Secrets',
@@ -63,18 +60,13 @@ const putSecret = defineRoute({
     201: { description: 'A new secret', schema: secretView },
   },
   async handler({ params, body, actor, deps }) {
-    const before = await findSecret(deps.store, actor.tenantId, params.path)
     const secret = { path: params.path, secretType: body.secret_type, data: body.data as SecretData }
-    const { outcome, row } = await writeSecret(deps.store, actor, secret, before, deps.now())
-    // Also where a new one exists by now: somebody else wrote the first version.
-    if (outcome.kind !== 'committed') {
-      throw new AppError('conflict', 'The secret was changed at the same time: read it and decide again')
-    }
-    return before === null ? json(201, viewOf(row)) : json(200, viewOf(row))
+    const { row, isNew } = await writeSecret(deps, actor, secret)
+    return isNew ? json(201, viewOf(row)) : json(200, viewOf(row))
   },
 })
 
-const getSecret = defineRoute({
+const read = defineRoute({
   method: 'get',
   path: '/v1/secrets/{path*}',
   tag: 'Secrets',
@@ -91,19 +83,18 @@ const getSecret = defineRoute({
   }),
   responses: { 200: { description: 'The data; the read is journaled', schema: secretDataView } },
   async handler({ params, query, actor, deps }) {
-    const read = await readSecret(deps.store, actor, params.path, query.version ?? null)
-    if (read === null) throw missing(secretResource(params.path))
+    const { secret, version, createdAtMs, data } = await readSecret(deps, actor, params.path, query.version ?? null)
     return json(200, {
-      ...viewOf(read.secret),
-      version: read.version,
-      current_version: read.secret.version,
-      updated_at: formatTime(read.createdAtMs),
-      data: read.data,
+      ...viewOf(secret),
+      version,
+      current_version: secret.version,
+      updated_at: formatTime(createdAtMs),
+      data,
     })
   },
 })
 
-const deleteSecretRoute = defineRoute({
+const remove = defineRoute({
   method: 'delete',
   path: '/v1/secrets/{path*}',
   tag: 'Secrets',
@@ -112,15 +103,12 @@ const deleteSecretRoute = defineRoute({
   params: pathParams,
   responses: { 204: { description: 'It is gone' } },
   async handler({ params, actor, deps }) {
-    const row = await findSecret(deps.store, actor.tenantId, params.path)
-    if (row === null) throw missing(secretResource(params.path))
-    const outcome = await deleteSecret(deps.store, actor, row)
-    if (outcome.kind !== 'committed') throw missing(secretResource(params.path))
+    await removeSecret(deps, actor, params.path)
     return empty(204)
   },
 })
 
-const listSecretsRoute = defineRoute({
+const list = defineRoute({
   method: 'get',
   path: '/v1/secrets',
   tag: 'Secrets',
@@ -149,7 +137,7 @@ const listSecretsRoute = defineRoute({
   },
 })
 
-export const secretRoutes: readonly Route[] = [listSecretsRoute, putSecret, getSecret, deleteSecretRoute]
+export const secretRoutes: readonly Route[] = [list, put, read, remove]
 
 function viewOf(row: SecretRow): z.input<typeof secretView> {
   return {

@@ -1,35 +1,16 @@
 /** `/v1/tokens`: who may call this API. A token is shown once, when it is made. */
 import { z } from '@hono/zod-openapi'
-import type { Actor } from '../../core/actor.ts'
+import { listTokens, type MadeToken, makeToken, readToken, removeToken, tokenResource } from '../../access/tokens.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { parseDurationSeconds } from '../../core/duration.ts'
-import { AppError, invalidField, missing } from '../../core/errors.ts'
-import { isId, newId } from '../../core/ids.ts'
-import { globCovers, MAX_GLOB_CHARS } from '../../core/path-glob.ts'
-import {
-  coversResource,
-  effectiveScopes,
-  hasScope,
-  type Principal,
-  SCOPE_NAMES,
-  type Scope,
-} from '../../core/principal.ts'
+import { invalidField } from '../../core/errors.ts'
+import { isId } from '../../core/ids.ts'
+import { MAX_GLOB_CHARS } from '../../core/path-glob.ts'
+import { type Principal, SCOPE_NAMES, type Scope } from '../../core/principal.ts'
 import { canCoverResources, FORMS_SENTENCE, RESOURCE_FORMS } from '../../core/resource-forms.ts'
-import { entryBy, type JournalEntry } from '../../store/journal.ts'
-import { DEFAULT_TENANT_ID, type Store } from '../../store/store.ts'
-import { tenantExists } from '../../store/tenants.ts'
-import {
-  deleteToken,
-  findToken,
-  hashToken,
-  insertToken,
-  listTokens,
-  newToken,
-  type TokenRow,
-} from '../../store/tokens.ts'
+import { findToken, type TokenRow } from '../../store/tokens.ts'
 import { empty, json } from '../answer.ts'
-import { mustCommit } from '../committed.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { nameField } from '../fields.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
@@ -88,9 +69,8 @@ const tenantQuery = {
 }
 const ADMINS = ['tokens:admin', 'operator'] as const satisfies readonly Scope[]
 const idParams = z.object({ id: z.string() })
-const resourceOf = (id: string): string => `tokens/${id}`
 
-const createToken = defineRoute({
+const create = defineRoute({
   method: 'post',
   path: '/v1/tokens',
   tag: 'Tokens',
@@ -103,34 +83,19 @@ const createToken = defineRoute({
   body: tokenBody,
   responses: { 201: { description: 'The token, shown this once', schema: newTokenView } },
   async handler({ body, principal, actor, deps, once }) {
-    const nowMs = deps.now()
-    const tenantId = await tenantOf(deps.store, principal, body.tenant_id)
-    const scopes = grantedScopes(principal, body.scopes, tenantId)
-    const token = newToken()
-    const row: TokenRow = {
-      tenantId,
-      id: newId('token', nowMs),
+    const request = {
+      tenantId: body.tenant_id ?? null,
       name: body.name,
-      tokenHash: await hashToken(token),
-      scopes,
-      paths: grantedPaths(principal, body.paths ?? null),
-      expiresAtMs: grantedExpiry(principal, expiryOf(body, nowMs), nowMs),
-      createdBy: principal.tokenId,
-      createdAtMs: nowMs,
+      scopes: body.scopes,
+      paths: body.paths ?? null,
+      expiresAtMs: expiryOf(body, deps.now()),
     }
-    const answer = json(201, { ...viewOf(row), token })
-    const kept = await once(() => answer)(row)
-    const outcome = await deps.store.commit({
-      tenantId,
-      statements: [insertToken(deps.store, row), ...kept],
-      entries: [entryOf('token.created', row, actor)],
-    })
-    mustCommit(outcome, { conflict: 'The token could not be made: try again' })
-    return answer
+    const view = ({ row, token }: MadeToken) => json(201, { ...viewOf(row), token })
+    return view(await makeToken(deps, actor, principal, request, once(view)))
   },
 })
 
-const listTokensRoute = defineRoute({
+const list = defineRoute({
   method: 'get',
   path: '/v1/tokens',
   tag: 'Tokens',
@@ -139,12 +104,8 @@ const listTokensRoute = defineRoute({
   query: z.object({ ...listQuery, ...tenantQuery }),
   responses: { 200: { description: 'Tokens, newest first', schema: listOf(tokenView) } },
   async handler({ query, principal, deps }) {
-    const tenantId = await tenantOf(deps.store, principal, query.tenant_id)
-    const rows = await listTokens(
-      deps.store,
-      tenantId,
-      pageOf(query, (key) => isId('token', key)),
-    )
+    const page = pageOf(query, (key) => isId('token', key))
+    const rows = await listTokens(deps, principal, query.tenant_id ?? null, page)
     return json(
       200,
       toListPage(rows, query.limit, ({ id }) => id, viewOf),
@@ -152,7 +113,7 @@ const listTokensRoute = defineRoute({
   },
 })
 
-const ownToken = defineRoute({
+const own = defineRoute({
   method: 'get',
   path: '/v1/tokens/self',
   tag: 'Tokens',
@@ -165,84 +126,39 @@ const ownToken = defineRoute({
   },
 })
 
-const readToken = defineRoute({
+const read = defineRoute({
   method: 'get',
   path: '/v1/tokens/{id}',
   tag: 'Tokens',
   summary: 'Read a token',
-  access: { scope: ADMINS, resource: ({ id }) => resourceOf(id) },
+  access: { scope: ADMINS, resource: ({ id }) => tokenResource(id) },
   params: idParams,
   query: z.object(tenantQuery),
   responses: { 200: { description: 'The token, without its secret', schema: tokenView } },
-  async handler({ params, query, principal, deps }) {
-    const tenantId = await tenantOf(deps.store, principal, query.tenant_id)
-    const row = await findToken(deps.store, tenantId, params.id)
-    if (row === null) throw missing(resourceOf(params.id))
-    return json(200, viewOf(row))
-  },
+  handler: async ({ params, query, principal, deps }) =>
+    json(200, viewOf(await readToken(deps, principal, query.tenant_id ?? null, params.id))),
 })
 
-const deleteTokenRoute = defineRoute({
+const remove = defineRoute({
   method: 'delete',
   path: '/v1/tokens/{id}',
   tag: 'Tokens',
   summary: 'Delete a token',
   description: 'It is refused from the next request on.',
-  access: { scope: ADMINS, resource: ({ id }) => resourceOf(id) },
+  access: { scope: ADMINS, resource: ({ id }) => tokenResource(id) },
   params: idParams,
   query: z.object(tenantQuery),
   responses: { 204: { description: 'It is gone' } },
   async handler({ params, query, principal, actor, deps }) {
-    const tenantId = await tenantOf(deps.store, principal, query.tenant_id)
-    const row = await findToken(deps.store, tenantId, params.id)
-    if (row === null) throw missing(resourceOf(params.id))
-    const outcome = await deps.store.commit({
-      tenantId,
-      statements: [deleteToken(deps.store, tenantId, row.id)],
-      entries: [entryOf('token.deleted', row, actor)],
-    })
-    // Somebody else deleted it between the two: for this caller it is not there.
-    if (outcome.kind !== 'committed') throw missing(resourceOf(params.id))
+    await removeToken(deps, actor, principal, query.tenant_id ?? null, params.id)
     return empty(204)
   },
 })
 
 /** `self` stands before `{id}`: the first that matches is taken. */
-export const tokenRoutes: readonly Route[] = [createToken, listTokensRoute, ownToken, readToken, deleteTokenRoute]
+export const tokenRoutes: readonly Route[] = [create, list, own, read, remove]
 
-/** The tenant that is meant: one's own, or for operators any. Without `operator`, other tenants do not exist. */
-async function tenantOf(store: Store, principal: Principal, tenantId: string | undefined): Promise<string> {
-  if (tenantId !== undefined && tenantId !== principal.tenantId) {
-    if (!hasScope(principal, 'operator')) throw missing(`tenants/${tenantId}`)
-    if (!(await tenantExists(store, tenantId))) throw missing(`tenants/${tenantId}`)
-    return tenantId
-  }
-  return principal.tenantId
-}
-
-function grantedScopes(principal: Principal, scopes: readonly Scope[], tenantId: string): readonly Scope[] {
-  const own = effectiveScopes(principal)
-  const beyond = scopes.filter((scope) => !own.has(scope))
-  if (beyond.length > 0) throw new AppError('forbidden', `This token lacks ${beyond.join(', ')} and cannot give it`)
-  if (scopes.includes('operator') && tenantId !== DEFAULT_TENANT_ID) {
-    throw invalidField('scopes', 'operators belong to the default tenant')
-  }
-  return SCOPE_NAMES.filter((scope) => scopes.includes(scope))
-}
-
-function grantedPaths(principal: Principal, paths: readonly string[] | null): readonly string[] | null {
-  if (paths === null) return principal.paths
-  const beyond = paths.findIndex((path) => !coversResource(principal, path))
-  if (beyond >= 0) throw new AppError('forbidden', `paths[${beyond}] is outside of this token's own paths`)
-  // A glob within another says nothing more.
-  return paths.filter((path, index) => !paths.some((other, at) => at !== index && isWithin(path, index, other, at)))
-}
-
-/** Of two globs that cover each other, the first stays. */
-function isWithin(path: string, index: number, other: string, at: number): boolean {
-  return globCovers(other, path) && (!globCovers(path, other) || at < index)
-}
-
+/** Epoch milliseconds; null where the body says nothing. */
 function expiryOf(body: z.output<typeof tokenBody>, nowMs: number): number | null {
   if (body.expires_at !== undefined && body.ttl !== undefined) {
     throw invalidField('ttl', 'give ttl or expires_at, not both')
@@ -256,23 +172,6 @@ function expiryOf(body: z.output<typeof tokenBody>, nowMs: number): number | nul
   const expiresAtMs = parseTime(body.expires_at)
   if (expiresAtMs === null) throw invalidField('expires_at', 'must be a time such as 2026-04-23T14:00:00Z')
   return expiresAtMs
-}
-
-function grantedExpiry(principal: Principal, expiresAtMs: number | null, nowMs: number): number | null {
-  if (expiresAtMs === null) return principal.expiresAtMs
-  if (expiresAtMs <= nowMs) throw invalidField('expires_at', 'must be in the future')
-  if (principal.expiresAtMs !== null && expiresAtMs > principal.expiresAtMs) {
-    throw new AppError('forbidden', 'A token cannot outlive the one that makes it')
-  }
-  return expiresAtMs
-}
-
-function entryOf(event: 'token.created' | 'token.deleted', row: TokenRow, actor: Actor): JournalEntry {
-  return entryBy(actor, {
-    event,
-    resource: resourceOf(row.id),
-    detail: { name: row.name, scopes: [...row.scopes], paths: row.paths === null ? null : [...row.paths] },
-  })
 }
 
 function viewOf(row: TokenRow): z.input<typeof tokenView> {

@@ -21,7 +21,7 @@ const modules = import.meta.glob<Readonly<Record<string, unknown>>>('../../../sr
 
 /** What does not ask the database: it makes bytes, names and parts of queries. */
 const NO_STATEMENT =
-  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|secretResource|currentVersionOf|earlierVersionOf|privateKeyPlace|chainEntry|findBrokenLink|statement|mustChange|precondition|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|reasonBelow|laterThan)$/
+  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|secretResource|nextSecretRow|journalBefore|journalAfter|currentVersionOf|earlierVersionOf|privateKeyPlace|chainEntry|entryBy|findBrokenLink|statement|mustChange|precondition|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|reasonBelow|laterThan)$/
 
 const page = { before: null, limit: 10 }
 const nothing = {
@@ -84,18 +84,18 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
     ['x', 'x', null],
     ['x', 'x', 1],
   ],
-  readSecret: [
-    [ROW, 'x', null],
-    [ROW, 'x', 1],
+  readSecretVersion: [
+    ['x', 'x', null],
+    ['x', 'x', 1],
   ],
   readSecretField: [['x', 'x', 'x', () => undefined]],
   reseal: [[null], [{ column: 'certificates.sealed_private_key', after: ['x', 'x'] }]],
   updateAuthority: [
     [ROW, { status: 'active' }, { status: 'active', serialNumber: 'x', crlNumber: 1, cascadeAfter: null }],
   ],
-  writeSecret: [
-    [ROW, { path: 'x', secretType: 'x', data: {} }, null, 1],
-    [ROW, { path: 'x', secretType: 'x', data: {} }, ROW, 1],
+  writeSecretVersion: [
+    [ROW, {}, null],
+    [ROW, {}, ROW],
   ],
 }
 

@@ -1,0 +1,87 @@
+/**
+ * Secrets by path: writing, reading, listing and deleting them for callers of the API. Journals every change and every read; no entry
+ * holds data. What a setting reads by reference is in `store/secrets.ts`.
+ */
+import type { Actor } from '../core/actor.ts'
+import type { Clock } from '../core/clock.ts'
+import { AppError, missing } from '../core/errors.ts'
+import { entryBy, type JournalEntry } from '../store/journal.ts'
+import { journalBefore } from '../store/journal-event.ts'
+import {
+  deleteSecret,
+  findSecret,
+  nextSecretRow,
+  readSecretVersion,
+  type SecretRow,
+  type SecretVersion,
+  type SecretWriting,
+  secretResource,
+  UNREADABLE,
+  writeSecretVersion,
+} from '../store/secrets.ts'
+import type { Store } from '../store/store.ts'
+
+export interface SecretDependencies {
+  readonly store: Store
+  readonly now: Clock
+}
+
+/** Writes the next version. `isNew`: it is the first. Throws `conflict` where another request wrote or deleted the secret at the same time. */
+export async function writeSecret(
+  { store, now }: SecretDependencies,
+  actor: Actor,
+  secret: SecretWriting,
+): Promise<{ readonly row: SecretRow; readonly isNew: boolean }> {
+  const before = await findSecret(store, actor.tenantId, secret.path)
+  const row = nextSecretRow(actor.tenantId, secret, before, now())
+  const outcome = await store.commit({
+    tenantId: actor.tenantId,
+    statements: await writeSecretVersion(store, row, secret.data, before),
+    entries: [secretEntry('secret.written', actor, secret.path, row.version)],
+  })
+  // Also `exists`: another request wrote the first version since.
+  if (outcome.kind !== 'committed') {
+    throw new AppError('conflict', 'The secret was changed at the same time: read it and decide again')
+  }
+  return { row, isNew: before === null }
+}
+
+/** A version with its data, the current one where `version` is null. Journals that before the data leaves. Throws `not_found`. */
+export async function readSecret(
+  { store }: SecretDependencies,
+  actor: Actor,
+  path: string,
+  version: number | null,
+): Promise<SecretVersion> {
+  const opened = await readSecretVersion(store, actor.tenantId, path, version)
+  if (opened === null) throw missing(secretResource(path))
+  if (opened === 'unreadable') throw new AppError('conflict', `The data of ${secretResource(path)} ${UNREADABLE}`)
+  await journalBefore(store, actor, {
+    event: 'secret.read',
+    resource: secretResource(path),
+    detail: { version: opened.version },
+  })
+  return opened
+}
+
+/** Deletes a secret with all its versions. Throws `not_found`. */
+export async function removeSecret({ store }: SecretDependencies, actor: Actor, path: string): Promise<void> {
+  const row = await findSecret(store, actor.tenantId, path)
+  if (row === null) throw missing(secretResource(path))
+  const outcome = await store.commit({
+    tenantId: actor.tenantId,
+    statements: deleteSecret(store, row),
+    entries: [secretEntry('secret.deleted', actor, path, row.version)],
+  })
+  // Another request has deleted it since it was read: for this caller it is not there.
+  if (outcome.kind !== 'committed') throw missing(secretResource(path))
+}
+
+function secretEntry(
+  event: 'secret.written' | 'secret.deleted',
+  actor: Actor,
+  path: string,
+  version: number,
+): JournalEntry {
+  return entryBy(actor, { event, resource: secretResource(path), detail: { version } })
+}
