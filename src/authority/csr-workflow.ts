@@ -15,6 +15,7 @@ import { commonNameOf } from '../pki/general-name.ts'
 import { exportPkcs8, generateKeyPair, type KeySpec } from '../pki/keys.ts'
 import { formatPem } from '../pki/pem.ts'
 import type { PublicKeyKind } from '../pki/public-key.ts'
+import { allNames } from '../store/certificate-row.ts'
 import { type CsrRow, deleteCsr, findCsr, insertCsr, sealCsrKey, updateCsr } from '../store/csrs.ts'
 import { entryBy } from '../store/journal.ts'
 import { allowsSelfApproval } from '../store/tenants.ts'
@@ -210,7 +211,7 @@ export const csrEntry = (event: string, actor: Actor, row: CsrRow) =>
     detail: {
       csr_id: row.id,
       common_name: row.commonName,
-      names: [...row.names.dns, ...row.names.ip, ...row.names.email, ...row.names.uri],
+      names: allNames(row.names),
       ...(row.rejectionReason === null ? {} : { reason: row.rejectionReason }),
     },
   })

@@ -21,6 +21,7 @@ import {
 import type { PublicKeyKind } from '../pki/public-key.ts'
 import { formatSerialHex } from '../pki/serial.ts'
 import { mustHaveSigner } from '../store/authorities.ts'
+import { allNames, newCertificateRow } from '../store/certificate-row.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store/certificates.ts'
 import { mustBeUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
 import { entryBy } from '../store/journal.ts'
@@ -30,7 +31,7 @@ import { type Alongside, nothingElse, type Statement } from '../store/transactio
 import { reviewCsr } from './csr-review.ts'
 import { requireCsr } from './csr-workflow.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
-import { newCertificateRow, signLeaf } from './leaf.ts'
+import { signLeaf } from './leaf.ts'
 import { extKeyUsagesOf } from './purposes.ts'
 import {
   CSR_PATHS,
@@ -316,7 +317,7 @@ export const issuedEntry = (event: string, actor: Actor, row: CertificateRow) =>
       ...(row.roleName === null ? {} : { role: row.roleName }),
       version: row.version,
       serial_number: formatSerialHex(row.serialNumber),
-      names: [...row.names.dns, ...row.names.ip, ...row.names.email, ...row.names.uri],
+      names: allNames(row.names),
       not_after: formatTime(row.notAfterMs),
     },
   })

@@ -1,4 +1,4 @@
-/** Leaves of the internal PKI: building one, and the rows that it becomes. Who may have which names is decided before. */
+/** Building and signing leaves of the internal PKI. Who may have which names is decided before; what is signed is stored by the caller. */
 import { type Bytes, toHex } from '../core/bytes.ts'
 import { type AltName, formatAltName } from '../pki/alt-name.ts'
 import { buildLeaf } from '../pki/build-certificate.ts'
@@ -6,7 +6,8 @@ import type { KeyUsage } from '../pki/extensions.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
 import type { PublicKeyKind } from '../pki/public-key.ts'
 import { newSerial } from '../pki/serial.ts'
-import type { CertificateRow, NewVersion } from '../store/certificates.ts'
+import { displayNameOf } from '../store/certificate-row.ts'
+import type { NewVersion } from '../store/certificates.ts'
 import type { CertificateNames } from '../store/schema.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { locationsBelow } from './locations.ts'
@@ -56,12 +57,10 @@ export async function signLeaf(
     signer.issuer,
   )
   requireNamesWithin(signer, der)
-  const names = namesOf(plan.altNames)
+  const named = { commonName: plan.commonName, names: namesOf(plan.altNames), serialNumber: serialHex }
   return {
-    commonName: plan.commonName,
-    displayName: plan.commonName ?? firstOf(names) ?? serialHex,
-    names,
-    serialNumber: serialHex,
+    ...named,
+    displayName: displayNameOf(named),
     notBeforeMs: plan.notBeforeMs,
     notAfterMs: plan.notAfterMs,
     keyType: plan.key.type,
@@ -75,38 +74,4 @@ export async function signLeaf(
 export function namesOf(altNames: readonly AltName[]): CertificateNames {
   const of = (type: AltName['type']): string[] => altNames.filter((name) => name.type === type).map(formatAltName)
   return { dns: of('dns'), ip: of('ip'), email: of('email'), uri: of('uri') }
-}
-
-export function firstOf(names: CertificateNames): string | undefined {
-  return [...names.dns, ...names.ip, ...names.email, ...names.uri][0]
-}
-
-/** Version 1 of a certificate that did not come by ACME. */
-export function newCertificateRow(
-  row: Pick<CertificateRow, 'tenantId' | 'id' | 'source' | 'issuerCaId' | 'roleName' | 'keyOrigin' | 'issueTerms'> &
-    NewVersion,
-  nowMs: number,
-): CertificateRow {
-  return {
-    ...row,
-    version: 1,
-    acmeAccountId: null,
-    tags: [],
-    description: null,
-    autoRenew: false,
-    nextRenewalAtMs: null,
-    renewalReason: null,
-    renewalFailures: 0,
-    renewalError: null,
-    renewalRequest: null,
-    openOrderId: null,
-    ariStartMs: null,
-    ariEndMs: null,
-    ariCheckAtMs: null,
-    ariExplanationUrl: null,
-    revokedAtMs: null,
-    revocationReason: null,
-    createdAtMs: nowMs,
-    updatedAtMs: nowMs,
-  }
 }

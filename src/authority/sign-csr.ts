@@ -6,6 +6,7 @@ import { newId } from '../core/ids.ts'
 import { certifiedName } from '../pki/certified-name.ts'
 import { commonNameOf } from '../pki/general-name.ts'
 import { mustHaveSigner } from '../store/authorities.ts'
+import { newCertificateRow } from '../store/certificate-row.ts'
 import { insertTerms, nameTermsOf } from '../store/certificate-terms.ts'
 import { insertCertificate, sealPrivateKey } from '../store/certificates.ts'
 import { mustBeUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
@@ -16,7 +17,7 @@ import { changed, csrEntry, requireCsr, requireState } from './csr-workflow.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { type Issued, issuedEntry } from './issue.ts'
 import { APPROVED_BACKDATE_SECONDS } from './issue-terms.ts'
-import { newCertificateRow, signLeaf } from './leaf.ts'
+import { signLeaf } from './leaf.ts'
 import { extKeyUsagesOf } from './purposes.ts'
 import { CSR_PATHS, namesOfCsr, type RequestedNames, requireNames, SAN_PATHS } from './requested-names.ts'
 import { requireSigner } from './signer.ts'
@@ -96,7 +97,6 @@ export async function signApprovedCsr(
       id,
       source: 'internal',
       issuerCaId: signer.authority.id,
-      roleName: null,
       keyOrigin: row.origin === 'generated' ? 'generated' : 'csr',
       // What a renewal stays within.
       issueTerms: {

@@ -4,7 +4,7 @@ import type { AuthorityDependencies } from '../authority/dependencies.ts'
 import { requireChain, requireOne } from '../authority/given-certificates.ts'
 import type { MaterialFields } from '../authority/given-material.ts'
 import { findParent } from '../authority/import-authority.ts'
-import { firstOf, namesOf, newCertificateRow } from '../authority/leaf.ts'
+import { namesOf } from '../authority/leaf.ts'
 import type { Actor } from '../core/actor.ts'
 import { toHex } from '../core/bytes.ts'
 import { formatTime } from '../core/clock.ts'
@@ -18,6 +18,7 @@ import { formatCertificatesPem } from '../pki/pem.ts'
 import { describePublicKey } from '../pki/public-key.ts'
 import { formatSerial } from '../pki/serial.ts'
 import { type AuthorityRow, mustHaveSigner } from '../store/authorities.ts'
+import { displayNameOf, newCertificateRow } from '../store/certificate-row.ts'
 import { insertTerms, nameTermsOf, tagTerm } from '../store/certificate-terms.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store/certificates.ts'
 import { insertCompromisedKeys } from '../store/compromised-keys.ts'
@@ -72,39 +73,33 @@ export async function importCertificate(
   const commonName = commonNameOf(certificate.subject)
   const place = { tenantId: actor.tenantId, certificateId: id, serialNumber }
   const revocation = parent === null ? null : await revocationOf(store, parent.authority, serialNumber)
-  const row: CertificateRow = {
-    ...newCertificateRow(
-      {
-        tenantId: actor.tenantId,
-        id,
-        source: 'imported',
-        issuerCaId,
-        roleName: null,
-        keyOrigin: null,
-        issueTerms: null,
-        commonName,
-        displayName: commonName ?? firstOf(names) ?? serialNumber,
-        names,
-        serialNumber,
-        notBeforeMs: certificate.notBeforeMs,
-        notAfterMs: certificate.notAfterMs,
-        keyType: key.value.type,
-        keySize: key.value.size,
-        leafPem,
-        chainPem:
-          chain.length > 0 || parent === null
-            ? formatCertificatesPem(chain.map(({ der }) => der))
-            : parent.chainPems.join(''),
-        sealedPrivateKey:
-          privateKey === null ? null : await sealPrivateKey(store, place, await exportPkcs8(privateKey)),
-      },
-      now(),
-    ),
-    tags: [...new Set(input.tags)],
-    description: input.description,
-    revokedAtMs: revocation?.revokedAtMs ?? null,
-    revocationReason: revocation?.reason ?? null,
-  }
+  const row = newCertificateRow(
+    {
+      tenantId: actor.tenantId,
+      id,
+      source: 'imported',
+      issuerCaId,
+      commonName,
+      displayName: displayNameOf({ commonName, names, serialNumber }),
+      names,
+      serialNumber,
+      notBeforeMs: certificate.notBeforeMs,
+      notAfterMs: certificate.notAfterMs,
+      keyType: key.value.type,
+      keySize: key.value.size,
+      leafPem,
+      chainPem:
+        chain.length > 0 || parent === null
+          ? formatCertificatesPem(chain.map(({ der }) => der))
+          : parent.chainPems.join(''),
+      sealedPrivateKey: privateKey === null ? null : await sealPrivateKey(store, place, await exportPkcs8(privateKey)),
+      tags: [...new Set(input.tags)],
+      description: input.description,
+      revokedAtMs: revocation?.revokedAtMs ?? null,
+      revocationReason: revocation?.reason ?? null,
+    },
+    now(),
+  )
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [

@@ -5,6 +5,7 @@ import { err, ok, type Result } from '../core/result.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { formatSerial } from '../pki/serial.ts'
 import { nextRenewalMs } from '../renewal/renewal-time.ts'
+import { displayNameOf, newCertificateRow } from '../store/certificate-row.ts'
 import { insertTerms, nameTermsOf, SETTLED_MS } from '../store/certificate-terms.ts'
 import {
   type CertificateRow,
@@ -89,7 +90,7 @@ function storing(
     tenantId,
     statements: [
       ...(existing === null
-        ? [insertCertificate(store, newRow(state, version, renewal, nowMs))]
+        ? [insertCertificate(store, firstRow(state, { ...version, ...renewal }, nowMs))]
         : // What renewals ask for stays: the certificate may have got another account while the order was under way.
           replaceVersion(store, existing, { ...version, ...renewal, ...revocation }, nowMs, {
             revocation,
@@ -143,10 +144,9 @@ async function newVersion(
   issued: IssuedCertificate,
   serialNumber: string,
 ): Promise<NewVersion> {
-  const [firstName] = [...issued.names.dns, ...issued.names.ip]
   return {
     commonName: issued.commonName,
-    displayName: issued.commonName ?? firstName ?? serialNumber,
+    displayName: displayNameOf({ ...issued, serialNumber }),
     names: issued.names,
     serialNumber,
     notBeforeMs: issued.notBeforeMs,
@@ -166,42 +166,8 @@ async function keyForCertificate(store: Store, state: OrderState, serialNumber: 
   return sealPrivateKey(store, { tenantId: state.tenantId, certificateId: state.certificateId, serialNumber }, pkcs8)
 }
 
-function newRow(
-  state: OrderState,
-  version: NewVersion,
-  renewal: Pick<
-    CertificateRow,
-    | 'acmeAccountId'
-    | 'openOrderId'
-    | 'nextRenewalAtMs'
-    | 'renewalReason'
-    | 'renewalFailures'
-    | 'renewalError'
-    | 'ariStartMs'
-    | 'ariEndMs'
-    | 'ariExplanationUrl'
-    | 'ariCheckAtMs'
-  >,
-  nowMs: number,
-): CertificateRow {
-  return {
-    ...version,
-    ...renewal,
-    tenantId: state.tenantId,
-    id: state.certificateId,
-    source: 'acme',
-    version: 1,
-    issuerCaId: null,
-    roleName: null,
-    keyOrigin: null,
-    issueTerms: null,
-    renewalRequest: state.request,
-    tags: [],
-    description: null,
-    autoRenew: state.request.autoRenew,
-    revokedAtMs: null,
-    revocationReason: null,
-    createdAtMs: nowMs,
-    updatedAtMs: nowMs,
-  }
+function firstRow(state: OrderState, version: NewVersion & Partial<CertificateRow>, nowMs: number): CertificateRow {
+  const { tenantId, certificateId: id, request } = state
+  const { autoRenew } = request
+  return newCertificateRow({ ...version, tenantId, id, source: 'acme', renewalRequest: request, autoRenew }, nowMs)
 }

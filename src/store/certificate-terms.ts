@@ -4,6 +4,7 @@
  * index goes (`tenants.terms_through`), are looked through. Certificates that come by other ways bring theirs.
  */
 import { and, eq, gt, lte, type SQL, sql } from 'drizzle-orm'
+import { allNames } from './certificate-row.ts'
 import { type CertificateNames, certificates, certificateTerms, tenants } from './schema.ts'
 import type { Store } from './store.ts'
 import { type Statement, statement } from './transaction.ts'
@@ -22,7 +23,7 @@ export const tagTerm = (tag: string): string => `tag:${tag}`
 
 /** The terms of a certificate's names. */
 export function nameTermsOf(commonName: string | null, names: CertificateNames): string[] {
-  const all = [...names.dns, ...names.ip, ...names.email, ...names.uri, ...(commonName === null ? [] : [commonName])]
+  const all = [...allNames(names), ...(commonName === null ? [] : [commonName])]
   return [...new Set(all.map(nameTerm))]
 }
 

@@ -1,8 +1,8 @@
 import { eq } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { newCrlColumns } from '../../../src/authority/authorities.ts'
-import { newCertificateRow } from '../../../src/authority/leaf.ts'
 import { type AuthorityRow, insertAuthority, type Lineage, mustHaveSigner } from '../../../src/store/authorities.ts'
+import { newCertificateRow } from '../../../src/store/certificate-row.ts'
 import { type CertificateRow, insertCertificate } from '../../../src/store/certificates.ts'
 import { mustHaveRole, type RoleRow } from '../../../src/store/roles.ts'
 import { certificates, roles } from '../../../src/store/schema.ts'
@@ -19,10 +19,6 @@ const sparse: CertificateRow = newCertificateRow(
     tenantId: TENANT,
     id: 'cert_sparse',
     source: 'internal',
-    issuerCaId: null,
-    roleName: null,
-    keyOrigin: null,
-    issueTerms: null,
     commonName: null,
     displayName: '00',
     names: { dns: [], ip: [], email: [], uri: [] },
