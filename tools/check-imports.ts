@@ -1,10 +1,12 @@
 /**
  * Imports point down only: index → http, cron, durable-objects → orders → certificates → renewal → accounts, access,
  * secrets, challenges, authority → store, dns → acme, pki → core. A step of an order imports no other step.
- * Names each edge that does not. Also holds the platform at the edge: who may import drizzle-orm, hono, Node's modules.
+ * Names each edge that does not, and each circle. Also holds the platform at the edge: who may import drizzle-orm, hono,
+ * Node's modules.
  * Reads import statements alone: an import whose name is computed at run time is not seen.
  */
 import { posix } from 'node:path'
+import { circlesIn, type Graph, leadsBack } from './circles.ts'
 import { lineAt, type Problem, type ProjectFile, readProjectFiles, reportProblems } from './project-files.ts'
 
 const CORE = ['core']
@@ -71,6 +73,57 @@ export function checkImports(files: readonly ProjectFile[]): Problem[] {
   })
 }
 
+/**
+ * Files and rooms that still lead back to themselves. A circle all of whose members stand here is borne with; a member
+ * that is in no circle any more has to go.
+ */
+const OPEN_CIRCLES: ReadonlySet<string> = new Set([
+  'durable-objects',
+  'environment',
+  'durable-objects/account-port.ts',
+  'durable-objects/acme-account.ts',
+  'durable-objects/acme-order.ts',
+  'durable-objects/crl-publisher.ts',
+  'durable-objects/dns-zone.ts',
+  'durable-objects/tenant-ledger.ts',
+  'durable-objects/zone-port.ts',
+  'src/env.ts',
+  'src/runtime.ts',
+])
+
+/** Every circle of imports, among files and among rooms. An import of a type alone counts: who reads one file needs the other. */
+export function checkCircles(files: readonly ProjectFile[], open: ReadonlySet<string> = OPEN_CIRCLES): Problem[] {
+  const ofFiles = new Map<string, Set<string>>()
+  const ofRooms = new Map<string, Set<string>>()
+  for (const { path, text } of files) {
+    for (const { name } of importsIn(text)) {
+      if (!name.startsWith('.')) continue
+      const target = posix.normalize(posix.join(posix.dirname(path), name))
+      const [from, to] = [roomOf(path), roomOf(target)]
+      addEdge(ofFiles, path, target)
+      if (from !== null && to !== null && from !== to) addEdge(ofRooms, from, to)
+    }
+  }
+  const circles = [...circlesIn(ofFiles), ...circlesIn(ofRooms)]
+  const closed = circles.filter((circle) => !circle.every((member) => open.has(member)))
+  const members = new Set([...leadingBack(ofFiles), ...leadingBack(ofRooms)])
+  return [
+    ...closed.map((circle) => {
+      const [first = ''] = circle
+      return { path: first, message: `closes a circle of imports: ${[...circle, first].join(' → ')}` }
+    }),
+    ...[...open]
+      .filter((member) => !members.has(member))
+      .map((member) => ({ path: member, message: 'is in no circle any more; take it off OPEN_CIRCLES' })),
+  ]
+}
+
+function addEdge(graph: Map<string, Set<string>>, from: string, to: string): void {
+  graph.set(from, (graph.get(from) ?? new Set()).add(to))
+}
+
+const leadingBack = (graph: Graph): string[] => [...graph.keys()].filter((node) => leadsBack(node, graph))
+
 function complainAboutFile(path: string, room: string, name: string): string | null {
   const target = posix.normalize(posix.join(posix.dirname(path), name))
   const targetRoom = roomOf(target)
@@ -126,5 +179,5 @@ function withoutBlockComments(text: string): string {
 
 if (import.meta.main) {
   const files = readProjectFiles(['src', 'durable-objects'], (path) => /\.tsx?$/.test(path))
-  reportProblems('import direction', files.length, checkImports(files))
+  reportProblems('imports', files.length, [...checkImports(files), ...checkCircles(files)])
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { checkImports } from '../../../tools/check-imports.ts'
+import { checkCircles, checkImports } from '../../../tools/check-imports.ts'
 
 const messages = (path: string, ...lines: string[]): string[] =>
   checkImports([{ path, text: lines.join('\n') }]).map(({ line, message }) => `${line ?? '-'} ${message}`)
@@ -91,5 +91,57 @@ describe('the direction of imports', () => {
     ])
     expect(messages('src/core/ids.ts', "import a from '../../migrations/meta/_journal.json'")).toHaveLength(1)
     expect(messages('src/store/store.ts', "import a from '../../migrations/meta/0000_snapshot.json'")).toHaveLength(1)
+  })
+})
+
+describe('circles of imports', () => {
+  const circles = (files: Readonly<Record<string, string>>, open: readonly string[] = []): string[] =>
+    checkCircles(
+      Object.entries(files).map(([path, text]) => ({ path, text })),
+      new Set(open),
+    ).map(({ path, message }) => `${path} ${message}`)
+
+  it('ok: two ways to one file are none', () => {
+    const files = {
+      'src/core/a.ts': "import { b } from './b.ts'\nimport { c } from './c.ts'",
+      'src/core/b.ts': "import { c } from './c.ts'",
+      'src/core/c.ts': "import { z } from 'zod'",
+    }
+    expect(circles(files)).toEqual([])
+  })
+
+  it('fail: names the files in the order in which they import one another, by the shortest way', () => {
+    const files = {
+      'src/core/a.ts': "import { b } from './b.ts'",
+      'src/core/b.ts': "import { d } from './d.ts'\nimport type { C } from './c.ts'",
+      'src/core/c.ts': "export { a } from './a.ts'",
+      'src/core/d.ts': "import { c } from './c.ts'",
+    }
+    expect(circles(files)).toContain(
+      'src/core/a.ts closes a circle of imports: src/core/a.ts → src/core/b.ts → src/core/c.ts → src/core/a.ts',
+    )
+  })
+
+  it('fail: a file that imports itself', () => {
+    expect(circles({ 'src/core/a.ts': "import { a } from './a.ts'" })).toEqual([
+      'src/core/a.ts closes a circle of imports: src/core/a.ts → src/core/a.ts',
+    ])
+  })
+
+  it('fail: rooms whose files close no circle', () => {
+    const files = {
+      'src/cron/a.ts': "import { b } from '../orders/b.ts'",
+      'src/orders/c.ts': "import { d } from '../cron/d.ts'",
+    }
+    expect(circles(files)).toEqual(['cron closes a circle of imports: cron → orders → cron'])
+  })
+
+  it('ok: one that is known; fail: one of which only a part is, and what is in no circle any more', () => {
+    const files = { 'src/core/a.ts': "import './b.ts'", 'src/core/b.ts': "import './a.ts'" }
+    expect(circles(files, ['src/core/a.ts', 'src/core/b.ts'])).toEqual([])
+    expect(circles(files, ['src/core/a.ts'])).toEqual([
+      'src/core/a.ts closes a circle of imports: src/core/a.ts → src/core/b.ts → src/core/a.ts',
+    ])
+    expect(circles({}, ['src/core/a.ts'])).toEqual(['src/core/a.ts is in no circle any more; take it off OPEN_CIRCLES'])
   })
 })
