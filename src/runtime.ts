@@ -2,9 +2,9 @@
 import { connect as connectSocket } from 'cloudflare:sockets'
 import { knownDirectories } from './acme/certificate-authorities.ts'
 import { type Clock, systemClock } from './core/clock.ts'
+import type { DisclosurePolicy } from './core/failure-disclosure.ts'
 import { createHttpClient, type HttpClient, type HttpClientOptions } from './core/http-client.ts'
 import { consoleLog } from './core/log.ts'
-import type { SilencePolicy } from './core/silent-target.ts'
 import type { TcpConnect } from './core/tcp.ts'
 import { DEFAULT_RESOLVERS } from './dns/dns-source.ts'
 import { createNameCheck } from './dns/name-check.ts'
@@ -20,7 +20,7 @@ export interface Runtime {
   readonly now: Clock
   readonly http: HttpClient
   readonly connect: TcpConnect
-  readonly silence: SilencePolicy
+  readonly disclosure: DisclosurePolicy
 }
 
 /** RFC 8555 §6.1: clients "MUST send a User-Agent header field". */
@@ -62,8 +62,8 @@ async function buildRuntime(env: Env): Promise<Runtime> {
   const hostsOfOurs = new Set(
     [...knownDirectories(), ...DEFAULT_RESOLVERS, ...dnsResolvers].map((url) => new URL(url).hostname),
   )
-  const silence: SilencePolicy = {
-    tells: (hostname) => allowPrivateTargets || hostsOfOurs.has(hostname),
+  const disclosure: DisclosurePolicy = {
+    discloses: (hostname) => allowPrivateTargets || hostsOfOurs.has(hostname),
     resolves: createNameCheck({ http: createHttpClient(options), connect, resolvers: dnsResolvers }),
     log: consoleLog,
   }
@@ -72,8 +72,8 @@ async function buildRuntime(env: Env): Promise<Runtime> {
     store,
     crls: crlObjects(env.CRLS),
     now: systemClock,
-    http: createHttpClient({ ...options, silence }),
+    http: createHttpClient({ ...options, disclosure }),
     connect,
-    silence,
+    disclosure,
   }
 }

@@ -2,11 +2,11 @@
 
 import { type Actor, systemActor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
+import type { DisclosurePolicy } from '../core/failure-disclosure.ts'
 import type { HttpClient } from '../core/http-client.ts'
 import { consoleLog } from '../core/log.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import type { SilencePolicy } from '../core/silent-target.ts'
 import type { TcpConnect } from '../core/tcp.ts'
 import type { DnsProvider } from '../dns/dns-provider.ts'
 import type { LookupContext } from '../dns/dns-source.ts'
@@ -28,7 +28,7 @@ export interface ProviderDependencies {
   readonly now: Clock
   readonly settings: { readonly allowPrivateTargets: boolean; readonly dnsResolvers: readonly string[] }
   /** What callers are told of servers that give no answer; without it, all. */
-  readonly silence?: SilencePolicy | undefined
+  readonly disclosure?: DisclosurePolicy | undefined
   /** Which way a provider's calls go; without it, straight to the provider. */
   readonly calls?: ProviderCalls
   /** The way to the one place for a provider's credentials; without it, providers are asked from here. */
@@ -36,9 +36,9 @@ export interface ProviderDependencies {
 }
 
 /** What looking things up in DNS needs. */
-export function lookupContext({ http, connect, settings, silence }: ProviderDependencies): LookupContext {
+export function lookupContext({ http, connect, settings, disclosure }: ProviderDependencies): LookupContext {
   const { allowPrivateTargets, dnsResolvers } = settings
-  return { http, connect, allowPrivateTargets, resolvers: dnsResolvers, silence }
+  return { http, connect, allowPrivateTargets, resolvers: dnsResolvers, disclosure }
 }
 
 /** A provider that is ready for use. */
@@ -106,10 +106,10 @@ export async function openConfig(
   const { allowPrivateTargets } = dependencies.settings
   const parsed = parseSettings(descriptor, values.value, allowPrivateTargets)
   if (!parsed.ok) return err(parsed.error)
-  const { http, connect, now, silence } = dependencies
+  const { http, connect, now, disclosure } = dependencies
   const keys = await keysOf(dependencies.store.ring, descriptor, parsed.value.settings)
   const calls = dependencies.calls?.(descriptor.code, keys) ?? { http }
-  const context = { ...calls, connect, now, allowPrivateTargets, silence }
+  const context = { ...calls, connect, now, allowPrivateTargets, disclosure }
   const provider = descriptor.create(parsed.value.settings, context)
   if (!provider.ok) return provider
   const { common, primary } = parsed.value

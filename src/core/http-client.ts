@@ -3,8 +3,8 @@
  * Does not retry and knows no protocol above HTTP.
  */
 import { type Bytes, concatBytes, fromUtf8 } from './bytes.ts'
+import { type DisclosurePolicy, describeFailure, unresolvedMessage } from './failure-disclosure.ts'
 import { err, ok, type Result } from './result.ts'
-import { explainSilence, type SilencePolicy, unresolvedMessage } from './silent-target.ts'
 import { checkTargetHost } from './targets.ts'
 
 /** `fetch`, as far as this client uses it. */
@@ -17,7 +17,7 @@ export interface HttpClientOptions {
   /** RFC 8555 §6.1 demands one; workerd adds none by itself. */
   readonly userAgent: string
   /** What is told of hosts that give no answer; without it, all. */
-  readonly silence?: SilencePolicy
+  readonly disclosure?: DisclosurePolicy
 }
 
 export interface HttpRequest {
@@ -122,13 +122,13 @@ async function exchange(
     }
     return ok({ status: response.status, headers: response.headers, body, url })
   } catch (error) {
-    return err(await silenceOf(options.silence, url, error, timeout.aborted ? timeoutMs : null))
+    return err(await failureOf(options.disclosure, url, error, timeout.aborted ? timeoutMs : null))
   }
 }
 
 /** There was no answer. Where callers are not told why, a timeout is no reason of its own either. */
-async function silenceOf(
-  policy: SilencePolicy | undefined,
+async function failureOf(
+  policy: DisclosurePolicy | undefined,
   url: string,
   error: unknown,
   timeoutMs: number | null,
@@ -136,8 +136,8 @@ async function silenceOf(
   const { hostname, port, protocol } = new URL(url)
   const target = { hostname, port: port || (protocol === 'https:' ? 443 : 80) }
   const reason = timeoutMs === null ? describeCause(error) : `no answer within ${timeoutMs / 1000} seconds`
-  const message = await explainSilence(target, reason, timeoutMs === null, policy)
-  if (timeoutMs === null || policy?.tells(hostname) === false) return { reason: 'unreachable', url, message }
+  const message = await describeFailure(target, reason, timeoutMs === null, policy)
+  if (timeoutMs === null || policy?.discloses(hostname) === false) return { reason: 'unreachable', url, message }
   return { reason: 'timeout', url, timeoutMs, message }
 }
 

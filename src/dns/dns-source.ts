@@ -1,8 +1,8 @@
 /** Who can be asked: name servers over TCP and resolvers over HTTPS, behind one interface. */
 import { randomBytes } from '../core/bytes.ts'
+import { type DisclosurePolicy, describeFailure } from '../core/failure-disclosure.ts'
 import type { HttpClient } from '../core/http-client.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import { explainSilence, type SilencePolicy } from '../core/silent-target.ts'
 import type { TcpAddress, TcpConnect } from '../core/tcp.ts'
 import { exchangeOverHttps } from './doh.ts'
 import { formatHostPort, parseServer } from './host-port.ts'
@@ -30,7 +30,7 @@ export interface LookupContext {
   /** DNS-over-HTTPS addresses; empty means `DEFAULT_RESOLVERS`. */
   readonly resolvers: readonly string[]
   /** What is told of configured servers that give no answer; without it, all. */
-  readonly silence?: SilencePolicy | undefined
+  readonly disclosure?: DisclosurePolicy | undefined
   /** The port of discovered name servers, for tests; 53 unless given. */
   readonly nameServerPort?: number
 }
@@ -79,7 +79,7 @@ export function configuredSources(context: LookupContext, servers: readonly stri
 /** A server that a caller has named: of why it did not answer only that is told which may be. */
 function namedSource(context: LookupContext, address: TcpAddress): DnsSource {
   return serverSource(context, address, formatHostPort(address), ({ reason, message }) =>
-    explainSilence(address, message, reason === 'unreachable', context.silence),
+    describeFailure(address, message, reason === 'unreachable', context.disclosure),
   )
 }
 

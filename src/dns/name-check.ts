@@ -1,5 +1,5 @@
 /** Does a name lead anywhere? For what errors say of targets that could not be reached; nothing is decided by it. */
-import type { NameCheck } from '../core/silent-target.ts'
+import type { NameCheck } from '../core/failure-disclosure.ts'
 import { checkPublicHost, parseIpv4 } from '../core/targets.ts'
 import { type LookupContext, resolverSources } from './dns-source.ts'
 import { lookupFirst } from './lookup.ts'

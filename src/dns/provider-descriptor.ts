@@ -1,9 +1,9 @@
 /** A kind of DNS provider: what it is called, what it needs, and how one is built from its settings. */
 
 import type { Clock } from '../core/clock.ts'
+import type { DisclosurePolicy } from '../core/failure-disclosure.ts'
 import type { HttpClient } from '../core/http-client.ts'
 import type { Result } from '../core/result.ts'
-import type { SilencePolicy } from '../core/silent-target.ts'
 import type { TcpConnect } from '../core/tcp.ts'
 import type { DnsProvider } from './dns-provider.ts'
 import type { ZoneMemo } from './zone-memo.ts'
@@ -16,7 +16,7 @@ export interface DnsProviderContext {
   /** Private and loopback targets allowed? For providers that open sockets; `http` checks by itself. */
   readonly allowPrivateTargets: boolean
   /** What is told of servers that give no answer; `http` has its own. Without it, all. */
-  readonly silence?: SilencePolicy | undefined
+  readonly disclosure?: DisclosurePolicy | undefined
   /** What was heard of zones with the same settings; without it, the provider remembers for itself. */
   readonly zones?: ZoneMemo
 }

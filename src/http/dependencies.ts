@@ -4,8 +4,8 @@ import type { AccountObjects } from '../accounts/account-object.ts'
 import type { CrlPublications } from '../authority/publish-crl.ts'
 import type { ProviderDependencies } from '../challenges/provider-config.ts'
 import type { Clock } from '../core/clock.ts'
+import type { DisclosurePolicy } from '../core/failure-disclosure.ts'
 import type { HttpClient } from '../core/http-client.ts'
-import type { SilencePolicy } from '../core/silent-target.ts'
 import type { TcpConnect } from '../core/tcp.ts'
 import type { Settings } from '../env.ts'
 import type { OrderObjects } from '../orders/order-object.ts'
@@ -20,7 +20,7 @@ export interface AppDependencies extends Pick<ProviderDependencies, 'providerPor
   readonly now: Clock
   readonly http: HttpClient
   readonly connect: TcpConnect
-  readonly silence?: SilencePolicy
+  readonly disclosure?: DisclosurePolicy
   readonly orders: OrderObjects
   readonly accounts: AccountObjects
 }

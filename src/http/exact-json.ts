@@ -1,5 +1,5 @@
 /**
- * What `JSON.parse` takes in silence: a name that stands twice in an object (the last one wins), and a number that is another one afterwards
+ * What `JSON.parse` takes without a word: a name that stands twice in an object (the last one wins), and a number that is another one afterwards
  * (9007199254740993 becomes …992). RFC 8259 §4 and §6 leave both to the reader; here both are found, by where they stand. Looks at texts
  * that `JSON.parse` has taken, whose depth is bounded, in one pass; does not look at values.
  */

@@ -4,8 +4,8 @@
  */
 import { randomBytes } from '../../core/bytes.ts'
 import type { Clock } from '../../core/clock.ts'
+import { type DisclosurePolicy, describeFailure } from '../../core/failure-disclosure.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { explainSilence, type SilencePolicy } from '../../core/silent-target.ts'
 import type { TcpAddress, TcpConnect } from '../../core/tcp.ts'
 import type { DnsProviderError } from '../dns-provider.ts'
 import { formatHostPort } from '../host-port.ts'
@@ -26,7 +26,7 @@ export interface Rfc2136ClientOptions {
   readonly now: Clock
   readonly server: TcpAddress
   readonly key: TsigKey
-  readonly silence?: SilencePolicy | undefined
+  readonly disclosure?: DisclosurePolicy | undefined
 }
 
 /** A message id that nobody can guess (RFC 5452 §9.2). */
@@ -35,7 +35,7 @@ export function randomMessageId(): number {
   return ((high as number) << 8) | (low as number)
 }
 
-export function createRfc2136Client({ connect, now, server, key, silence }: Rfc2136ClientOptions): Rfc2136Client {
+export function createRfc2136Client({ connect, now, server, key, disclosure }: Rfc2136ClientOptions): Rfc2136Client {
   const failure = (kind: DnsProviderError['kind'], what: string, message: string): DnsProviderError => ({
     kind,
     message: `rfc2136: ${what}: ${formatHostPort(server)} ${message}`,
@@ -51,7 +51,7 @@ export function createRfc2136Client({ connect, now, server, key, silence }: Rfc2
       const exchanged = await exchangeOverTcp(server, message, request.octets, { connect, signal })
       if (!exchanged.ok) {
         const { reason, message: said } = exchanged.error
-        const why = await explainSilence(server, said, reason === 'unreachable', silence)
+        const why = await describeFailure(server, said, reason === 'unreachable', disclosure)
         return err(failure('unavailable', what, `did not answer: ${why}`))
       }
       const { octets, decoded } = exchanged.value

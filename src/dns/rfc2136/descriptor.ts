@@ -52,13 +52,13 @@ export const RFC2136: DnsProviderDescriptor = {
   propagation: { timeoutSeconds: 600, intervalSeconds: 5 },
   defaultTtlSeconds: 60,
   listsZones: false,
-  create(settings, { connect, now, allowPrivateTargets, silence }) {
+  create(settings, { connect, now, allowPrivateTargets, disclosure }) {
     const server = parseServer(settings.nameserver ?? '', allowPrivateTargets)
     if (!server.ok) return err(`nameserver: ${server.error}`)
     const key = parseKey(settings)
     if (!key.ok) return key
     return ok(
-      createRfc2136Provider(createRfc2136Client({ connect, now, server: server.value, key: key.value, silence })),
+      createRfc2136Provider(createRfc2136Client({ connect, now, server: server.value, key: key.value, disclosure })),
     )
   },
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { AccountObjects } from '../../../src/accounts/account-object.ts'
 import { registerAtCa } from '../../../src/accounts/register-at-ca.ts'
+import { unresolvedMessage } from '../../../src/core/failure-disclosure.ts'
 import { err } from '../../../src/core/result.ts'
-import { unresolvedMessage } from '../../../src/core/silent-target.ts'
 import { testApp } from '../support/worker-app.ts'
 
 describe('an account whose directory cannot be read', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { canCoverResources } from '../../../src/core/resource-forms.ts'
+import { canCoverResources } from '../../../src/access/resource-forms.ts'
 import { describeSettings } from '../../../src/dns/settings-reference.ts'
 import { openApiDocument } from '../../../src/http/openapi.ts'
 import { ROUTES } from '../../../src/http/routes.ts'

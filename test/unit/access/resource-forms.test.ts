@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { canCoverResources, RESOURCE_FORMS } from '../../../src/core/resource-forms.ts'
+import { canCoverResources, RESOURCE_FORMS } from '../../../src/access/resource-forms.ts'
 
 describe('globs that can cover a resource', () => {
   it.each([

@@ -1,6 +1,6 @@
 /** What resources look like, for whoever writes globs over them. Who asks for which is said where routes are declared. */
-import { ID_PREFIXES } from './ids.ts'
-import { globCovers, isPathGlob } from './path-glob.ts'
+import { ID_PREFIXES } from '../core/ids.ts'
+import { globCovers, isPathGlob } from '../core/path-glob.ts'
 
 export interface ResourceForm {
   /** Segments; the last may stand for an id, a name or a path. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { type DisclosurePolicy, describeFailure } from '../../../src/core/failure-disclosure.ts'
 import { createHttpClient, type Fetch } from '../../../src/core/http-client.ts'
 import { createLog } from '../../../src/core/log.ts'
-import { explainSilence, type SilencePolicy } from '../../../src/core/silent-target.ts'
 import { configuredSources } from '../../../src/dns/dns-source.ts'
 import { createNameCheck } from '../../../src/dns/name-check.ts'
 import { RCODE, TYPE } from '../../../src/dns/wire/codes.ts'
@@ -19,18 +19,18 @@ const WAYS: Readonly<Record<string, Fetch>> = {
     }),
 }
 
-function policyOf(tells: boolean, resolves: boolean | null): { policy: SilencePolicy; lines: string[] } {
+function policyOf(discloses: boolean, resolves: boolean | null): { policy: DisclosurePolicy; lines: string[] } {
   const lines: string[] = []
   const policy = {
-    tells: () => tells,
+    discloses: () => discloses,
     resolves: async () => resolves,
     log: createLog((_level, line) => lines.push(line)),
   }
   return { policy, lines }
 }
 
-async function ask(fetch: Fetch, policy: SilencePolicy, url = 'https://target.example:8443/some/path?secret=1') {
-  const http = createHttpClient({ fetch, allowPrivateTargets: false, userAgent: 'test', silence: policy })
+async function ask(fetch: Fetch, policy: DisclosurePolicy, url = 'https://target.example:8443/some/path?secret=1') {
+  const http = createHttpClient({ fetch, allowPrivateTargets: false, userAgent: 'test', disclosure: policy })
   const answer = await http({ method: 'GET', url, timeoutMs: 30 })
   return answer.ok ? null : answer.error
 }
@@ -51,8 +51,8 @@ describe('targets that give no answer', () => {
   })
 
   it('fail: a name that leads nowhere is said to, to everybody', async () => {
-    for (const tells of [true, false]) {
-      const { policy } = policyOf(tells, false)
+    for (const discloses of [true, false]) {
+      const { policy } = policyOf(discloses, false)
       const failure = await ask(WAYS.tls as Fetch, policy)
       expect(failure).toMatchObject({ reason: 'unreachable', message: 'the name target.example does not resolve' })
     }
@@ -90,7 +90,7 @@ describe('targets that give no answer', () => {
         },
         allowPrivateTargets: false,
         resolvers: [],
-        silence: policy,
+        disclosure: policy,
       }
       const [source] = configuredSources(context, ['198.41.0.4:22'])
       said.push(await source?.ask('example.com', TYPE.TXT, new AbortController().signal))
@@ -103,7 +103,7 @@ describe('targets that give no answer', () => {
   it('fail: a name server whose name leads nowhere', async () => {
     const { policy } = policyOf(true, false)
     const text = 'proxy request failed, cannot connect to the specified address'
-    expect(await explainSilence({ hostname: 'ns1.example', port: 53 }, text, true, policy)).toBe(
+    expect(await describeFailure({ hostname: 'ns1.example', port: 53 }, text, true, policy)).toBe(
       'the name ns1.example does not resolve',
     )
   })
