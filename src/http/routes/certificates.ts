@@ -2,38 +2,31 @@
 
 import { z } from '@hono/zod-openapi'
 import type { Issued } from '../../authority/issue.ts'
-import { HOLD } from '../../authority/revocation-record.ts'
-import { moveCertificate } from '../../certificates/move-certificate.ts'
+import { changeCertificate } from '../../certificates/change-certificate.ts'
+import {
+  certificateResource,
+  listCertificates,
+  readVersions,
+  requireCertificate,
+} from '../../certificates/read-certificate.ts'
 import { renewInternal } from '../../certificates/renew.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
-import { parseDurationSeconds } from '../../core/duration.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { renewAcmeCertificate } from '../../orders/issue.ts'
 import { parsePemOf } from '../../pki/pem.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
 import { type AnsweredCheck, checkRenewalNow } from '../../renewal/renewal-checks.ts'
-import { renewalSchedule } from '../../renewal/renewal-time.ts'
 import type { AcmeOrderRow } from '../../store/acme-orders.ts'
-import { type CertificateFilter, listCertificates } from '../../store/certificate-list.ts'
-import { replaceTagTerms } from '../../store/certificate-terms.ts'
-import {
-  type CertificateRow,
-  type CertificateVersionRow,
-  listEarlierVersions,
-  updateCertificate,
-} from '../../store/certificates.ts'
-import { entryBy } from '../../store/journal.ts'
+import type { CertificateRow, CertificateVersionRow } from '../../store/certificates.ts'
 import { json, raw } from '../answer.ts'
 import { certificateSchema, showCertificate } from '../certificate-view.ts'
-import { mustCommit } from '../committed.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { durationField, durationOf } from '../duration-field.ts'
 import { issuedSchema, showIssued } from '../issued-view.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
 import { CERTIFICATE_FORMS, preferredForm } from '../negotiation.ts'
-import { requireCertificate } from '../require-certificate.ts'
 import { orderSchema, showOrder } from './acme-orders.ts'
 
 const time = z.iso.datetime()
@@ -53,7 +46,7 @@ const versionSchema = z
   .openapi('CertificateVersion')
 
 const params = z.object({ id: z.string() })
-const resourceOf = ({ id }: { readonly id: string }) => `pki/certificates/${id}`
+const resourceOf = ({ id }: { readonly id: string }) => certificateResource(id)
 
 const certificateList = defineRoute({
   method: 'get',
@@ -74,50 +67,31 @@ const certificateList = defineRoute({
   }),
   responses: { 200: { description: 'Newest first', schema: listOf(certificateSchema) } },
   async handler({ query, principal, deps }) {
+    const nowMs = deps.now()
     const page = pageOf(query, (key) => isId('certificate', key))
-    const filter = {
+    const wanted = {
       issuerCaId: query.ca_id ?? null,
       source: query.source ?? null,
       commonName: query.common_name ?? null,
       san: query.san ?? null,
       tag: query.tag ?? null,
-      revoked: revokedOf(query.status, query.include_revoked),
-      ends: endsOf(query.status, query.expiring_within, deps.now()),
+      status: query.status ?? null,
+      expiringWithinMs:
+        query.expiring_within === undefined ? null : durationOf('expiring_within', query.expiring_within) * 1000,
+      includesRevoked: query.include_revoked === 'true',
     }
-    const rows = await listCertificates(deps.store, principal.tenantId, filter, page)
+    const rows = await listCertificates(deps.store, principal, wanted, page, nowMs)
     return json(
       200,
       toListPage(
         rows,
         query.limit,
         ({ id }) => id,
-        (row) => showCertificate(row, deps.now()),
+        (row) => showCertificate(row, nowMs),
       ),
     )
   },
 })
-
-function endsOf(status: string | undefined, within: string | undefined, nowMs: number): CertificateFilter['ends'] {
-  const byMs = within === undefined ? null : nowMs + durationMs(within)
-  if (status === 'expired') return { afterMs: null, byMs: Math.min(nowMs, byMs ?? nowMs) }
-  // What is revoked is that, over or not.
-  const afterMs = status === 'active' || byMs !== null ? nowMs : null
-  return { afterMs, byMs }
-}
-
-function revokedOf(
-  status: 'active' | 'expired' | 'revoked' | undefined,
-  include: 'true' | 'false' | undefined,
-): CertificateFilter['revoked'] {
-  if (status === 'revoked') return 'only'
-  return status === undefined && include === 'true' ? 'with' : 'without'
-}
-
-function durationMs(text: string): number {
-  const seconds = parseDurationSeconds(text)
-  if (!seconds.ok) throw invalidField('expiring_within', seconds.error)
-  return seconds.value * 1000
-}
 
 const certificateGet = defineRoute({
   method: 'get',
@@ -127,7 +101,11 @@ const certificateGet = defineRoute({
   access: { scope: 'pki:read', resource: resourceOf },
   params,
   responses: { 200: { description: 'The certificate', schema: certificateSchema } },
-  handler: async (input) => json(200, showCertificate(await requireCertificate(input), input.deps.now())),
+  handler: async (input) =>
+    json(
+      200,
+      showCertificate(await requireCertificate(input.deps.store, input.principal, input.params.id), input.deps.now()),
+    ),
 })
 
 const certificatePatch = defineRoute({
@@ -138,7 +116,13 @@ const certificatePatch = defineRoute({
   description:
     'With `account_id`, an ACME certificate is renewed with that account from then on, whichever CA it is at; the token needs the account among its paths. An order ' +
     'under way goes on with the account before, and what was issued stays with it: it says when to renew, and it revokes. Renewals that failed are tried again at once.',
-  access: { scope: 'pki:issue', resource: resourceOf },
+  access: {
+    scope: 'pki:issue',
+    resource: ({ id }, { body }) => [
+      certificateResource(id),
+      ...(body.account_id === undefined ? [] : [`pki/acme/accounts/${body.account_id}`]),
+    ],
+  },
   params,
   body: z.strictObject({
     tags: z.array(z.string().min(1).max(128)).max(50).optional(),
@@ -147,60 +131,16 @@ const certificatePatch = defineRoute({
     account_id: z.string().optional(),
   }),
   responses: { 200: { description: 'The certificate', schema: certificateSchema } },
-  async handler(input) {
-    const { body, deps, actor } = input
-    const before = await requireCertificate(input)
-    if (body.auto_renew === true && before.renewalRequest === null) {
-      throw invalidField('auto_renew', 'only certificates that came by ACME are renewed by themselves')
+  async handler({ params: { id }, body, actor, deps }) {
+    const wanted = {
+      tags: body.tags,
+      description: body.description,
+      autoRenew: body.auto_renew,
+      accountId: body.account_id,
     }
-    if (body.auto_renew === true && before.revokedAtMs !== null && before.revocationReason !== HOLD) {
-      throw new AppError('conflict', 'The certificate is revoked and is not renewed: order another one in its place')
-    }
-    if (body.account_id !== undefined) await input.requireResource(`pki/acme/accounts/${body.account_id}`)
-    const move =
-      body.account_id === undefined
-        ? { change: {}, statements: [], when: {} }
-        : await moveCertificate({ store: deps.store, nowMs: deps.now() }, before, body.account_id)
-    const change = {
-      ...move.change,
-      ...(body.tags === undefined ? {} : { tags: [...new Set(body.tags)] }),
-      ...(body.description === undefined ? {} : { description: body.description }),
-      ...(body.auto_renew === undefined ? {} : renewalChange(before, body.auto_renew, deps.now())),
-      updatedAtMs: deps.now(),
-    }
-    const outcome = await deps.store.commit({
-      tenantId: actor.tenantId,
-      // The next renewal is reckoned from this version: not to be written over that of a newer one, nor of a revoked one.
-      statements: [
-        ...move.statements,
-        ...(change.tags === undefined ? [] : replaceTagTerms(deps.store, before, change.tags)),
-        updateCertificate(deps.store, before, change, {
-          ...move.when,
-          version: before.version,
-          ...(body.auto_renew === undefined ? {} : { revocation: before }),
-        }),
-      ],
-      entries: [
-        entryBy(actor, {
-          event: 'certificate.updated',
-          resource: `pki/certificates/${before.id}`,
-          detail: {
-            certificate_id: before.id,
-            fields: Object.keys(body),
-            ...(body.account_id === undefined ? {} : { account_id: body.account_id }),
-          },
-        }),
-      ],
-    })
-    mustCommit(outcome, { conflict: 'The certificate, or the account, was changed meanwhile: read it again' })
-    return json(200, showCertificate({ ...before, ...change }, deps.now()))
+    return json(200, showCertificate(await changeCertificate(deps, actor, id, wanted), deps.now()))
   },
 })
-
-function renewalChange(row: CertificateRow, autoRenew: boolean, nowMs: number): Partial<CertificateRow> {
-  // On hold, it is only noted: the renewal comes back with the end of the hold.
-  return { autoRenew, ...renewalSchedule(row, autoRenew && row.revokedAtMs === null, nowMs) }
-}
 
 const certificatePem = defineRoute({
   method: 'get',
@@ -220,7 +160,7 @@ const certificatePem = defineRoute({
     },
   },
   async handler(input) {
-    const { leafPem, chainPem } = await requireCertificate(input)
+    const { leafPem, chainPem } = await requireCertificate(input.deps.store, input.principal, input.params.id)
     const headers = { vary: 'accept' }
     switch (input.query.format ?? preferredForm(input.request.headers.get('accept'), CERTIFICATE_FORMS)) {
       case 'pem':
@@ -244,16 +184,12 @@ const certificateVersions = defineRoute({
   access: { scope: 'pki:read', resource: resourceOf },
   params,
   responses: { 200: { description: 'The versions', schema: listOf(versionSchema) } },
-  async handler(input) {
-    const current = await requireCertificate(input)
-    const earlier = await listEarlierVersions(input.deps.store, current.tenantId, current.id, MAX_VERSIONS)
+  async handler({ params: { id }, principal, deps }) {
+    const { current, earlier } = await readVersions(deps.store, principal, id)
     const data = [showVersion(current, true), ...earlier.map((each) => showVersion(each, false))]
     return json(200, { data, cursor: null, has_more: false })
   },
 })
-
-/** Ten years of six-day certificates; more are not shown. */
-const MAX_VERSIONS = 1_000
 
 const renewalCheckSchema = z
   .strictObject({
@@ -310,7 +246,7 @@ const certificateRenew = defineRoute({
   },
   async handler(input) {
     const { body, deps, actor, once } = input
-    const row = await requireCertificate(input)
+    const row = await requireCertificate(input.deps.store, input.principal, input.params.id)
     if (input.query.only === 'check') {
       if (row.source !== 'acme') {
         const why = `the certificate is ${row.source}: there is no CA to ask; leave it out to renew it`
@@ -357,5 +293,3 @@ function showVersion(row: CertificateRow | CertificateVersionRow, isCurrent: boo
     certificate_pem: row.leafPem + row.chainPem,
   }
 }
-
-/** Stored as hex, shown as `1A:2B`. */
