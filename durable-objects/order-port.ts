@@ -10,7 +10,7 @@ export function orderObjects(env: Env): OrderObjects {
     start: (tenantId, orderId) => stubOf(tenantId, orderId).start(tenantId, orderId),
     progress: async (tenantId, orderId) => stubOf(tenantId, orderId).progress(),
     refresh: (tenantId, orderId) => stubOf(tenantId, orderId).refresh(),
-    cancel: (tenantId, orderId, reason) => stubOf(tenantId, orderId).cancel(reason),
+    cancel: (tenantId, orderId, reason, by) => stubOf(tenantId, orderId).cancel(reason, by),
     recordsAt: async (tenantId, orderId, providerId) => stubOf(tenantId, orderId).recordsAt(providerId),
     withdraw: (tenantId, orderId, providerId) => stubOf(tenantId, orderId).withdraw(providerId),
     complete: (tenantId, orderId, challengeId) => stubOf(tenantId, orderId).complete(challengeId),

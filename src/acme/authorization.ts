@@ -7,7 +7,7 @@ import { MAX_CHALLENGES } from './limits.ts'
 import { checkShape, optionalTime, type TargetPolicy } from './shape.ts'
 
 /** RFC 8555 §7.1.6. */
-const AUTHORIZATION_STATUSES = ['pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked'] as const
+export const AUTHORIZATION_STATUSES = ['pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked'] as const
 export type AuthorizationStatus = (typeof AUTHORIZATION_STATUSES)[number]
 
 export interface Authorization {

@@ -10,7 +10,7 @@ import { type AcmeProblem, parseProblem } from './problem.ts'
 import { checkServerUrls, checkShape, optionalTime, type TargetPolicy, urlText } from './shape.ts'
 
 /** RFC 8555 §7.1.6. */
-const CHALLENGE_STATUSES = ['pending', 'processing', 'valid', 'invalid'] as const
+export const CHALLENGE_STATUSES = ['pending', 'processing', 'valid', 'invalid'] as const
 export type ChallengeStatus = (typeof CHALLENGE_STATUSES)[number]
 
 /** The types that an order may choose: those that can be answered here. */

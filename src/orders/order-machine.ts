@@ -20,7 +20,7 @@ export type ActivePhase =
 /** What one step reports. A step never decides when to run again; the table does. */
 export type Outcome =
   | { readonly kind: 'advance'; readonly to: ActivePhase | 'settled' }
-  /** Nothing is wrong, it takes its time: look again at `untilMs` (epoch), and never before `notBeforeMs`, the peer's word. */
+  /** Nothing is wrong, it takes its time: poll again at `untilMs` (epoch), and never before `notBeforeMs`, the peer's word. */
   | { readonly kind: 'wait'; readonly untilMs: number; readonly notBeforeMs?: number; readonly waitingFor?: string }
   /** It broke and may work next time; not before `notBeforeMs` (epoch) where the peer said so. */
   | { readonly kind: 'retry'; readonly reason: string; readonly code?: string; readonly notBeforeMs?: number }
@@ -76,16 +76,16 @@ export interface Job {
   readonly restarts: number
   /** The next alarm, epoch milliseconds; null once the job is final. */
   readonly wakeAtMs: number | null
-  /** Before this no peer is asked, whoever wants it: the peer has said so (Retry-After). */
-  readonly notBeforeMs?: number | null
+  /** Before this no peer is asked, not even by `refresh`: the peer has said so (Retry-After). */
+  readonly notBeforeMs: number | null
   /** What the phase waits for, as one sentence. */
-  readonly waitingFor?: string | null
-  /** What the last try of the phase, or of the order, broke of, while it is tried again. */
-  readonly lastError?: OrderFailure | null
-  /** Which try of the whole order this is, from 1. Absent: there is one alone. */
-  readonly attempt?: number
+  readonly waitingFor: string | null
+  /** Why the last try of the phase, or of the order, failed, while it is tried again. */
+  readonly lastError: OrderFailure | null
+  /** Which try of the whole order this is, from 1. Null: there is only one. */
+  readonly attempt: number | null
   /** True from a failure that may pass until the order begins anew, which it does once everything is cleaned up. */
-  readonly beginsAnew?: boolean
+  readonly beginsAnew: boolean
   /** The first failure. A later one, in clean-up, is a warning and never replaces it. */
   readonly failure: OrderFailure | null
   readonly warnings: readonly string[]
@@ -94,7 +94,7 @@ export interface Job {
 const BACKOFF_MS = [1_000, 5_000, 15_000, MINUTE_MS, 5 * MINUTE_MS] as const
 const MAX_BACKOFF_MS = 5 * MINUTE_MS
 
-/** May the phase be run now because somebody wants it, although its time has not come? */
+/** May a command have the phase run now, although its time has not come? Not before the time that the peer has named. */
 export function mayWakeEarly(job: Job, nowMs: number): boolean {
   return nowMs >= (job.notBeforeMs ?? 0)
 }
@@ -108,12 +108,16 @@ const LAST_ATTEMPTS_MS = 1440 * MINUTE_MS
 /** A job at its beginning. `retries`: does the order begin anew after a failure that may pass? */
 export function newJob(nowMs: number, retries = false): Job {
   return {
-    ...(retries ? { attempt: 1 } : {}),
     phase: 'new-order',
     enteredAtMs: nowMs,
     errors: 0,
     restarts: 0,
     wakeAtMs: nowMs,
+    notBeforeMs: null,
+    waitingFor: null,
+    lastError: null,
+    attempt: retries ? 1 : null,
+    beginsAnew: false,
     failure: null,
     warnings: [],
   }
@@ -143,7 +147,7 @@ export function transition(job: Job, outcome: Outcome, nowMs: number, random: ()
     case 'retry': {
       const { reason, code = 'backend_error', notBeforeMs } = outcome
       const known = { waitingFor: `another try of ${job.phase}: ${reason}`, lastError: { code, message: reason } }
-      // Whoever has the order looked at before its time does not spend its errors.
+      // A phase that `refresh` runs before its time does not count its error.
       if (job.wakeAtMs !== null && nowMs < job.wakeAtMs) {
         return { ...job, ...asleep(job, rules, job.wakeAtMs, notBeforeMs), ...known }
       }
@@ -167,14 +171,14 @@ export function transition(job: Job, outcome: Outcome, nowMs: number, random: ()
   }
 }
 
-/** What failed for its peers' sake is tried again from the beginning, where that is wanted. */
+/** Where the order asks for it, what failed because of its peers is tried again from the beginning. */
 function passing(job: Job): Job {
   const { attempt, phase, failure } = job
-  const isWanted = attempt !== undefined && attempt < MAX_ATTEMPTS && phase !== 'clean-up' && failure === null
+  const isWanted = attempt !== null && attempt < MAX_ATTEMPTS && phase !== 'clean-up' && failure === null
   return isWanted ? { ...job, beginsAnew: true } : job
 }
 
-/** Not past the phase's end, so that a peer which says "in a week" is still looked at before giving up. */
+/** Not past the phase's end, so that a peer which says "in a week" is still asked before giving up. */
 function asleep(
   job: Job,
   { timeoutMs }: Row,
@@ -189,7 +193,7 @@ function asleep(
 }
 
 function fail(job: Job, rules: Row, failure: OrderFailure, nowMs: number): Job {
-  // In clean-up the verdict is already in: a certificate that we hold is issued, leftovers or not.
+  // In clean-up the verdict is already in: a certificate that we hold is issued, whatever stays in DNS.
   const failed =
     job.phase === 'clean-up'
       ? { ...job, warnings: [...job.warnings, `${failure.code}: ${failure.message}`] }
@@ -199,7 +203,7 @@ function fail(job: Job, rules: Row, failure: OrderFailure, nowMs: number): Job {
 
 function enter(job: Job, to: ActivePhase | 'settled', nowMs: number): Job {
   const fresh = { enteredAtMs: nowMs, errors: 0, notBeforeMs: null, waitingFor: null, lastError: null }
-  if (to === 'settled' && job.beginsAnew && job.attempt !== undefined) {
+  if (to === 'settled' && job.beginsAnew && job.attempt !== null) {
     const { attempt, failure } = job
     const wakeAtMs = nowMs + (NEXT_ATTEMPT_MS[attempt - 1] ?? LAST_ATTEMPTS_MS)
     const waitingFor = `another try of the whole order: ${failure?.message ?? ''}`

@@ -1,13 +1,15 @@
 /**
- * What an order object stores, under the single key `order`. The truth of an order while it runs: D1 has a copy.
- * Version 1. A change of the shape gets a new version and a reader for the old one; orders in flight survive a deploy.
+ * What an order knows of itself: the truth while it runs, of which D1 has a copy. Its object stores it; `stored-order.ts`
+ * reads it, also as earlier releases stored it.
  */
+import type { AuthorizationStatus } from '../acme/authorization.ts'
+import type { ChallengeStatus } from '../acme/challenge.ts'
 import type { RecordState } from '../challenges/challenge-record.ts'
-import type { OrderPurpose, OrderRequest } from '../store/order-request.ts'
-import type { Job } from './order-machine.ts'
+import { type OrderPurpose, type OrderRequest, orderPurposeSchema, orderRequestSchema } from '../store/order-request.ts'
+import { type Job, newJob } from './order-machine.ts'
 
 export interface OrderState {
-  readonly version: 1
+  readonly version: 2
   readonly tenantId: string
   readonly orderId: string
   readonly certificateId: string
@@ -25,27 +27,70 @@ export interface OrderState {
   } | null
   readonly authorizations: readonly AuthorizationState[]
   /** Records of an order at the CA that was given up for another: still to be removed. */
-  readonly leftovers: readonly RecordState[]
+  readonly staleRecords: readonly RecordState[]
   /** The private key, PKCS#8, sealed for the certificate's row; null before finalize and with a CSR of the caller's. */
   readonly sealedKey: string | null
   /** What finalize sends, DER as base64; saved with its key before it is sent. */
   readonly csrBase64: string | null
   /** True from the moment at which finalize may have reached the CA, until the CA shows that it has not taken it. */
   readonly finalizeSent: boolean
-  /** Has the journal been given the entry of that sending? Not in states of earlier releases. */
-  readonly finalizeTold?: boolean
+  /** Does the journal have the entry of that sending? */
+  readonly finalizeJournaled: boolean
   /** What the CA answered to finalize with a server error while the order stayed ready, and how often in a row. */
-  readonly finalizeRefusal?: { readonly message: string; readonly count: number } | null
+  readonly finalizeRefusal: { readonly message: string; readonly count: number } | null
   readonly notAfterMs: number | null
   /** How often the present phase was polled in vain, for the growing interval. */
   readonly polls: number
   readonly log: readonly LogLine[]
-  /** What the name servers said at the last look, so that the log has the changes alone. */
-  readonly lastLook?: readonly string[]
+  /** What the name servers said at the last poll, so that the log has only what changes. */
+  readonly lastPoll: readonly string[]
   /** What D1 was last told that the order does and waits for; see `shownOf`. */
-  readonly reported?: string
-  /** True once the verdict is written where the order is not at its end: the certificate is freed, the event told. */
-  readonly verdictReported?: boolean
+  readonly reported: string | null
+  /** Does the journal have the entry of the command that called the order off? */
+  readonly cancelJournaled: boolean
+  /** True once D1 has the verdict while the order still cleans up: the certificate is freed, the journal has its end. */
+  readonly verdictReported: boolean
+}
+
+/** What the row of an order says of it. */
+interface OrderedRow extends Pick<OrderState, 'tenantId' | 'certificateId' | 'requestedBy' | 'createdAtMs'> {
+  readonly id: string
+  readonly purpose: string
+  readonly request: unknown
+}
+
+/** An order at its beginning, from its row. `nowMs` is when its first phase may run. */
+export function newOrderState(row: OrderedRow, nowMs: number): OrderState {
+  const { tenantId, id, certificateId, requestedBy, createdAtMs } = row
+  const purpose = orderPurposeSchema.parse(row.purpose)
+  const request = orderRequestSchema.parse(row.request)
+  return {
+    version: 2,
+    tenantId,
+    orderId: id,
+    certificateId,
+    purpose,
+    requestedBy,
+    request,
+    createdAtMs,
+    // A renewal that fails is ordered again by the cron.
+    job: newJob(nowMs, purpose === 'issue' && request.retry === true),
+    ca: null,
+    authorizations: [],
+    staleRecords: [],
+    sealedKey: null,
+    csrBase64: null,
+    finalizeSent: false,
+    finalizeJournaled: false,
+    finalizeRefusal: null,
+    notAfterMs: null,
+    polls: 0,
+    log: [],
+    lastPoll: [],
+    reported: null,
+    cancelJournaled: false,
+    verdictReported: false,
+  }
 }
 
 export interface LogLine {
@@ -59,7 +104,7 @@ export interface AuthorizationState {
   /** The identifier, without `*.`. */
   readonly domain: string
   readonly wildcard: boolean
-  readonly status: 'pending' | 'valid' | 'invalid' | 'deactivated' | 'expired' | 'revoked'
+  readonly status: AuthorizationStatus
   /** The one challenge that is answered; null where the authorization was valid from the start. */
   readonly challenge: ChallengeState | null
   /** Where the TXT value goes; saved before it is written. */
@@ -75,7 +120,7 @@ export interface ChallengeState {
   readonly keyAuthorization: string | null
   /** The TXT value of dns-01 and dns-persist-01. */
   readonly recordValue: string
-  readonly status: 'pending' | 'processing' | 'valid' | 'invalid'
+  readonly status: ChallengeStatus
   /** What the CA said was wrong. */
   readonly error: string | null
   /** RFC 8555 §7.5.1: saved before the answer is sent, so that it is sent once. */
@@ -85,7 +130,7 @@ export interface ChallengeState {
 /** Lines kept of an order's log: the first ones and the last ones tell most. */
 const MAX_LOG_LINES = 200
 
-/** Characters of a line. Others write into it: a CA's answer, the names of an order with hundreds of them. */
+/** Characters of a line. A CA's answer may be long, and an order may have hundreds of names. */
 const MAX_LINE_CHARS = 1_000
 
 /** Adds a line, cut where it is too long; a repeated last line is not written again. */
@@ -112,11 +157,11 @@ export function orderedName(authorization: Pick<AuthorizationState, 'domain' | '
 
 /** Without the authorizations, so that they are read again; what may still be in DNS for them stays known. */
 export function forgetAuthorizations(state: OrderState): OrderState {
-  const left = state.authorizations.flatMap(({ record }) => (record?.written ? [record] : []))
+  const written = state.authorizations.flatMap(({ record }) => (record?.written ? [record] : []))
   return {
     ...state,
     authorizations: [],
-    leftovers: [...state.leftovers, ...left],
+    staleRecords: [...state.staleRecords, ...written],
     finalizeSent: false,
     finalizeRefusal: null,
     polls: 0,

@@ -3,9 +3,9 @@
 import type { Actor } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
 import { type AcmeOrderRow, findAcmeOrder, listAcmeOrders, type OrderFilter } from '../store/acme-orders.ts'
-import { entryBy } from '../store/journal.ts'
 import type { Page } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
+import { CANCELLED_BY_OWNER } from './commands.ts'
 import type { OrderObjects } from './order-object.ts'
 import { isOpenStatus, type OrderProgress, type OrderReport } from './order-report.ts'
 
@@ -58,25 +58,18 @@ export async function refreshOrder(
   return latest(dependencies, row, await dependencies.orders.refresh(tenantId, id))
 }
 
-/** Throws `conflict` where the order is at its end, or the CA may have issued. */
+/**
+ * Calls an order off; its object writes the entry of that into the journal. Throws `conflict` where the order is at its
+ * end, or the CA may have issued.
+ */
 export async function cancelOrder(dependencies: OrderDependencies, actor: Actor, id: string): Promise<AcmeOrderRow> {
   const row = await requireOrder(dependencies.store, actor.tenantId, id)
   if (!isOpen(row)) throw new AppError('conflict', `The order is ${row.status}: there is nothing to cancel`)
   await dependencies.orders.start(actor.tenantId, id)
-  if (!(await dependencies.orders.cancel(actor.tenantId, id))) {
+  const { tenantId, tokenId, requestId } = actor
+  if (!(await dependencies.orders.cancel(tenantId, id, CANCELLED_BY_OWNER, { tokenId, requestId }))) {
     throw new AppError('conflict', 'It is too late to cancel: the CA may have issued. Revoke the certificate instead')
   }
-  await dependencies.store.commit({
-    tenantId: actor.tenantId,
-    statements: [],
-    entries: [
-      entryBy(actor, {
-        event: 'order.cancelled',
-        resource: `pki/acme/orders/${id}`,
-        detail: { order_id: id },
-      }),
-    ],
-  })
   return readOrder(dependencies, actor.tenantId, id)
 }
 

@@ -6,11 +6,43 @@ import { findCertificate } from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import type { Statement, Transaction } from '../store/transaction.ts'
-import { isOpenStatus, progressOf, REVOKED_MEANWHILE } from './order-report.ts'
+import { isFinal, isOpenStatus, progressOf, REVOKED_MEANWHILE, shownOf, statusOf } from './order-report.ts'
 import type { OrderState } from './order-state.ts'
 
+/** Waits from here on are told to D1, from the shorter one on where there is something new to tell. */
+const REPORTED_WAIT_MS = 60_000
+const REPORTED_NEWS_MS = 2_000
+
+/**
+ * Tells D1 what a phase came to; what was told is in the state that is returned. The verdict is told when it is known, and
+ * does not wait for a zone that cannot be cleaned.
+ */
+export async function reportPhase(
+  store: Store,
+  before: OrderState,
+  state: OrderState,
+  entries: readonly JournalEntry[],
+  nowMs: number,
+): Promise<OrderState> {
+  if (isFinal(state.job.phase)) {
+    // `closeOrder` tells the rest.
+    if (entries.length > 0) await reportOrder(store, state, entries, false, nowMs)
+    return state
+  }
+  const hasNewStatus = statusOf(state) !== statusOf(before)
+  if (hasNewStatus && !isOpenStatus(statusOf(state))) {
+    await reportVerdict(store, state, entries, nowMs)
+    return { ...state, verdictReported: true }
+  }
+  const napMs = (state.job.wakeAtMs ?? 0) - nowMs
+  const isNews = napMs > REPORTED_NEWS_MS && shownOf(state) !== state.reported
+  const isTold = hasNewStatus || isNews || napMs > REPORTED_WAIT_MS
+  if (isTold || entries.length > 0) await reportOrder(store, state, entries, isTold, nowMs)
+  return isTold ? { ...state, reported: shownOf(state) } : state
+}
+
 /** What was done outside, and the order's row where its status has changed. */
-export async function reportOrder(
+async function reportOrder(
   store: Store,
   state: OrderState,
   entries: readonly JournalEntry[],
@@ -31,7 +63,7 @@ export async function closeOrder(store: Store, state: OrderState, nowMs: number)
 }
 
 /** The verdict, with what was done outside: of an order that is at its end, or that has nothing left to do but to clean up. */
-export async function reportVerdict(
+async function reportVerdict(
   store: Store,
   state: OrderState,
   done: readonly JournalEntry[],
@@ -47,8 +79,8 @@ export async function reportVerdict(
 }
 
 /**
- * Of an order that has its verdict and whose object stores nothing, nobody knows what is left to clean up: its row says that it is at its
- * end. No other row is changed.
+ * Closes an order that has its verdict and whose object stores nothing: what is left to clean up is unknown, so its row says
+ * that it is at its end. No other row is changed.
  */
 export async function closeForgotten(store: Store, row: AcmeOrderRow, nowMs: number): Promise<void> {
   if (row.step !== 'clean-up' || isOpenStatus(row.status)) return
@@ -58,7 +90,7 @@ export async function closeForgotten(store: Store, row: AcmeOrderRow, nowMs: num
   await write(store, { tenantId: row.tenantId, statements: [reportAcmeOrder(store, row, closed)], entries: [] })
 }
 
-/** How often to read a certificate anew that somebody else has changed meanwhile. */
+/** How often to read a certificate anew that was changed between the reading and the writing. */
 const MAX_READS = 5
 
 async function verdictOf(store: Store, state: OrderState, nowMs: number): Promise<Transaction> {
@@ -72,8 +104,8 @@ async function verdictOf(store: Store, state: OrderState, nowMs: number): Promis
   if (certificate?.openOrderId === orderId && certificate.revokedAtMs !== null) {
     statements.push(freeRevoked(store, certificate, orderId, nowMs))
   } else if (certificate?.openOrderId === orderId && failure.code === 'cancelled') {
-    const isOwnersWish = failure.message !== REVOKED_MEANWHILE
-    statements.push(freeCancelled(store, certificate, orderId, isOwnersWish, nowMs))
+    const isByOwner = failure.message !== REVOKED_MEANWHILE
+    statements.push(freeCancelled(store, certificate, orderId, isByOwner, nowMs))
   } else if (certificate?.openOrderId === orderId) {
     const failed = renewalFailure(certificate, failure.message, orderId, nowMs)
     statements.push(failed.statement(store))
@@ -90,8 +122,8 @@ async function verdictOf(store: Store, state: OrderState, nowMs: number): Promis
 }
 
 /** Throws where the report was not taken: the object keeps its state and reports again. */
-async function write(store: Store, work: Transaction): Promise<void> {
-  const outcome = await store.commit(work)
+async function write(store: Store, transaction: Transaction): Promise<void> {
+  const outcome = await store.commit(transaction)
   if (outcome.kind !== 'committed') throw new Error(`the report of an order was not taken: ${outcome.kind}`)
 }
 

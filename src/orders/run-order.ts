@@ -1,5 +1,6 @@
 /** Runs one phase of an order and decides what comes next. Storage and alarms are its object's. */
-import type { JournalEntry } from '../store/journal.ts'
+import { entryBy, type JournalEntry } from '../store/journal.ts'
+import { type Cancellation, isCancellable } from './commands.ts'
 import { type ActivePhase, transition } from './order-machine.ts'
 import { forgetCaOrderAndKey, logged, type OrderState } from './order-state.ts'
 import type { Step, StepContext, StepResult } from './step.ts'
@@ -24,20 +25,6 @@ const STEPS: Readonly<Record<ActivePhase, Step>> = {
   'clean-up': cleanUp,
 }
 
-/** Phases in which an order can be called off whatever it does. In finalize it can, until the CSR may have reached the CA. */
-const CANCELLABLE: ReadonlySet<string> = new Set<ActivePhase>([
-  'new-order',
-  'present',
-  'propagate',
-  'respond',
-  'authorize',
-])
-
-export function isCancellable(state: OrderState): boolean {
-  const { phase, beginsAnew = false } = state.job
-  return CANCELLABLE.has(phase) || (phase === 'finalize' && !state.finalizeSent) || (phase === 'clean-up' && beginsAnew)
-}
-
 /** What a phase came to. */
 export interface RunResult {
   readonly state: OrderState
@@ -47,10 +34,27 @@ export interface RunResult {
 }
 
 /**
- * Runs the phase that the order is in. Never throws: a fault counts as an error of the phase. `cancelled`: why the order is
- * to be called off, where it can be; null: it goes on.
+ * Runs the phase that the order is in. Never throws: a fault counts as an error of the phase. `cancelled`: the order is
+ * called off where it still can be; null: it goes on.
  */
-export async function runPhase(context: StepContext, state: OrderState, cancelled: string | null): Promise<RunResult> {
+export async function runPhase(
+  context: StepContext,
+  before: OrderState,
+  cancelled: Cancellation | null,
+): Promise<RunResult> {
+  if (cancelled === null || before.cancelJournaled) return run(context, before, cancelled)
+  // Whatever the phase comes to: the cancellation was answered with success.
+  const result = await run(context, { ...before, cancelJournaled: true }, cancelled)
+  return { ...result, entries: [...entriesOf(before, cancelled), ...result.entries] }
+}
+
+function entriesOf({ orderId }: OrderState, { by }: Cancellation): readonly JournalEntry[] {
+  if (by === null) return []
+  const resource = `pki/acme/orders/${orderId}`
+  return [entryBy(by, { event: 'order.cancelled', resource, detail: { order_id: orderId } })]
+}
+
+async function run(context: StepContext, state: OrderState, cancelled: Cancellation | null): Promise<RunResult> {
   const phase = state.job.phase
   if (phase === 'issued' || phase === 'failed') return { state, entries: [], fault: null }
   let latest = state
@@ -67,11 +71,12 @@ export async function runPhase(context: StepContext, state: OrderState, cancelle
     },
   }
   try {
-    // What is being cleaned up is cleaned up, and then it is over.
-    if (cancelled !== null && phase === 'clean-up' && state.job.beginsAnew) return over(context, state, cancelled)
+    // What is being cleaned up is still cleaned up, and then the order ends instead of beginning anew.
+    if (cancelled !== null && phase === 'clean-up' && state.job.beginsAnew)
+      return over(context, state, cancelled.reason)
     const result =
       cancelled !== null && isCancellable(state)
-        ? fail(context, state, 'cancelled', cancelled)
+        ? fail(context, state, 'cancelled', cancelled.reason)
         : await STEPS[phase](remembering, state)
     return { state: settle(result, context), entries: result.entries, fault: null }
   } catch (fault) {

@@ -69,7 +69,7 @@ export function freeRevoked(
 }
 
 /**
- * A renewal that was called off is no failure: the certificate is freed, and its schedule stays. `isOwnersWish`: one that is
+ * A renewal that was called off is no failure: the certificate is freed, and its schedule stays. `isByOwner`: one that is
  * due already is put off as after many failures in a row, by a day or an eighth of the time that is left, and its CA is asked
  * for advice no sooner; else the next sweep would order what was just cancelled. Demands that it is as it was read.
  */
@@ -80,7 +80,7 @@ export function freeCancelled(
     'tenantId' | 'id' | 'version' | 'notAfterMs' | 'nextRenewalAtMs' | 'ariCheckAtMs' | keyof Revocation
   >,
   orderId: string,
-  isOwnersWish: boolean,
+  isByOwner: boolean,
   nowMs: number,
 ): Statement {
   const { version, nextRenewalAtMs, ariCheckAtMs } = row
@@ -90,7 +90,7 @@ export function freeCancelled(
     nextRenewalAtMs: laterMs,
     ariCheckAtMs: ariCheckAtMs === null ? null : Math.max(ariCheckAtMs, laterMs),
   }
-  const change = { openOrderId: null, updatedAtMs: nowMs, ...(isOwnersWish && isDue ? putOff : {}) }
+  const change = { openOrderId: null, updatedAtMs: nowMs, ...(isByOwner && isDue ? putOff : {}) }
   return updateCertificate(store, row, change, { version, openOrderId: orderId, nextRenewalAtMs, revocation: row })
 }
 

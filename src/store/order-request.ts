@@ -1,5 +1,6 @@
 /** What an order asks for, after every check: stored with the order, and with the certificate for its renewals. */
-import type { ChallengeType } from '../acme/challenge.ts'
+import { z } from 'zod'
+import { CHALLENGE_TYPES, type ChallengeType } from '../acme/challenge.ts'
 import type { CertificateKeySpec } from '../pki/keys.ts'
 
 export interface OrderRequest {
@@ -28,4 +29,26 @@ export interface OrderRequest {
 }
 
 /** Why an order was started. */
-export type OrderPurpose = 'issue' | 'renewal' | 'forced'
+export const orderPurposeSchema = z.enum(['issue', 'renewal', 'forced'])
+export type OrderPurpose = z.output<typeof orderPurposeSchema>
+
+/** What is stored of a request: in the order's row and object, and in the certificate's row for its renewals. */
+export const orderRequestSchema: z.ZodType<OrderRequest> = z.object({
+  accountId: z.string(),
+  domains: z.array(z.string()),
+  challengeType: z.enum(CHALLENGE_TYPES),
+  autoRenew: z.boolean(),
+  key: z
+    .union([
+      z.object({ type: z.literal('ec'), size: z.literal([256, 384]) }),
+      z.object({ type: z.literal('rsa'), size: z.literal([2048, 3072, 4096]) }),
+    ])
+    .nullable(),
+  csrBase64: z.string().nullable(),
+  dnsProviderIds: z.array(z.string()).nullable(),
+  preferredChain: z.string().nullable(),
+  profile: z.string().nullable(),
+  notAfterMs: z.number().nullable(),
+  solver: z.enum(['auto', 'manual']),
+  retry: z.boolean().exactOptional(),
+})

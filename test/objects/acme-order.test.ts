@@ -1,5 +1,6 @@
-import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
+import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { OrderState } from '../../src/orders/order-state.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
 import {
   api,
@@ -42,6 +43,32 @@ describe('an order and its object', () => {
     expect(after).toEqual(before)
     expect((await api('POST', `/v1/pki/acme/orders/${orderId}/cancel`)).order_id).toBe(orderId)
     expect(await untilFinished(orderId, () => scheduler.wait(50))).toMatchObject({ status: 'invalid' })
+    const { data } = await api('GET', `/v1/audit?resource=pki/acme/orders/${orderId}`)
+    const created = data.find(({ event }: { event: string }) => event === 'order.created')
+    const cancelled = data.filter(({ event }: { event: string }) => event === 'order.cancelled')
+    expect(cancelled).toMatchObject([{ actor: created.actor, request_id: expect.any(String) }])
+  })
+
+  it('ok: what an earlier release has stored goes on, and what it was told is done', async () => {
+    const orderId = await issue('earlier.acme.example', { solver: 'manual' })
+    await api('GET', `/v1/pki/acme/orders/${orderId}`)
+    await runInDurableObject(objectOf(orderId), (_instance, { storage: { kv } }) => {
+      const { staleRecords, lastPoll, finalizeJournaled, ...same } = kv.get<OrderState>('order') as OrderState
+      kv.put('order', {
+        ...same,
+        version: 1,
+        leftovers: staleRecords,
+        lastLook: lastPoll,
+        finalizeTold: finalizeJournaled,
+      })
+      kv.put('wishes', { cancelled: true, released: [], wanted: true })
+      kv.delete('commands')
+    })
+    await evictDurableObject(objectOf(orderId))
+    await objectOf(orderId).refresh()
+    const order = await untilFinished(orderId, () => scheduler.wait(50))
+    expect(order).toMatchObject({ status: 'invalid', error: { code: 'cancelled', message: 'the order was cancelled' } })
+    expect(await storedKeys(orderId)).toEqual([])
   })
 
   it('ok: the object clears itself, and neither an alarm nor a start brings it back', async () => {

@@ -121,7 +121,7 @@ const isMissing = (thrown: unknown): boolean => thrown instanceof AppError && th
 async function cancelRenewal({ store, orders }: AppDependencies, actor: Actor, certificateId: string): Promise<void> {
   const row = await findCertificate(store, actor.tenantId, certificateId)
   if (row === null || row.openOrderId === null || row.revokedAtMs === null) return
-  await orders.cancel(actor.tenantId, row.openOrderId, REVOKED_MEANWHILE)
+  await orders.cancel(actor.tenantId, row.openOrderId, REVOKED_MEANWHILE, null)
 }
 
 async function revokedCross(

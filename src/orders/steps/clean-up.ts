@@ -7,9 +7,9 @@ import type { OrderEnd } from '../../accounts/acme-port.ts'
 import { stopServingHttpChallenges } from '../../challenges/http-01.ts'
 import { PROVIDER_GONE } from '../../challenges/provider-config.ts'
 import { logged, type OrderState, orderedName } from '../order-state.ts'
-import { forgetGoneRecords, recordsOf, tokensOf } from '../published.ts'
+import { forgetGoneRecords, recordsEntry, recordsOf, tokensOf } from '../published.ts'
 import type { Step, StepContext } from '../step.ts'
-import { advance, afterFailure, effect, forEach } from '../step.ts'
+import { advance, afterFailure, forEach } from '../step.ts'
 
 export const cleanUp: Step = async (context, state) => {
   // A budget that cannot be told keeps no record in the zone: it forgets the order by itself.
@@ -32,11 +32,9 @@ export const cleanUp: Step = async (context, state) => {
       ...each,
       record: each.record === null ? null : { ...each.record, written: false },
     })),
-    leftovers: [],
+    staleRecords: [],
   }
-  const entry = effect(state, 'dns_record_delete', {
-    records: records.map(({ name, zone, providerId }) => ({ name, zone, dns_provider_id: providerId })),
-  })
+  const entry = recordsEntry(state, 'dns_record_delete', records)
   const noted = logged(clean, context.now(), `TXT records removed: ${names.join(', ')}`)
   return advance(await giveUpAuthorizations(context, noted), 'settled', [entry])
 }

@@ -16,7 +16,7 @@ export const finalize: Step = async (context, state) => {
   if (state.finalizeSent || state.polls > 0 || state.job.errors > 0) {
     const order = await context.acme.order(state.ca.orderUrl)
     if (!order.ok) return afterFailure(context, state, order.error)
-    if (order.value.status !== 'ready') return followUntold(context, state, state.ca.orderUrl, order.value)
+    if (order.value.status !== 'ready') return followUnjournaled(context, state, state.ca.orderUrl, order.value)
   }
   if (await isRevokedMeanwhile(context, state)) {
     return fail(context, notTaken(state), 'cancelled', REVOKED_MEANWHILE)
@@ -27,11 +27,11 @@ export const finalize: Step = async (context, state) => {
   }
   const prepared = await prepare(context, notTaken(state))
   const csrDer = fromBase64(prepared.csrBase64 ?? '') as Bytes
-  const intent = { ...prepared, finalizeSent: true, finalizeTold: false }
+  const intent = { ...prepared, finalizeSent: true, finalizeJournaled: false }
   if (!(await context.commitToFinalize(intent))) return calledOff(context, prepared)
   const order = await context.acme.finalize(state.ca.finalizeUrl, csrDer)
   const entry = sendingOf(state, state.ca.orderUrl)
-  const sent = { ...intent, finalizeTold: true }
+  const sent = { ...intent, finalizeJournaled: true }
   if (order.ok) return follow(context, sent, order.value, [entry])
   // RFC 8555 §7.4: orderNotReady sends the client back to the order, to poll it until it is ready.
   if (order.error.problemType === 'orderNotReady') {
@@ -43,10 +43,10 @@ export const finalize: Step = async (context, state) => {
 const sendingOf = (state: OrderState, orderUrl: string) => effect(state, 'acme_order_finalize', { order_url: orderUrl })
 
 /** After a crash between the sending and its entry, the entry follows as soon as the CA shows that it has the CSR. */
-function followUntold(context: StepContext, state: OrderState, orderUrl: string, order: CaOrder): StepResult {
+function followUnjournaled(context: StepContext, state: OrderState, orderUrl: string, order: CaOrder): StepResult {
   const isTaken = order.status === 'processing' || order.status === 'valid'
-  if (!isTaken || !state.finalizeSent || state.finalizeTold === true) return follow(context, state, order)
-  return follow(context, { ...state, finalizeTold: true }, order, [sendingOf(state, orderUrl)])
+  if (!isTaken || !state.finalizeSent || state.finalizeJournaled) return follow(context, state, order)
+  return follow(context, { ...state, finalizeJournaled: true }, order, [sendingOf(state, orderUrl)])
 }
 
 const NOT_READY = 'the CA to declare the order ready'

@@ -11,9 +11,9 @@ import { PROVIDER_GONE } from '../../challenges/provider-config.ts'
 import type { PeerFailure } from '../../core/peer-failure.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
-import { forgetGoneRecords, isAnsweredElsewhere, recordsOf, tokensOf } from '../published.ts'
+import { forgetGoneRecords, isAnsweredElsewhere, recordsEntry, recordsOf, tokensOf } from '../published.ts'
 import type { Step, StepContext, StepResult } from '../step.ts'
-import { advance, afterFailure, effect, forEach } from '../step.ts'
+import { advance, afterFailure, forEach } from '../step.ts'
 
 export const present: Step = async (context, state) => {
   if (isAnsweredElsewhere(state)) return advance(state, 'respond')
@@ -27,9 +27,7 @@ export const present: Step = async (context, state) => {
   const written = await context.dns.present(records)
   if (!written.ok) return afterWriteFailure(context, intent, written.error)
   const names = [...new Set(records.map(({ name }) => name))]
-  const entry = effect(intent, 'dns_record_create', {
-    records: records.map(({ name, zone, providerId }) => ({ name, zone, dns_provider_id: providerId })),
-  })
+  const entry = recordsEntry(intent, 'dns_record_create', records)
   return advance(logged(intent, context.now(), `TXT records written: ${names.join(', ')}`), 'propagate', [entry])
 }
 
@@ -73,9 +71,7 @@ async function presentStanding(context: StepContext, state: OrderState): Promise
   const written = await context.dns.present(missing)
   if (!written.ok) return afterWriteFailure(context, known, written.error)
   const names = [...new Set(missing.map(({ name }) => name))]
-  const entry = effect(known, 'dns_record_create', {
-    records: missing.map(({ name, zone, providerId }) => ({ name, zone, dns_provider_id: providerId })),
-  })
+  const entry = recordsEntry(known, 'dns_record_create', missing)
   const line = `standing TXT records written: ${names.join(', ')}`
   return advance(logged(known, context.now(), line), 'propagate', [entry])
 }

@@ -5,8 +5,8 @@ import { awaitedRecords, forgetGoneRecords } from '../published.ts'
 import type { Step } from '../step.ts'
 import { advance, fail, restart } from '../step.ts'
 
-/** The first looks come fast: most servers have the record at once. */
-const FIRST_LOOK_MS = 150
+/** The first polls come fast: most servers have the record at once. */
+const FIRST_POLL_MS = 150
 
 export const propagate: Step = async (context, state) => {
   const look = await context.dns.look(awaitedRecords(state))
@@ -22,7 +22,7 @@ export const propagate: Step = async (context, state) => {
     const message = `the name servers did not show the TXT records within ${look.timeoutMs / 1000} s: ${look.lines.join('; ')}`
     return fail(context, noted, 'backend_timeout', message)
   }
-  const waitMs = Math.min(FIRST_LOOK_MS * 2 ** state.polls, look.intervalMs)
+  const waitMs = Math.min(FIRST_POLL_MS * 2 ** state.polls, look.intervalMs)
   const waitingFor = `the name servers to show the TXT values: ${look.lines.slice(0, MAX_SHOWN_LINES).join('; ')}`
   return {
     state: { ...noted, polls: state.polls + 1 },
@@ -31,16 +31,16 @@ export const propagate: Step = async (context, state) => {
   }
 }
 
-/** What differs from the look before, so that an order of many names does not say them all at every look. */
+/** What differs from the last poll, so that the log of an order with many names does not have them all at every poll. */
 function withChanges(state: OrderState, lines: readonly string[], nowMs: number): OrderState {
-  const before = new Set(state.lastLook ?? [])
+  const before = new Set(state.lastPoll)
   const news = lines.filter((line) => !before.has(line))
-  const shown = news.slice(0, MAX_LINES_PER_LOOK)
+  const shown = news.slice(0, MAX_LINES_PER_POLL)
   const rest = news.length - shown.length
   const all = rest === 0 ? shown : [...shown, `and ${rest} more`]
-  return all.reduce((current, line) => logged(current, nowMs, line), { ...state, lastLook: lines } as OrderState)
+  return all.reduce<OrderState>((current, line) => logged(current, nowMs, line), { ...state, lastPoll: lines })
 }
 
 /** Of a log that keeps two hundred. */
-const MAX_LINES_PER_LOOK = 20
+const MAX_LINES_PER_POLL = 20
 const MAX_SHOWN_LINES = 3

@@ -38,7 +38,7 @@ describe('an order that is called off', () => {
     Object.assign(world.app.store, {
       ring: Object.assign(Object.create(ring), {
         seal: async (...args: Parameters<typeof seal>) => {
-          answered = await world.orders.cancel(ACTOR.tenantId, id)
+          answered = await world.orders.cancel(ACTOR.tenantId, id, 'the order was cancelled', null)
           return seal(...args)
         },
       }),
@@ -65,6 +65,21 @@ describe('an order that is called off', () => {
     const after = await cancel(id)
     expect([during, after.status, after.json.error.code]).toEqual([409, 409, 'conflict'])
     expect((await world.drive(id)).job).toMatchObject({ phase: 'issued', failure: null })
+  })
+
+  it('ok: the journal has it once, whatever the phase comes to that runs meanwhile', async () => {
+    const cancellations = () => world.told.filter((event) => event === 'order.cancelled')
+    await cancel(await ordered('finalize'))
+    expect(cancellations()).toEqual([])
+    await world.drive([...world.states.keys()][0] ?? '')
+    expect(cancellations()).toHaveLength(1)
+    const id = await ordered('new-order')
+    world.ca.port.newOrder = async () => {
+      expect((await cancel(id)).status).toBe(200)
+      return { ok: false, error: failure('refused', { transient: false }) }
+    }
+    expect((await world.drive(id)).job.failure).toEqual({ code: 'backend_error', message: 'refused' })
+    expect(cancellations()).toHaveLength(2)
   })
 
   it('ok: after a CSR that the CA did not take, and not while nobody knows', async () => {

@@ -7,11 +7,12 @@ import { propagate } from '../../../src/orders/steps/propagate.ts'
 const NOW = 1_000_000
 
 const STATE = {
-  version: 1,
+  version: 2,
   request: { challengeType: 'dns-01' },
   job: { ...newJob(NOW), phase: 'propagate' },
   authorizations: [],
-  leftovers: [],
+  staleRecords: [],
+  lastPoll: [],
   polls: 0,
   log: [],
 } as unknown as OrderState

@@ -9,12 +9,12 @@ import type { DnsPort } from '../../../src/challenges/dns-port.ts'
 import { type Bytes, concatBytes, randomBytes } from '../../../src/core/bytes.ts'
 import type { PeerFailure } from '../../../src/core/peer-failure.ts'
 import { err, ok, type Result } from '../../../src/core/result.ts'
-import { newJob } from '../../../src/orders/order-machine.ts'
+import { type Cancellation, isCancellable } from '../../../src/orders/commands.ts'
 import type { OrderObjects } from '../../../src/orders/order-object.ts'
 import { isFinal, progressOf } from '../../../src/orders/order-report.ts'
-import type { OrderState } from '../../../src/orders/order-state.ts'
+import { newOrderState, type OrderState } from '../../../src/orders/order-state.ts'
 import { closeOrder } from '../../../src/orders/report-order.ts'
-import { isCancellable, runPhase } from '../../../src/orders/run-order.ts'
+import { runPhase } from '../../../src/orders/run-order.ts'
 import type { StepContext } from '../../../src/orders/step.ts'
 import type { AltName } from '../../../src/pki/alt-name.ts'
 import { buildLeaf } from '../../../src/pki/build-certificate.ts'
@@ -22,7 +22,6 @@ import { parseCsr } from '../../../src/pki/csr.ts'
 import { EKU } from '../../../src/pki/oids.ts'
 import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
 import { findAcmeOrder } from '../../../src/store/acme-orders.ts'
-import type { OrderPurpose, OrderRequest } from '../../../src/store/order-request.ts'
 import { DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
 import { nameDer, type TestAuthority, testRoot } from '../../support/pki-hierarchy.ts'
 import { type TestApp, testApp } from '../support/worker-app.ts'
@@ -134,7 +133,7 @@ export class OrderWorld {
   readonly ca: ScriptedCa
   /** The orders' objects that have not cleared themselves. */
   readonly states = new Map<string, OrderState>()
-  readonly #cancelled = new Map<string, string>()
+  readonly #cancelled = new Map<string, Cancellation>()
   dns: DnsPort = NO_DNS
 
   private constructor(app: TestApp, ca: ScriptedCa) {
@@ -181,26 +180,7 @@ export class OrderWorld {
     start: async (tenantId, orderId) => {
       const row = await findAcmeOrder(this.app.store, tenantId, orderId)
       if (row === null || this.states.has(orderId)) return
-      this.states.set(orderId, {
-        version: 1,
-        tenantId,
-        orderId,
-        certificateId: row.certificateId,
-        purpose: row.purpose as OrderPurpose,
-        requestedBy: row.requestedBy,
-        request: row.request as OrderRequest,
-        createdAtMs: row.createdAtMs,
-        job: newJob(this.app.nowMs, row.purpose === 'issue' && (row.request as OrderRequest).retry === true),
-        ca: null,
-        authorizations: [],
-        leftovers: [],
-        sealedKey: null,
-        csrBase64: null,
-        finalizeSent: false,
-        notAfterMs: null,
-        polls: 0,
-        log: [],
-      })
+      this.states.set(orderId, newOrderState(row, this.app.nowMs))
     },
     recordsAt: async () => 0,
     withdraw: async () => ({ ok: true, value: undefined }),
@@ -209,10 +189,10 @@ export class OrderWorld {
       return state === undefined ? null : progressOf(state, this.app.nowMs)
     },
     refresh: async (tenantId, orderId) => this.orders.progress(tenantId, orderId),
-    cancel: async (_tenant, orderId, reason) => {
+    cancel: async (_tenant, orderId, reason, by) => {
       const state = this.states.get(orderId)
       if (state === undefined || !isCancellable(state)) return false
-      this.#cancelled.set(orderId, reason ?? 'the order was cancelled')
+      this.#cancelled.set(orderId, { reason, by })
       return true
     },
     complete: async () => false,

@@ -9,9 +9,9 @@ import { type Bytes, concatBytes, randomBytes } from '../../../src/core/bytes.ts
 import { createLog } from '../../../src/core/log.ts'
 import { err, ok, type Result } from '../../../src/core/result.ts'
 import type { IssuedCertificate } from '../../../src/orders/issued-certificate.ts'
-import { newJob, type OrderFailure } from '../../../src/orders/order-machine.ts'
+import type { OrderFailure } from '../../../src/orders/order-machine.ts'
 import type { OrderObjects } from '../../../src/orders/order-object.ts'
-import type { OrderState } from '../../../src/orders/order-state.ts'
+import { newOrderState, type OrderState } from '../../../src/orders/order-state.ts'
 import { closeOrder } from '../../../src/orders/report-order.ts'
 import { storeIssued } from '../../../src/orders/store-issued.ts'
 import { buildLeaf } from '../../../src/pki/build-certificate.ts'
@@ -371,26 +371,10 @@ function orderState(
   failure: OrderFailure | null,
   createdAtMs: number,
 ): OrderState {
-  return {
-    version: 1,
-    tenantId: TENANT,
-    orderId,
-    certificateId,
-    purpose,
-    requestedBy: 'system',
-    request,
-    createdAtMs,
-    job: { ...newJob(createdAtMs), phase: failure === null ? 'issued' : 'failed', failure },
-    ca: null,
-    authorizations: [],
-    leftovers: [],
-    sealedKey: null,
-    csrBase64: null,
-    finalizeSent: true,
-    notAfterMs: null,
-    polls: 0,
-    log: [],
-  }
+  const row = { tenantId: TENANT, id: orderId, certificateId, purpose, requestedBy: 'system', request, createdAtMs }
+  const state = newOrderState(row, createdAtMs)
+  const phase = failure === null ? 'issued' : 'failed'
+  return { ...state, job: { ...state.job, phase, failure }, finalizeSent: true }
 }
 
 /** The entries of the journal with one of these names, oldest first. */

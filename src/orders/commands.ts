@@ -1,0 +1,50 @@
+/** What the owner of an order asks for while it runs. Its object stores it; the next phase reads it. */
+import type { Actor } from '../core/actor.ts'
+import { type ActivePhase, mayWakeEarly } from './order-machine.ts'
+import type { OrderState } from './order-state.ts'
+
+export interface Commands {
+  /** The order is to be called off; null: it goes on. */
+  readonly cancelled: Cancellation | null
+  /** Ids of the challenges that can be validated: `complete` has been called for them. */
+  readonly released: readonly string[]
+  /** Has a command come since the last phase began? Then the next one need not wait for its time. */
+  readonly wake: boolean
+}
+
+export interface Cancellation {
+  /** What the order says it failed of. */
+  readonly reason: string
+  /** Who called it off, for the journal; null where that is in the journal already, as a revocation is. */
+  readonly by: Pick<Actor, 'tokenId' | 'requestId'> | null
+}
+
+export const NO_COMMANDS: Commands = { cancelled: null, released: [], wake: false }
+
+/** The reason of an order that its owner calls off. */
+export const CANCELLED_BY_OWNER = 'the order was cancelled'
+
+/** Phases in which an order can be called off whatever it does. In finalize it can, until the CSR may have reached the CA. */
+const CANCELLABLE: ReadonlySet<string> = new Set<ActivePhase>([
+  'new-order',
+  'present',
+  'propagate',
+  'respond',
+  'authorize',
+])
+
+export function isCancellable(state: OrderState): boolean {
+  const { phase, beginsAnew } = state.job
+  return CANCELLABLE.has(phase) || (phase === 'finalize' && !state.finalizeSent) || (phase === 'clean-up' && beginsAnew)
+}
+
+/** Does the order wait for the answer to this challenge? */
+export function isAwaited(state: OrderState, challengeId: string): boolean {
+  return state.authorizations.some(({ challenge }) => challenge?.id === challengeId && !challenge.answered)
+}
+
+/** Has the time of the phase come, or is there a command that does not have to wait for it? */
+export function isDue(state: OrderState, { cancelled, wake }: Commands, nowMs: number): boolean {
+  if ((state.job.wakeAtMs ?? 0) <= nowMs) return true
+  return (cancelled !== null && isCancellable(state)) || (wake && mayWakeEarly(state.job, nowMs))
+}
