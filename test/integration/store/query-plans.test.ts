@@ -21,7 +21,7 @@ const modules = import.meta.glob<Readonly<Record<string, unknown>>>('../../../sr
 
 /** What does not ask the database: it makes bytes, names and parts of queries. */
 const NO_STATEMENT =
-  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|secretResource|nextSecretRow|journalBefore|journalAfter|currentVersionOf|earlierVersionOf|privateKeyPlace|chainEntry|entryBy|findBrokenLink|statement|mustChange|precondition|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|reasonBelow|laterThan)$/
+  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|secretResource|nextSecretRow|journalBefore|journalAfter|currentVersionOf|earlierVersionOf|privateKeyPlace|chainEntry|entryBy|allNames|displayNameOf|findBrokenLink|statement|mustChange|precondition|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|reasonBelow|laterThan)$/
 
 const page = { before: null, limit: 10 }
 const nothing = {
@@ -90,9 +90,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   ],
   readSecretField: [['x', 'x', 'x', () => undefined]],
   reseal: [[null], [{ column: 'certificates.sealed_private_key', after: ['x', 'x'] }]],
-  updateAuthority: [
-    [ROW, { status: 'active' }, { status: 'active', serialNumber: 'x', crlNumber: 1, cascadeAfter: null }],
-  ],
+  updateCa: [[ROW, { status: 'active' }, { status: 'active', serialNumber: 'x', crlNumber: 1, cascadeAfter: null }]],
   writeSecretVersion: [
     [ROW, {}, null],
     [ROW, {}, ROW],
@@ -132,7 +130,7 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
     reason: 'A row for each migration there ever was.',
   },
   {
-    names: ['hasAuthorities'],
+    names: ['hasCas'],
     step: /^SCAN certificate_authorities USING COVERING INDEX certificate_authorities_by_id$/,
     reason: 'The first of them, if there is one.',
   },
