@@ -11,7 +11,7 @@ import { systemClock } from '../src/core/clock.ts'
 import { consoleLog, errorFields } from '../src/core/log.ts'
 import type { Env } from '../src/env.ts'
 import { runtimeOf } from '../src/runtime.ts'
-import { findAuthority } from '../src/store/authorities.ts'
+import { findCa } from '../src/store/authorities.ts'
 
 /** Which CA this object is of: an alarm is told nothing. */
 interface Place {
@@ -52,8 +52,8 @@ export class CrlPublisher extends DurableObject<Env> {
     if (place === undefined) return
     try {
       const { store } = await runtimeOf(this.env)
-      const authority = await findAuthority(store, place.tenantId, place.caId)
-      const dueAtMs = authority?.crlDueAtMs ?? null
+      const ca = await findCa(store, place.tenantId, place.caId)
+      const dueAtMs = ca?.crlDueAtMs ?? null
       if (dueAtMs === null) await this.#clear()
       else if (dueAtMs <= systemClock()) await this.#writer.publish(null)
     } catch (error) {

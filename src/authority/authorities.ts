@@ -15,13 +15,13 @@ import { parseCertifiedDnsName } from '../pki/dns-name.ts'
 import { exportPkcs8, generateKeyPair, type KeySpec } from '../pki/keys.ts'
 import { formatSerial } from '../pki/serial.ts'
 import {
-  type AuthorityRow,
-  findAuthority,
-  insertAuthority,
+  type CaRow,
+  findCa,
+  insertCa,
   MAX_HIERARCHY_DEPTH,
   mustHaveSigner,
-  sealAuthorityKey,
-  updateAuthority,
+  sealCaKey,
+  updateCa,
 } from '../store/authorities.ts'
 import { type CaCertificateRow, insertCaCertificate } from '../store/ca-certificates.ts'
 import { entryBy, type JournalEntry } from '../store/journal.ts'
@@ -41,7 +41,7 @@ import type { AuthorityDependencies } from './dependencies.ts'
 import { tryPublishCrl } from './publish-crl.ts'
 import { findSigner, requireSigner, type Signer } from './signer.ts'
 
-export interface AuthorityInput {
+export interface NewCa {
   readonly name: string
   /** Null: a root. */
   readonly parentCaId: string | null
@@ -58,12 +58,12 @@ export interface AuthorityInput {
 }
 
 /** A new CA with a key of its own. Throws AppError. */
-export async function createAuthority(
+export async function createCa(
   dependencies: AuthorityDependencies,
   actor: Actor,
-  input: AuthorityInput,
-  alongside: Alongside<AuthorityRow> = nothingElse,
-): Promise<AuthorityRow> {
+  input: NewCa,
+  alongside: Alongside<CaRow> = nothingElse,
+): Promise<CaRow> {
   const { store, now } = dependencies
   const subjectDer = subjectOf(input.subject)
   const permitted = domainsOf(input, 'permitted')
@@ -88,17 +88,17 @@ export async function createAuthority(
   const id = newId('ca', now())
   const certificate =
     parent === null ? await certifyRoot(dependencies, plan, pair.privateKey) : await certify(dependencies, plan, parent)
-  const row: AuthorityRow = {
+  const row: CaRow = {
     tenantId: actor.tenantId,
     id,
     name: input.name,
     caType: parent === null ? 'root' : 'intermediate',
-    parentCaId: parent?.authority.id ?? null,
+    parentCaId: parent?.ca.id ?? null,
     status: 'active',
     commonName: input.subject.commonName,
     keyType: pair.kind.type,
     keySize: pair.kind.size,
-    sealedKey: await sealAuthorityKey(store, { tenantId: actor.tenantId, id }, await exportPkcs8(pair.privateKey)),
+    sealedKey: await sealCaKey(store, { tenantId: actor.tenantId, id }, await exportPkcs8(pair.privateKey)),
     ...certificateColumns(certificate),
     foreignChainPem: '',
     maxPathLength: plan.pathLength,
@@ -108,7 +108,7 @@ export async function createAuthority(
     createdAtMs: now(),
     updatedAtMs: now(),
   }
-  await commitNewAuthority(dependencies, actor, row, certificate, parent, 'ca.created', await alongside(row))
+  await commitNewCa(dependencies, actor, row, certificate, parent, 'ca.created', await alongside(row))
   return publishedRow(dependencies, row)
 }
 
@@ -138,22 +138,22 @@ export function newCrlColumns(
 }
 
 /** Stores a CA with its certificate, as long as its parent still may sign. Throws `already_exists` and `conflict`. */
-export async function commitNewAuthority(
+export async function commitNewCa(
   { store }: AuthorityDependencies,
   actor: Actor,
-  row: AuthorityRow,
+  row: CaRow,
   certificate: Certificate,
   parent: Signer | null,
   event: 'ca.created' | 'ca.imported',
   more: readonly Statement[] = [],
 ): Promise<void> {
-  const issuerCaId = parent?.authority.id ?? (row.caType === 'root' ? row.id : null)
+  const issuerCaId = parent?.ca.id ?? (row.caType === 'root' ? row.id : null)
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
       ...(parent === null ? [] : [mustHaveSigner(store, parent.lineage)]),
       ...more,
-      insertAuthority(store, row),
+      insertCa(store, row),
       insertCaCertificate(store, await caCertificateRow(row, certificate, issuerCaId, 'own', row.createdAtMs)),
     ],
     entries: [entryOf(event, actor, row, certificate)],
@@ -165,49 +165,44 @@ export async function commitNewAuthority(
 }
 
 /** The row once the first CRL is out, or as it is where that could not be made now. */
-export async function publishedRow(dependencies: AuthorityDependencies, row: AuthorityRow): Promise<AuthorityRow> {
+export async function publishedRow(dependencies: AuthorityDependencies, row: CaRow): Promise<CaRow> {
   await tryPublishCrl(dependencies, row.tenantId, row.id)
-  return (await findAuthority(dependencies.store, row.tenantId, row.id).catch(() => null)) ?? row
+  return (await findCa(dependencies.store, row.tenantId, row.id).catch(() => null)) ?? row
 }
 
 /** A new certificate for the same name and key, with the same constraints, by the same issuer. Throws AppError. */
-export async function reissueAuthority(
+export async function reissueCa(
   dependencies: AuthorityDependencies,
   actor: Actor,
   caId: string,
   validityDays: number | null,
-  alongside: Alongside<AuthorityRow> = nothingElse,
-): Promise<AuthorityRow> {
+  alongside: Alongside<CaRow> = nothingElse,
+): Promise<CaRow> {
   const { store, now } = dependencies
   const signer = await requireActive(dependencies, actor, caId)
-  const { authority } = signer
+  const { ca } = signer
   const [current] = signer.chain as readonly [Certificate, ...Certificate[]]
-  if (authority.caType === 'intermediate' && authority.parentCaId === null) {
+  if (ca.caType === 'intermediate' && ca.parentCaId === null) {
     throw new AppError('policy_violation', 'Its issuer is not here: have it issue a new certificate, and import that')
   }
   const parent =
-    authority.parentCaId === null
-      ? null
-      : await requireParent(dependencies, actor, authority.parentCaId, authority.maxPathLength)
-  const plan = planOf(authority, current, timesOf(now(), validityDays, parent))
+    ca.parentCaId === null ? null : await requireParent(dependencies, actor, ca.parentCaId, ca.maxPathLength)
+  const plan = planOf(ca, current, timesOf(now(), validityDays, parent))
   const certificate =
     parent === null
       ? await certifyRoot(dependencies, plan, signer.issuer.privateKey)
       : await certify(dependencies, plan, parent)
   const change = { ...certificateColumns(certificate), crlDueAtMs: now(), updatedAtMs: now() }
-  const row = { ...authority, ...change }
+  const row = { ...ca, ...change }
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
       ...(parent === null ? [] : [mustHaveSigner(store, parent.lineage)]),
-      updateAuthority(store, authority, change, { status: 'active', serialNumber: authority.serialNumber }),
-      insertCaCertificate(
-        store,
-        await caCertificateRow(authority, certificate, parent?.authority.id ?? authority.id, 'own', now()),
-      ),
+      updateCa(store, ca, change, { status: 'active', serialNumber: ca.serialNumber }),
+      insertCaCertificate(store, await caCertificateRow(ca, certificate, parent?.ca.id ?? ca.id, 'own', now())),
       ...(await alongside(row)),
     ],
-    entries: [entryOf('ca.reissued', actor, authority, certificate)],
+    entries: [entryOf('ca.reissued', actor, ca, certificate)],
   })
   if (outcome.kind !== 'committed') {
     throw new AppError('conflict', 'The CA was changed at the same time: look at it and try again')
@@ -216,7 +211,7 @@ export async function reissueAuthority(
 }
 
 /** A certificate by another CA for the name and key of this one: whoever trusts that CA then trusts this one. */
-export async function crossSignAuthority(
+export async function crossSignCa(
   dependencies: AuthorityDependencies,
   actor: Actor,
   caId: string,
@@ -231,20 +226,17 @@ export async function crossSignAuthority(
     actor,
     'issuer_ca_id',
     input.issuerCaId,
-    subject.authority.maxPathLength,
+    subject.ca.maxPathLength,
   )
   // Its trust would come from itself, and a path through both would lead in a circle.
   if (issuer.lineage.some(({ id }) => id === caId)) {
-    throw new AppError(
-      'policy_violation',
-      `${issuer.authority.name} stands below ${subject.authority.name}: name a CA that does not`,
-    )
+    throw new AppError('policy_violation', `${issuer.ca.name} stands below ${subject.ca.name}: name a CA that does not`)
   }
   const [current] = subject.chain as readonly [Certificate, ...Certificate[]]
   // Not beyond the end of what it certifies: a name and key that have ended need a new certificate first.
   const times = timesOf(now(), input.validityDays, issuer, current.notAfterMs)
-  const certificate = await certify(dependencies, planOf(subject.authority, current, times), issuer)
-  const row = await caCertificateRow(subject.authority, certificate, input.issuerCaId, 'cross', now())
+  const certificate = await certify(dependencies, planOf(subject.ca, current, times), issuer)
+  const row = await caCertificateRow(subject.ca, certificate, input.issuerCaId, 'cross', now())
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
@@ -253,7 +245,7 @@ export async function crossSignAuthority(
       insertCaCertificate(store, row),
       ...(await alongside(row)),
     ],
-    entries: [entryOf('ca.cross_signed', actor, subject.authority, certificate)],
+    entries: [entryOf('ca.cross_signed', actor, subject.ca, certificate)],
   })
   if (outcome.kind !== 'committed') {
     throw new AppError('conflict', 'One of the CAs was changed at the same time: look at them and try again')
@@ -262,15 +254,15 @@ export async function crossSignAuthority(
 }
 
 async function caCertificateRow(
-  authority: Pick<AuthorityRow, 'tenantId' | 'id'>,
+  ca: Pick<CaRow, 'tenantId' | 'id'>,
   certificate: Certificate,
   issuerCaId: string | null,
   kind: 'own' | 'cross',
   nowMs: number,
 ): Promise<CaCertificateRow> {
   return {
-    tenantId: authority.tenantId,
-    caId: authority.id,
+    tenantId: ca.tenantId,
+    caId: ca.id,
     ...certificateColumns(certificate),
     issuerCaId,
     kind,
@@ -281,13 +273,13 @@ async function caCertificateRow(
   }
 }
 
-function entryOf(event: string, actor: Actor, authority: AuthorityRow, certificate: Certificate): JournalEntry {
+function entryOf(event: string, actor: Actor, ca: CaRow, certificate: Certificate): JournalEntry {
   return entryBy(actor, {
     event,
-    resource: `pki/ca/${authority.id}`,
+    resource: `pki/ca/${ca.id}`,
     detail: {
-      ca_id: authority.id,
-      name: authority.name,
+      ca_id: ca.id,
+      name: ca.name,
       serial_number: formatSerial(certificate.serialNumber),
       not_after: formatTime(certificate.notAfterMs),
     },
@@ -298,7 +290,7 @@ function entryOf(event: string, actor: Actor, authority: AuthorityRow, certifica
 async function requireActive(dependencies: AuthorityDependencies, actor: Actor, caId: string): Promise<Signer> {
   const signer = await findSigner(dependencies.store, actor.tenantId, caId, true)
   if (signer === null) throw new AppError('not_found', `There is no CA ${caId}`)
-  if (signer.authority.status !== 'active') throw new AppError('conflict', 'The CA is revoked')
+  if (signer.ca.status !== 'active') throw new AppError('conflict', 'The CA is revoked')
   return signer
 }
 
@@ -310,7 +302,7 @@ async function requireNamedParent(
   caId: string,
   maxPathLength: number | null,
 ): Promise<Signer> {
-  const isThere = (await findAuthority(dependencies.store, actor.tenantId, caId)) !== null
+  const isThere = (await findCa(dependencies.store, actor.tenantId, caId)) !== null
   if (!isThere) throw invalidField(field, 'there is no such CA')
   return requireParent(dependencies, actor, caId, maxPathLength)
 }
@@ -323,12 +315,12 @@ async function requireParent(
   maxPathLength: number | null,
 ): Promise<Signer> {
   const signer = await requireSigner(store, actor.tenantId, caId, true)
-  const limit = signer.authority.maxPathLength
+  const limit = signer.ca.maxPathLength
   if (limit === 0) {
-    throw new AppError('policy_violation', `The CA ${signer.authority.name} may not sign CAs: its max_path_length is 0`)
+    throw new AppError('policy_violation', `The CA ${signer.ca.name} may not sign CAs: its max_path_length is 0`)
   }
   if (limit !== null && maxPathLength !== null && maxPathLength >= limit) {
-    throw new AppError('policy_violation', `max_path_length can be ${limit - 1} at most below ${signer.authority.name}`)
+    throw new AppError('policy_violation', `max_path_length can be ${limit - 1} at most below ${signer.ca.name}`)
   }
   if (signer.chain.length >= MAX_HIERARCHY_DEPTH) {
     throw new AppError('policy_violation', `CAs stand at most ${MAX_HIERARCHY_DEPTH} deep`)
@@ -344,7 +336,7 @@ function subjectOf(subject: SubjectFields): Bytes {
 }
 
 /** RFC 5280 §4.2.1.10: host names; each stands for itself and everything below it. */
-function domainsOf(input: AuthorityInput, side: 'permitted' | 'excluded'): string[] {
+function domainsOf(input: NewCa, side: 'permitted' | 'excluded'): string[] {
   const domains = side === 'permitted' ? input.permittedDnsDomains : input.excludedDnsDomains
   return domains.map((domain, index) => {
     const parsed = parseCertifiedDnsName(domain.replace(/^\./, ''))

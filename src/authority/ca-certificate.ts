@@ -9,7 +9,7 @@ import { type Certificate, parseCertificate } from '../pki/certificate.ts'
 import { checkCertifiedKeyDer } from '../pki/certified-key.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { newSerial } from '../pki/serial.ts'
-import type { AuthorityRow } from '../store/authorities.ts'
+import type { CaRow } from '../store/authorities.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 import { locationsBelow, requirePublicAddress } from './locations.ts'
 import type { Signer } from './signer.ts'
@@ -30,14 +30,14 @@ export interface CertificatePlan {
 
 /** The same as a certificate that is there, for another time. */
 export function planOf(
-  authority: AuthorityRow,
+  ca: CaRow,
   current: Certificate,
   times: Pick<CertificatePlan, 'notBeforeMs' | 'notAfterMs'>,
 ): CertificatePlan {
   return {
     subjectDer: current.subject.der,
     spkiDer: current.subjectPublicKeyInfo.der,
-    pathLength: authority.maxPathLength,
+    pathLength: ca.maxPathLength,
     names: { permitted: constraintsOf(current, 'permitted'), excluded: constraintsOf(current, 'excluded') },
     ...times,
   }
@@ -74,7 +74,7 @@ export async function certify(
   if (!key.ok)
     throw new AppError('policy_violation', `The key of the CA is not certified any more: ${key.error.message}`)
   const serialNumber = newSerial()
-  const locations = locationsBelow(settings, parent.authority, toHex(serialNumber))
+  const locations = locationsBelow(settings, parent.ca, toHex(serialNumber))
   return parseOwn(await buildIntermediate({ ...inputOf(plan), ...locations, serialNumber }, parent.issuer))
 }
 
@@ -101,7 +101,7 @@ export const certificateColumns = (certificate: Certificate) => ({
 export const subjectHashOf = async (nameDer: Bytes): Promise<string> => toHex(await sha256(nameDer))
 
 export function pathLengthBelow(parent: Signer | null): number | null {
-  const limit = parent?.authority.maxPathLength ?? null
+  const limit = parent?.ca.maxPathLength ?? null
   return limit === null ? null : limit - 1
 }
 

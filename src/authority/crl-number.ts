@@ -3,9 +3,9 @@
  * database counts exactly: then they go on from a base, which is added wherever a number leaves.
  */
 import { type Bytes, toHex } from '../core/bytes.ts'
-import type { AuthorityRow } from '../store/authorities.ts'
+import type { CaRow } from '../store/authorities.ts'
 
-type CrlBase = Pick<AuthorityRow, 'crlNumberBase'>
+type CrlBase = Pick<CaRow, 'crlNumberBase'>
 
 /** The number of a CRL, of its count. */
 export const fullCrlNumber = ({ crlNumberBase }: CrlBase, count: number): bigint =>

@@ -12,7 +12,7 @@ import { commonNameOf } from '../pki/general-name.ts'
 import { exportPkcs8, importPrivateKeyPem, type KeyPair, privateKeyMatches } from '../pki/keys.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { type RevocationReason, revocationReasonOf } from '../pki/revocation-reason.ts'
-import { type AuthorityRow, sealAuthorityKey } from '../store/authorities.ts'
+import { type CaRow, sealCaKey } from '../store/authorities.ts'
 import {
   type CaCertificatesOfSubject,
   findCaCertificatesBySubject,
@@ -21,7 +21,7 @@ import {
 import { insertRevocations, partitionOf, type RevocationRow } from '../store/revocations.ts'
 import type { Store } from '../store/store.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/transaction.ts'
-import { commitNewAuthority, newCrlColumns, publishedRow } from './authorities.ts'
+import { commitNewCa, newCrlColumns, publishedRow } from './authorities.ts'
 import { certificateColumns, subjectHashOf } from './ca-certificate.ts'
 import { crlNumbersAfter } from './crl-number.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
@@ -37,7 +37,7 @@ import { requireFullCrl } from './given-crl.ts'
 import type { MaterialFields } from './given-material.ts'
 import { findSigner, parseStored, type Signer } from './signer.ts'
 
-export interface AuthorityImport {
+export interface CaImport {
   readonly name: string
   readonly fields: MaterialFields
   readonly certificatePem: string
@@ -50,12 +50,12 @@ export interface AuthorityImport {
 }
 
 /** Throws AppError. */
-export async function importAuthority(
+export async function importCa(
   dependencies: AuthorityDependencies,
   actor: Actor,
-  input: AuthorityImport,
-  alongside: Alongside<AuthorityRow> = nothingElse,
-): Promise<AuthorityRow> {
+  input: CaImport,
+  alongside: Alongside<CaRow> = nothingElse,
+): Promise<CaRow> {
   const { store, now } = dependencies
   const { fields } = input
   const certificate = requireCaCertificate(fields.certificate, input.certificatePem)
@@ -64,8 +64,8 @@ export async function importAuthority(
   if (isRoot) await requireOwnSignature(certificate, fields)
   else requireCurrentSignature(fields.certificate, certificate)
   const parent = isRoot ? null : await findParent(dependencies, actor, certificate)
-  if (parent !== null && parent.authority.status !== 'active') {
-    throw new AppError('policy_violation', `Its issuer, the CA ${parent.authority.name}, is revoked`)
+  if (parent !== null && parent.ca.status !== 'active') {
+    throw new AppError('policy_violation', `Its issuer, the CA ${parent.ca.name}, is revoked`)
   }
   if (!isRoot && parent === null && input.chainPem === null) {
     throw invalidField(fields.chain, 'its issuer is not here: give the certificates above it, its issuer first')
@@ -78,17 +78,17 @@ export async function importAuthority(
   const id = newId('ca', now())
   const dnsDomains = (side: 'permitted' | 'excluded'): string[] =>
     (certificate.nameConstraints?.[side] ?? []).flatMap((base) => (base.type === 'dns' ? [base.value] : []))
-  const row: AuthorityRow = {
+  const row: CaRow = {
     tenantId: actor.tenantId,
     id,
     name: input.name,
     caType: isRoot ? 'root' : 'intermediate',
-    parentCaId: parent?.authority.id ?? null,
+    parentCaId: parent?.ca.id ?? null,
     status: 'active',
     commonName: commonNameOf(certificate.subject) ?? formatName(certificate.subject),
     keyType: pair.kind.type,
     keySize: pair.kind.size,
-    sealedKey: await sealAuthorityKey(store, { tenantId: actor.tenantId, id }, await exportPkcs8(pair.privateKey)),
+    sealedKey: await sealCaKey(store, { tenantId: actor.tenantId, id }, await exportPkcs8(pair.privateKey)),
     ...certificateColumns(certificate),
     foreignChainPem: formatCertificatesPem(foreignChain.map(({ der }) => der)),
     maxPathLength: certificate.basicConstraints?.pathLength ?? null,
@@ -101,7 +101,7 @@ export async function importAuthority(
   const revocations = crl === null ? [] : revocationStatements(dependencies, row, crl)
   const more = [mustBeOnlyOneOfSubject(store, known), ...revocations, ...(await alongside(row))]
   try {
-    await commitNewAuthority(dependencies, actor, row, certificate, parent, 'ca.imported', more)
+    await commitNewCa(dependencies, actor, row, certificate, parent, 'ca.imported', more)
   } catch (error) {
     if (error instanceof AppError && error.code === 'conflict') await requireUnknownCa(store, actor, certificate)
     throw error
@@ -188,7 +188,7 @@ function firstNumbers(crl: Crl | null, nowMs: number): { readonly count: number;
 const ROWS_PER_STATEMENT = 1_000
 
 /** Page by page: of a large list, no second copy is held. */
-function revocationStatements({ store }: AuthorityDependencies, row: AuthorityRow, crl: Crl): Statement[] {
+function revocationStatements({ store }: AuthorityDependencies, row: CaRow, crl: Crl): Statement[] {
   const statements: Statement[] = []
   let page: Omit<RevocationRow, 'tenantId'>[] = []
   const flush = (): void => {

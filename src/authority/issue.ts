@@ -274,7 +274,7 @@ async function signAndStore(dependencies: AuthorityDependencies, actor: Actor, l
       tenantId: actor.tenantId,
       id,
       source: 'internal',
-      issuerCaId: signer.authority.id,
+      issuerCaId: signer.ca.id,
       roleName: role.name,
       keyOrigin: leaf.keyOrigin,
       issueTerms: { ttlSeconds: leaf.ttlSeconds, hasCommonName: names.hasCommonName, approved: null },

@@ -40,7 +40,7 @@ export async function signLeaf(
 ): Promise<SignedLeaf> {
   const serialNumber = newSerial()
   const serialHex = toHex(serialNumber)
-  const locations = locationsBelow(settings, signer.authority, serialHex)
+  const locations = locationsBelow(settings, signer.ca, serialHex)
   const { der } = await buildLeaf(
     {
       subjectDer: plan.subjectDer,

@@ -2,7 +2,7 @@
 import { AppError } from '../core/errors.ts'
 import { checkPublicAddress } from '../core/public-address.ts'
 import type { Locations } from '../pki/build-certificate.ts'
-import type { AuthorityRow } from '../store/authorities.ts'
+import type { CaRow } from '../store/authorities.ts'
 import { partitionOf } from '../store/revocations.ts'
 import type { AuthorityDependencies } from './dependencies.ts'
 
@@ -27,7 +27,7 @@ const caIssuerUrl = (publicUrl: string, caId: string): string => `${publicUrl}/v
 /** For a certificate with that serial number, hex of its content octets, which that CA signs. */
 export function locationsBelow(
   settings: AuthorityDependencies['settings'],
-  issuer: Pick<AuthorityRow, 'id' | 'crlPartitions'>,
+  issuer: Pick<CaRow, 'id' | 'crlPartitions'>,
   serialNumber: string,
 ): Locations {
   requirePublicAddress(settings)

@@ -11,13 +11,7 @@ import { AppError } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { buildCrl, type RevokedCertificate } from '../pki/build-crl.ts'
 import type { RevocationReason } from '../pki/revocation-reason.ts'
-import {
-  type AuthorityRow,
-  countIssued,
-  findAuthority,
-  publishCrlNumber,
-  updateAuthority,
-} from '../store/authorities.ts'
+import { type CaRow, countIssued, findCa, publishCrlNumber, updateCa } from '../store/authorities.ts'
 import { SETTLED_MS } from '../store/certificate-terms.ts'
 import { type CrlPartRow, listCrlParts, replaceCrlParts } from '../store/crl-parts.ts'
 import { entryBy } from '../store/journal.ts'
@@ -74,22 +68,22 @@ async function claimNumber(
   { store, now }: CrlDependencies,
   tenantId: string,
   caId: string,
-): Promise<AuthorityRow | 'taken' | 'ended'> {
-  const authority = await findAuthority(store, tenantId, caId)
-  if (authority === null) return 'ended'
-  if (authority.notAfterMs <= now()) {
+): Promise<CaRow | 'taken' | 'ended'> {
+  const ca = await findCa(store, tenantId, caId)
+  if (ca === null) return 'ended'
+  if (ca.notAfterMs <= now()) {
     await store.commit({
       tenantId,
       // Unless it was issued anew meanwhile.
-      statements: [updateAuthority(store, authority, { crlDueAtMs: null }, { serialNumber: authority.serialNumber })],
+      statements: [updateCa(store, ca, { crlDueAtMs: null }, { serialNumber: ca.serialNumber })],
       entries: [],
     })
     return 'ended'
   }
-  const crlNumber = authority.crlNumber + 1
-  const claim = updateAuthority(store, authority, { crlNumber }, { crlNumber: authority.crlNumber })
+  const crlNumber = ca.crlNumber + 1
+  const claim = updateCa(store, ca, { crlNumber }, { crlNumber: ca.crlNumber })
   const outcome = await store.commit({ tenantId, statements: [claim], entries: [] })
-  return outcome.kind === 'committed' ? { ...authority, crlNumber } : 'taken'
+  return outcome.kind === 'committed' ? { ...ca, crlNumber } : 'taken'
 }
 
 interface MadeLists {
@@ -103,18 +97,18 @@ interface MadeLists {
 async function makeLists(
   dependencies: CrlDependencies,
   signer: Signer,
-  authority: AuthorityRow,
+  ca: CaRow,
   known: readonly CrlPartRow[],
   isEveryPart: boolean,
 ): Promise<MadeLists> {
   const { store, crls, now, settings } = dependencies
-  const { tenantId, id: caId, crlNumber, crlPartitions } = authority
+  const { tenantId, id: caId, crlNumber, crlPartitions } = ca
   const thisUpdateMs = Math.floor(now() / 1000) * 1000
   const nextUpdateMs = thisUpdateMs + CRL_LIFETIME_MS
   const make = async (partition: number, pages: AsyncIterable<readonly RevocationRow[]>): Promise<number> => {
     const { der, revokedCount } = await buildCrl({
       issuer: signer.issuer,
-      crlNumber: fullCrlNumber(authority, crlNumber),
+      crlNumber: fullCrlNumber(ca, crlNumber),
       thisUpdateMs,
       nextUpdateMs,
       pages: entriesOf(pages),
@@ -181,7 +175,7 @@ class PartHashes {
 async function announce(
   { store, now }: CrlDependencies,
   actor: Actor,
-  claimed: AuthorityRow,
+  claimed: CaRow,
   { published, parts, oldestMs }: MadeLists,
 ): Promise<boolean> {
   const { tenantId, id: caId, crlPartitions } = claimed
@@ -220,7 +214,7 @@ async function announce(
   })
   if (outcome.kind === 'committed') return true
   // A list with a higher number is out already, and this one has nothing that it has not.
-  const current = await findAuthority(store, tenantId, caId)
+  const current = await findCa(store, tenantId, caId)
   return current === null || current.crlPublishedNumber > published.crlNumber
 }
 

@@ -8,15 +8,15 @@ import { type Actor, systemActor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import type { RevocationReason } from '../pki/revocation-reason.ts'
 import {
-  type AuthorityRow,
   activeBelow,
-  findAuthority,
+  type CaRow,
+  findCa,
   idsBelow,
   mustBeActive,
   noteRevocations,
   openCascades,
-  revokeAuthorities,
-  updateAuthority,
+  revokeCas,
+  updateCa,
 } from '../store/authorities.ts'
 import {
   type CaCertificateSet,
@@ -42,28 +42,28 @@ const BATCHES_PER_REQUEST = 10
 const BATCHES_PER_RUN = 100
 
 /** Revokes the CA. What is below may still be under way when this returns. Throws `not_found` and `conflict`. */
-export async function revokeAuthority(
+export async function revokeCa(
   dependencies: AuthorityDependencies,
   actor: Actor,
   caId: string,
   reason: RevocationReason,
-): Promise<AuthorityRow> {
+): Promise<CaRow> {
   const { store } = dependencies
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-    const authority = await findAuthority(store, actor.tenantId, caId)
-    if (authority === null) throw new AppError('not_found', `There is no CA ${caId}`)
+    const ca = await findCa(store, actor.tenantId, caId)
+    if (ca === null) throw new AppError('not_found', `There is no CA ${caId}`)
     // Revoking twice is no error and changes nothing.
-    if (authority.status === 'revoked') return authority
+    if (ca.status === 'revoked') return ca
     if (reason === HOLD)
       throw invalidField('reason', 'a CA cannot be put on hold: what is below it would be revoked for good')
-    const below = await markRevoked(dependencies, actor, authority, reason)
+    const below = await markRevoked(dependencies, actor, ca, reason)
     if (below === null) continue
     for (const id of await issuersAbove(dependencies, actor, [caId, ...below])) {
       await tryPublishCrl(dependencies, actor.tenantId, id)
     }
     let batches = BATCHES_PER_REQUEST
     for (const id of [caId, ...below]) batches = await cascade(dependencies, actor, id, batches)
-    return (await findAuthority(store, actor.tenantId, caId)) ?? authority
+    return (await findCa(store, actor.tenantId, caId)) ?? ca
   }
   throw new AppError('conflict', 'The CA is being changed by many at once: try again')
 }
@@ -86,21 +86,21 @@ const MAX_ATTEMPTS = 10
 async function markRevoked(
   dependencies: AuthorityDependencies,
   actor: Actor,
-  authority: AuthorityRow,
+  ca: CaRow,
   reason: RevocationReason,
 ): Promise<readonly string[] | null> {
   const { store, now } = dependencies
-  const { id: caId } = authority
+  const { id: caId } = ca
   const nowMs = Math.floor(now() / 1000) * 1000
   const below = await idsBelow(store, actor.tenantId, caId)
   const active = await activeBelow(store, actor.tenantId, caId)
-  const own = await revokeLevel(dependencies, authority, { caIds: [caId], issuerCaIds: [] }, reason, nowMs)
-  const others = await revokeBelow(dependencies, authority, below, reasonBelow(reason), nowMs)
+  const own = await revokeLevel(dependencies, ca, { caIds: [caId], issuerCaIds: [] }, reason, nowMs)
+  const others = await revokeBelow(dependencies, ca, below, reasonBelow(reason), nowMs)
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [mustBeActive(store, actor.tenantId, [caId, ...active]), ...own, ...others],
     entries: [
-      revokedCaEntry(actor, caId, { name: authority.name, reason, cas_below: below }),
+      revokedCaEntry(actor, caId, { name: ca.name, reason, cas_below: below }),
       ...active.map((id) => revokedCaEntry(actor, id, { reason: reasonBelow(reason), revoked_with: caId })),
     ],
   })
@@ -117,17 +117,17 @@ const revokedCaEntry = (actor: Actor, caId: string, detail: JournalEntry['detail
 /** Those CAs, and the cross-certificates that they and the revoked CA gave to others. */
 const revokeBelow = (
   dependencies: AuthorityDependencies,
-  authority: AuthorityRow,
+  ca: CaRow,
   below: readonly string[],
   reason: RevocationReason,
   nowMs: number,
 ): Promise<Statement[]> =>
-  revokeLevel(dependencies, authority, { caIds: below, issuerCaIds: [authority.id, ...below] }, reason, nowMs)
+  revokeLevel(dependencies, ca, { caIds: below, issuerCaIds: [ca.id, ...below] }, reason, nowMs)
 
 /** Marks CAs and certificates of CAs, and puts the certificates into the CRLs of their issuers. */
 async function revokeLevel(
   { store }: AuthorityDependencies,
-  { tenantId }: AuthorityRow,
+  { tenantId }: CaRow,
   of: CaCertificateSet,
   reason: RevocationReason,
   nowMs: number,
@@ -139,7 +139,7 @@ async function revokeLevel(
   for (const { caId, issuerCaId, serialNumber, notAfterMs } of certificates) {
     // A root is not revoked by its own CRL: who trusts it takes it out of the trusted ones (RFC 5280 §6.1: "trust anchor").
     if (issuerCaId === null || issuerCaId === caId) continue
-    const issuer = await findAuthority(store, tenantId, issuerCaId)
+    const issuer = await findCa(store, tenantId, issuerCaId)
     if (issuer === null) continue
     issuers.add(issuerCaId)
     const partition = partitionOf(serialNumber, issuer.crlPartitions)
@@ -154,7 +154,7 @@ async function revokeLevel(
     })
   }
   return [
-    revokeAuthorities(store, tenantId, caIds, nowMs, reason),
+    revokeCas(store, tenantId, caIds, nowMs, reason),
     // One that was made since would be marked without its line in a CRL.
     mustBeOnlyStanding(store, tenantId, of, certificates),
     revokeCaCertificates(store, tenantId, of, nowMs, reason),
@@ -194,10 +194,10 @@ async function cascade(
   const { store } = dependencies
   let left = maxBatches
   while (left > 0) {
-    const authority = await findAuthority(store, actor.tenantId, caId)
-    if (authority === null || authority.cascadeAfter === null) return left
+    const ca = await findCa(store, actor.tenantId, caId)
+    if (ca === null || ca.cascadeAfter === null) return left
     left -= 1
-    const isDone = await cascadePage(dependencies, actor, authority, authority.cascadeAfter)
+    const isDone = await cascadePage(dependencies, actor, ca, ca.cascadeAfter)
     if (!isDone) continue
     await tryPublishCrl(dependencies, actor.tenantId, caId)
     return left
@@ -209,29 +209,29 @@ async function cascade(
 async function cascadePage(
   dependencies: AuthorityDependencies,
   actor: Actor,
-  authority: AuthorityRow,
+  ca: CaRow,
   from: string,
 ): Promise<boolean> {
   const { store, now } = dependencies
-  const revokedAtMs = authority.revokedAtMs ?? now()
+  const revokedAtMs = ca.revokedAtMs ?? now()
   // What has ended since was valid when its CA was revoked, and was shown as revoked from then on.
-  const page = await standingVersions(store, authority, { from, limit: CERTIFICATES_PER_BATCH }, revokedAtMs)
-  const reason = reasonBelow((authority.revocationReason ?? 'unspecified') as RevocationReason)
+  const page = await standingVersions(store, ca, { from, limit: CERTIFICATES_PER_BATCH }, revokedAtMs)
+  const reason = reasonBelow((ca.revocationReason ?? 'unspecified') as RevocationReason)
   const { versions } = page
   const outcome = await store.commit({
-    tenantId: authority.tenantId,
+    tenantId: ca.tenantId,
     statements: [
-      updateAuthority(store, authority, { cascadeAfter: page.next }, { cascadeAfter: from }),
+      updateCa(store, ca, { cascadeAfter: page.next }, { cascadeAfter: from }),
       ...(versions.length === 0
         ? []
         : [
-            ...revokeVersions(store, authority.tenantId, versions, { revokedAtMs, reason }),
-            ...(await crlStatements(dependencies, authority.tenantId, versions, {
+            ...revokeVersions(store, ca.tenantId, versions, { revokedAtMs, reason }),
+            ...(await crlStatements(dependencies, ca.tenantId, versions, {
               reason,
               invalidityDateMs: null,
               revokedAtMs,
             })),
-            noteRevocations(store, authority.tenantId, authority.id, now()),
+            noteRevocations(store, ca.tenantId, ca.id, now()),
           ]),
     ],
     entries: versions.map((version) => revokedEntry(actor, version, reason, revokedAtMs)),

@@ -2,7 +2,7 @@
 
 import type { Actor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
-import { findAuthority } from '../store/authorities.ts'
+import { findCa } from '../store/authorities.ts'
 import { entryBy } from '../store/journal.ts'
 import { deleteRole, findRole, insertRole, type RoleRow, updateRole } from '../store/roles.ts'
 import { type Alongside, nothingElse } from '../store/transaction.ts'
@@ -90,9 +90,9 @@ export async function requireRole(store: RoleDependencies['store'], tenantId: st
 const noRole = (name: string): AppError => new AppError('not_found', `There is no role ${name}`)
 
 async function requireCa(store: RoleDependencies['store'], actor: Actor, caId: string): Promise<string> {
-  const authority = await findAuthority(store, actor.tenantId, caId)
-  if (authority === null) throw invalidField('ca_id', 'there is no such CA')
-  if (authority.status !== 'active') throw invalidField('ca_id', 'that CA is revoked')
+  const ca = await findCa(store, actor.tenantId, caId)
+  if (ca === null) throw invalidField('ca_id', 'there is no such CA')
+  if (ca.status !== 'active') throw invalidField('ca_id', 'that CA is revoked')
   return caId
 }
 

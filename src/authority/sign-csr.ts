@@ -96,7 +96,7 @@ export async function signApprovedCsr(
       tenantId: actor.tenantId,
       id,
       source: 'internal',
-      issuerCaId: signer.authority.id,
+      issuerCaId: signer.ca.id,
       keyOrigin: row.origin === 'generated' ? 'generated' : 'csr',
       // What a renewal stays within.
       issueTerms: {

@@ -12,13 +12,13 @@ import { importPrivateKey } from '../pki/keys.ts'
 import { PathBudget } from '../pki/path/budget.ts'
 import { checkNameConstraints } from '../pki/path/name-constraints.ts'
 import { parsePemOf } from '../pki/pem.ts'
-import { type AuthorityRow, findLineage, openAuthorityKey } from '../store/authorities.ts'
+import { type CaRow, findLineage, openCaKey } from '../store/authorities.ts'
 import type { Store } from '../store/store.ts'
 
 export interface Signer {
-  readonly authority: AuthorityRow
+  readonly ca: CaRow
   /** The CA and those above it that are here, from itself up: the precondition of whatever it signs. */
-  readonly lineage: readonly [AuthorityRow, ...AuthorityRow[]]
+  readonly lineage: readonly [CaRow, ...CaRow[]]
   readonly issuer: Issuer
   /** From the CA itself up to its root, as far as it is known. */
   readonly chain: readonly Certificate[]
@@ -43,24 +43,24 @@ export async function requireSigner(store: Store, tenantId: string, caId: string
   if (signer === null) throw new AppError('policy_violation', `There is no CA ${caId}`)
   const revoked = signer.lineage.find(({ status }) => status !== 'active')
   if (revoked !== undefined) {
-    const what = revoked === signer.authority ? '' : `, and with it ${signer.authority.name},`
+    const what = revoked === signer.ca ? '' : `, and with it ${signer.ca.name},`
     throw new AppError('policy_violation', `The CA ${revoked.name} is revoked${what} and signs nothing more`)
   }
   return signer
 }
 
 async function loadSigner(store: Store, tenantId: string, caId: string): Promise<Signer | null> {
-  const [authority, ...above] = await findLineage(store, tenantId, caId)
-  if (authority === undefined) return null
-  const lineage = [authority, ...above] as const
+  const [ca, ...above] = await findLineage(store, tenantId, caId)
+  if (ca === undefined) return null
+  const lineage = [ca, ...above] as const
   const chainPems = pemsOf(lineage)
   const chain = chainPems.map(parseStored)
-  const key = await importPrivateKey('pkcs8', await openAuthorityKey(store, authority), { extractable: false })
+  const key = await importPrivateKey('pkcs8', await openCaKey(store, ca), { extractable: false })
   if (!key.ok) throw new Error(`the key of ${caId} does not import: ${key.error.reason}`)
   const issuer = await issuerOf(chain[0] as Certificate, key.value.privateKey)
   const notBeforeMs = Math.max(...chain.map((each) => each.notBeforeMs))
   const notAfterMs = Math.min(...chain.map((each) => each.notAfterMs))
-  return { authority, lineage, issuer, chain, chainPems, notBeforeMs, notAfterMs }
+  return { ca, lineage, issuer, chain, chainPems, notBeforeMs, notAfterMs }
 }
 
 /** The CA's certificate and those above it, as `Signer.chainPems`, for whoever only shows them: opens no key. */
@@ -68,7 +68,7 @@ export async function findChainPems(store: Store, tenantId: string, caId: string
   return pemsOf(await findLineage(store, tenantId, caId))
 }
 
-const pemsOf = (lineage: readonly AuthorityRow[]): string[] => [
+const pemsOf = (lineage: readonly CaRow[]): string[] => [
   ...lineage.map(({ certificatePem }) => certificatePem),
   ...splitPem(lineage.at(-1)?.foreignChainPem ?? ''),
 ]

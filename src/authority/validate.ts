@@ -9,7 +9,7 @@ import { AppError } from '../core/errors.ts'
 import type { Certificate } from '../pki/certificate.ts'
 import { buildAndCheckPath, type PathInput, type PathResult, type TrustAnchor } from '../pki/path/path-builder.ts'
 import { parsePemOf } from '../pki/pem.ts'
-import { findAuthority } from '../store/authorities.ts'
+import { findCa } from '../store/authorities.ts'
 import { findCaCertificatesBySubject } from '../store/ca-certificates.ts'
 import { partitionOf } from '../store/revocations.ts'
 import type { Store } from '../store/store.ts'
@@ -123,8 +123,8 @@ async function collectKnown(
 }
 
 async function findForeignChain(store: Store, tenantId: string, caId: string): Promise<Certificate[]> {
-  const authority = await findAuthority(store, tenantId, caId)
-  return splitPem(authority?.foreignChainPem ?? '').map(parseStored)
+  const ca = await findCa(store, tenantId, caId)
+  return splitPem(ca?.foreignChainPem ?? '').map(parseStored)
 }
 
 /** The current CRLs of the tenant's CAs: of a CA with partitions, those that may hold one of the certificates. */
@@ -135,11 +135,11 @@ async function collectCrls(
 ): Promise<Bytes[]> {
   const found: Bytes[] = []
   for (const [caId, serialNumbers] of issued) {
-    const readAuthority = () => findAuthority(dependencies.store, tenantId, caId)
-    const crlPartitions = (await readAuthority())?.crlPartitions ?? 0
+    const readCa = () => findCa(dependencies.store, tenantId, caId)
+    const crlPartitions = (await readCa())?.crlPartitions ?? 0
     const partitions = new Set(Array.from(serialNumbers, (serialNumber) => partitionOf(serialNumber, crlPartitions)))
     for (const partition of partitions) {
-      const current = await readCurrentCrl(dependencies, readAuthority, partition)
+      const current = await readCurrentCrl(dependencies, readCa, partition)
       if (current !== null) found.push(current.der)
     }
   }

@@ -17,7 +17,7 @@ import { exportPkcs8, importPrivateKeyPem, privateKeyMatches } from '../pki/keys
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { describePublicKey } from '../pki/public-key.ts'
 import { formatSerial } from '../pki/serial.ts'
-import { type AuthorityRow, mustHaveSigner } from '../store/authorities.ts'
+import { type CaRow, mustHaveSigner } from '../store/authorities.ts'
 import { displayNameOf, newCertificateRow } from '../store/certificate-row.ts'
 import { insertTerms, nameTermsOf, tagTerm } from '../store/certificate-terms.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store/certificates.ts'
@@ -58,12 +58,12 @@ export async function importCertificate(
   const privateKey = input.privateKeyPem === null ? null : await requireKey(certificate, input.privateKeyPem, fields)
   const chain = input.chainPem === null ? [] : await requireChain(certificate, input.chainPem, fields)
   const parent = await findParent(dependencies, actor, certificate)
-  const issuerCaId = parent?.authority.id ?? null
+  const issuerCaId = parent?.ca.id ?? null
   if (input.caId !== null && issuerCaId !== input.caId) {
     throw invalidField('ca_id', 'that CA did not sign the certificate')
   }
-  if (parent !== null && parent.authority.status !== 'active') {
-    throw new AppError('policy_violation', `Its CA, ${parent.authority.name}, is revoked, and with it the certificate`)
+  if (parent !== null && parent.ca.status !== 'active') {
+    throw new AppError('policy_violation', `Its CA, ${parent.ca.name}, is revoked, and with it the certificate`)
   }
   const serialNumber = toHex(certificate.serialNumber)
   const leafPem = formatCertificatesPem([certificate.der])
@@ -72,7 +72,7 @@ export async function importCertificate(
   const names = namesOf((certificate.subjectAltNames ?? []).filter(isAltName))
   const commonName = commonNameOf(certificate.subject)
   const place = { tenantId: actor.tenantId, certificateId: id, serialNumber }
-  const revocation = parent === null ? null : await revocationOf(store, parent.authority, serialNumber)
+  const revocation = parent === null ? null : await revocationOf(store, parent.ca, serialNumber)
   const row = newCertificateRow(
     {
       tenantId: actor.tenantId,
@@ -140,7 +140,7 @@ async function requireUnknown(store: Store, actor: Actor, serialNumber: string, 
 }
 
 /** What its CA's CRL says of it: it may have been revoked before it came here. */
-const revocationOf = (store: Store, { tenantId, id, crlPartitions }: AuthorityRow, serialNumber: string) =>
+const revocationOf = (store: Store, { tenantId, id, crlPartitions }: CaRow, serialNumber: string) =>
   findRevocation(store, { tenantId, caId: id, partition: partitionOf(serialNumber, crlPartitions), serialNumber })
 
 async function requireKey(certificate: Certificate, pem: string, fields: MaterialFields): Promise<CryptoKey> {

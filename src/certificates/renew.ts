@@ -93,7 +93,7 @@ export async function renewInternal(
   const next = {
     ...signed,
     sealedPrivateKey: grant.keepsKey ? await keptKey(dependencies, before, signed.serialNumber, pair) : null,
-    issuerCaId: signer.authority.id,
+    issuerCaId: signer.ca.id,
     issueTerms: { ...terms, ttlSeconds },
   }
   const certificate = { ...before, ...next, version: before.version + 1, updatedAtMs: now() }

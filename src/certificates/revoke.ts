@@ -17,7 +17,7 @@ import { parseStored } from '../authority/signer.ts'
 import type { Actor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import type { RevocationReason } from '../pki/revocation-reason.ts'
-import { findAuthority, mustBeActive, noteRevocations } from '../store/authorities.ts'
+import { findCa, mustBeActive, noteRevocations } from '../store/authorities.ts'
 import { findCaCertificatesBySerial } from '../store/ca-certificates.ts'
 import { type CertificateRow, findCertificate, listEarlierVersions } from '../store/certificates.ts'
 import { insertCompromisedKeys } from '../store/compromised-keys.ts'
@@ -134,8 +134,8 @@ export async function unholdCertificate(
   const caIds = new Set(held.flatMap(({ issuerCaId }) => (issuerCaId === null ? [] : [issuerCaId])))
   const standing: Statement[] = []
   for (const caId of caIds) {
-    const authority = await findAuthority(store, actor.tenantId, caId)
-    if (authority?.status !== 'active') throw new AppError('conflict', 'Its CA is revoked, and with it the certificate')
+    const ca = await findCa(store, actor.tenantId, caId)
+    if (ca?.status !== 'active') throw new AppError('conflict', 'Its CA is revoked, and with it the certificate')
     standing.push(mustBeActive(store, actor.tenantId, [caId]))
   }
   const places = await placesOf(dependencies, held)

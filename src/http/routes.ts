@@ -6,7 +6,7 @@ import { acmeOrderRoutes } from './routes/acme-orders.ts'
 import { acmePreflightRoutes } from './routes/acme-preflight.ts'
 import { agentRoutes } from './routes/agent.ts'
 import { auditRoutes } from './routes/audit.ts'
-import { authorityRoutes } from './routes/authorities.ts'
+import { caRoutes } from './routes/authorities.ts'
 import { certificateIntakeRoutes } from './routes/certificate-intake.ts'
 import { certificateKeyRoutes } from './routes/certificate-keys.ts'
 import { certificateRoutes } from './routes/certificates.ts'
@@ -33,7 +33,7 @@ export const ROUTES: readonly Route[] = [
   ...secretRoutes,
   ...auditRoutes,
   ...keyringRoutes,
-  ...authorityRoutes,
+  ...caRoutes,
   ...crlRoutes,
   ...roleRoutes,
   ...issuingRoutes,

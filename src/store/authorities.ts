@@ -10,29 +10,29 @@ import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Store } from './store.ts'
 import { mustChange, precondition, type Statement, statement } from './transaction.ts'
 
-export type AuthorityRow = typeof certificateAuthorities.$inferSelect
+export type CaRow = typeof certificateAuthorities.$inferSelect
 
 /** Intermediates above each other: far more than any PKI has, and a bound on what a broken row can cost. */
 export const MAX_HIERARCHY_DEPTH = 16
 
-export async function findAuthority(store: Store, tenantId: string, id: string): Promise<AuthorityRow | null> {
-  const row = await store.db.select().from(certificateAuthorities).where(isAuthority({ tenantId, id })).get()
+export async function findCa(store: Store, tenantId: string, id: string): Promise<CaRow | null> {
+  const row = await store.db.select().from(certificateAuthorities).where(isCa({ tenantId, id })).get()
   return row ?? null
 }
 
 /** For those who come without a token, by the address in a certificate: the id is all that they have. */
-export async function findPublicAuthority(store: Store, id: string): Promise<AuthorityRow | null> {
+export async function findPublicCa(store: Store, id: string): Promise<CaRow | null> {
   const row = await store.db.select().from(certificateAuthorities).where(eq(certificateAuthorities.id, id)).get()
   return row ?? null
 }
 
 /** Has any tenant a CA, whatever its status? */
-export async function hasAuthorities(store: Store): Promise<boolean> {
+export async function hasCas(store: Store): Promise<boolean> {
   const row = await store.db.select({ id: certificateAuthorities.id }).from(certificateAuthorities).limit(1).get()
   return row !== undefined
 }
 
-export function listAuthorities(store: Store, tenantId: string, page: Page): Promise<AuthorityRow[]> {
+export function listCas(store: Store, tenantId: string, page: Page): Promise<CaRow[]> {
   return store.db
     .select()
     .from(certificateAuthorities)
@@ -45,7 +45,7 @@ export function listAuthorities(store: Store, tenantId: string, page: Page): Pro
 }
 
 /** The CA and those above it, from itself up. */
-export async function findLineage(store: Store, tenantId: string, id: string): Promise<AuthorityRow[]> {
+export async function findLineage(store: Store, tenantId: string, id: string): Promise<CaRow[]> {
   const rows = await store.db.values<[string]>(sql`
     WITH RECURSIVE above(id, parent_ca_id, height) AS (
       SELECT id, parent_ca_id, 0 FROM certificate_authorities WHERE tenant_id = ${tenantId} AND id = ${id}
@@ -85,27 +85,27 @@ export async function activeBelow(store: Store, tenantId: string, id: string): P
   return rows.map((row) => row.id)
 }
 
-export function insertAuthority(store: Store, row: AuthorityRow): Statement {
+export function insertCa(store: Store, row: CaRow): Statement {
   return mustChange(store.db.insert(certificateAuthorities).values(row))
 }
 
 /** Changes a CA that is still as `when` says. */
-export function updateAuthority(
+export function updateCa(
   store: Store,
-  authority: Pick<AuthorityRow, 'tenantId' | 'id'>,
-  change: Partial<Omit<AuthorityRow, 'tenantId' | 'id'>>,
-  when: Partial<Pick<AuthorityRow, 'status' | 'serialNumber' | 'crlNumber' | 'cascadeAfter'>> = {},
+  ca: Pick<CaRow, 'tenantId' | 'id'>,
+  change: Partial<Omit<CaRow, 'tenantId' | 'id'>>,
+  when: Partial<Pick<CaRow, 'status' | 'serialNumber' | 'crlNumber' | 'cascadeAfter'>> = {},
 ): Statement {
   return mustChange(
     store.db
       .update(certificateAuthorities)
       .set(change)
-      .where(and(isAuthority(authority), ...conditionsOf(when))),
+      .where(and(isCa(ca), ...conditionsOf(when))),
   )
 }
 
 function conditionsOf(
-  when: Partial<Pick<AuthorityRow, 'status' | 'serialNumber' | 'crlNumber' | 'cascadeAfter'>>,
+  when: Partial<Pick<CaRow, 'status' | 'serialNumber' | 'crlNumber' | 'cascadeAfter'>>,
 ): (SQL | undefined)[] {
   return [
     when.status === undefined ? undefined : eq(certificateAuthorities.status, when.status),
@@ -131,7 +131,7 @@ export function mustHaveSigner(store: Store, lineage: Lineage): Statement {
 
 /** A CA and those above it that are here, from itself up. */
 export type Lineage = readonly [SignerKey, ...SignerKey[]]
-type SignerKey = Pick<AuthorityRow, 'tenantId' | 'id' | 'serialNumber'>
+type SignerKey = Pick<CaRow, 'tenantId' | 'id' | 'serialNumber'>
 
 const standingLineage = new StatementTemplate<{ readonly tenantId: string; readonly keys: string }>((db) => {
   const keys = sql.param(sql.placeholder('keys'))
@@ -156,7 +156,7 @@ export function noteRevocations(store: Store, tenantId: string, caId: string, no
     store.db
       .update(certificateAuthorities)
       .set({ crlRevision: sql`${certificateAuthorities.crlRevision} + 1`, crlDueAtMs: nowMs })
-      .where(isAuthority({ tenantId, id: caId })),
+      .where(isCa({ tenantId, id: caId })),
   )
 }
 
@@ -178,7 +178,7 @@ export interface CrlPublication {
 /** Names a published number, unless a higher one stands there. What was revoked since the list was read keeps the next one due. */
 export function publishCrlNumber(
   store: Store,
-  authority: Pick<AuthorityRow, 'tenantId' | 'id'>,
+  ca: Pick<CaRow, 'tenantId' | 'id'>,
   { crlNumber, revision, dueAtMs, issued, after, ...times }: CrlPublication,
 ): Statement {
   const { crlRevision, crlDueAtMs, crlThisUpdateMs, issuedThrough, issuedCount } = certificateAuthorities
@@ -202,7 +202,7 @@ export function publishCrlNumber(
       })
       .where(
         and(
-          isAuthority(authority),
+          isCa(ca),
           lt(certificateAuthorities.crlPublishedNumber, crlNumber),
           after === null ? undefined : eq(certificateAuthorities.crlPublishedNumber, after),
         ),
@@ -211,7 +211,7 @@ export function publishCrlNumber(
 }
 
 /** CAs of every tenant whose CRL is due, the most urgent first. */
-export function dueCrls(store: Store, nowMs: number, limit: number): Promise<Pick<AuthorityRow, 'tenantId' | 'id'>[]> {
+export function dueCrls(store: Store, nowMs: number, limit: number): Promise<Pick<CaRow, 'tenantId' | 'id'>[]> {
   return store.db
     .select({ tenantId: certificateAuthorities.tenantId, id: certificateAuthorities.id })
     .from(certificateAuthorities)
@@ -222,7 +222,7 @@ export function dueCrls(store: Store, nowMs: number, limit: number): Promise<Pic
 }
 
 /** CAs of every tenant below which something is still to be revoked. */
-export function openCascades(store: Store, limit: number): Promise<AuthorityRow[]> {
+export function openCascades(store: Store, limit: number): Promise<CaRow[]> {
   return store.db
     .select()
     .from(certificateAuthorities)
@@ -234,7 +234,7 @@ export function openCascades(store: Store, limit: number): Promise<AuthorityRow[
 /** How many certificates a CA has issued behind `issuedThrough`, and not behind `through`. A range of one index. */
 export async function countIssued(
   store: Store,
-  authority: Pick<AuthorityRow, 'tenantId' | 'id' | 'issuedThrough'>,
+  ca: Pick<CaRow, 'tenantId' | 'id' | 'issuedThrough'>,
   through: string = AFTER_EVERY_ID,
 ): Promise<number> {
   const row = await store.db
@@ -242,9 +242,9 @@ export async function countIssued(
     .from(certificates)
     .where(
       and(
-        eq(certificates.tenantId, authority.tenantId),
-        eq(certificates.issuerCaId, authority.id),
-        gt(certificates.id, authority.issuedThrough),
+        eq(certificates.tenantId, ca.tenantId),
+        eq(certificates.issuerCaId, ca.id),
+        gt(certificates.id, ca.issuedThrough),
         lte(certificates.id, through),
       ),
     )
@@ -256,9 +256,9 @@ export async function countIssued(
 export async function countIssuedOf(
   store: Store,
   tenantId: string,
-  authorities: readonly Pick<AuthorityRow, 'id' | 'issuedThrough'>[],
+  cas: readonly Pick<CaRow, 'id' | 'issuedThrough'>[],
 ): Promise<ReadonlyMap<string, number>> {
-  const wanted = JSON.stringify(authorities.map(({ id, issuedThrough }) => [id, issuedThrough]))
+  const wanted = JSON.stringify(cas.map(({ id, issuedThrough }) => [id, issuedThrough]))
   const rows = await store.db.values<[string, number]>(sql`
     SELECT json_extract(value, '$[0]'), (SELECT count(*) FROM certificates INDEXED BY certificates_by_issuer
       WHERE tenant_id = ${tenantId} AND issuer_ca_id = json_extract(value, '$[0]') AND id > json_extract(value, '$[1]'))
@@ -279,7 +279,7 @@ export function mustBeActive(store: Store, tenantId: string, caIds: readonly str
 }
 
 /** Those CAs sign nothing more but CRLs, and what is below them is to be revoked. Those that are revoked already stay so. */
-export function revokeAuthorities(
+export function revokeCas(
   store: Store,
   tenantId: string,
   caIds: readonly string[],
@@ -301,17 +301,16 @@ const isActiveOf = (tenantId: string, caIds: readonly string[]): SQL | undefined
     eq(certificateAuthorities.status, 'active'),
   )
 
-const isAuthority = ({ tenantId, id }: Pick<AuthorityRow, 'tenantId' | 'id'>): SQL | undefined =>
+const isCa = ({ tenantId, id }: Pick<CaRow, 'tenantId' | 'id'>): SQL | undefined =>
   and(eq(certificateAuthorities.tenantId, tenantId), eq(certificateAuthorities.id, id))
 
-export const sealAuthorityKey = (store: Store, authority: { tenantId: string; id: string }, pkcs8: Bytes) =>
-  store.ring.seal(authorityKeyPlace(authority), pkcs8)
+export const sealCaKey = (store: Store, ca: { tenantId: string; id: string }, pkcs8: Bytes) =>
+  store.ring.seal(caKeyPlace(ca), pkcs8)
 
 /** The CA's key, PKCS#8 DER. */
-export const openAuthorityKey = (store: Store, authority: AuthorityRow): Promise<Bytes> =>
-  store.ring.open(authorityKeyPlace(authority), authority.sealedKey)
+export const openCaKey = (store: Store, ca: CaRow): Promise<Bytes> => store.ring.open(caKeyPlace(ca), ca.sealedKey)
 
-const authorityKeyPlace = ({ tenantId, id }: { tenantId: string; id: string }): SealPlace => ({
+const caKeyPlace = ({ tenantId, id }: { tenantId: string; id: string }): SealPlace => ({
   tenantId,
   column: 'certificate_authorities.sealed_key',
   row: id,

@@ -85,14 +85,14 @@ export interface VersionPage {
  */
 export async function standingVersions(
   store: Store,
-  authority: { readonly tenantId: string; readonly id: string },
+  ca: { readonly tenantId: string; readonly id: string },
   page: { readonly from: string; readonly limit: number },
   nowMs: number,
 ): Promise<VersionPage> {
   const standing = (table: VersionTable) =>
     and(
-      eq(table.tenantId, authority.tenantId),
-      eq(table.issuerCaId, authority.id),
+      eq(table.tenantId, ca.tenantId),
+      eq(table.issuerCaId, ca.id),
       isNull(table.revokedAtMs),
       gt(table.notAfterMs, nowMs),
     )

@@ -1,12 +1,12 @@
 /** The CAs of the internal PKI: `/v1/pki/ca`. Their CRLs are in `crls.ts`. */
 
 import { z } from '@hono/zod-openapi'
-import { createAuthority, crossSignAuthority, reissueAuthority } from '../../authority/authorities.ts'
+import { createCa, crossSignCa, reissueCa } from '../../authority/authorities.ts'
 import { shownCrlNumber } from '../../authority/crl-number.ts'
 import { MAX_CRL_PEM_CHARS } from '../../authority/given-crl.ts'
 import { openMaterial } from '../../authority/given-material.ts'
-import { importAuthority } from '../../authority/import-authority.ts'
-import { revokeAuthority } from '../../authority/revoke-authority.ts'
+import { importCa } from '../../authority/import-authority.ts'
+import { revokeCa } from '../../authority/revoke-authority.ts'
 import { findChainPems } from '../../authority/signer.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
@@ -14,14 +14,7 @@ import { invalidField, missing } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { parsePemOf } from '../../pki/pem.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
-import {
-  type AuthorityRow,
-  countIssued,
-  countIssuedOf,
-  findAuthority,
-  findPublicAuthority,
-  listAuthorities,
-} from '../../store/authorities.ts'
+import { type CaRow, countIssued, countIssuedOf, findCa, findPublicCa, listCas } from '../../store/authorities.ts'
 import { type CaCertificateRow, listCaCertificates } from '../../store/ca-certificates.ts'
 import { json, raw } from '../answer.ts'
 import { CONSTRAINT_FIELDS, constraintsOf, SHOWN_CONSTRAINTS, showConstraints } from '../ca-constraints.ts'
@@ -49,7 +42,7 @@ const crlPartitions = z
 /** The largest CRL with the line feeds of its PEM escaped, and room for the other fields. */
 const MAX_IMPORT_BYTES = 12_000_000
 
-const authoritySchema = z
+const caSchema = z
   .strictObject({
     id: z.string(),
     name: z.string(),
@@ -107,10 +100,10 @@ const list = defineRoute({
   summary: 'List CAs',
   access: { scope: 'pki:admin', resource: RESOURCES },
   query: z.object(listQuery),
-  responses: { 200: { description: 'Newest first', schema: listOf(authoritySchema) } },
+  responses: { 200: { description: 'Newest first', schema: listOf(caSchema) } },
   async handler({ query, principal, deps }) {
     const page = pageOf(query, (key) => isId('ca', key))
-    const rows = await listAuthorities(deps.store, principal.tenantId, page)
+    const rows = await listCas(deps.store, principal.tenantId, page)
     const counts = await countIssuedOf(deps.store, principal.tenantId, rows)
     return json(
       200,
@@ -154,7 +147,7 @@ const create = defineRoute({
       crl_partitions: crlPartitions,
     })
     .openapi('CertificateAuthorityRequest'),
-  responses: { 201: { description: 'The CA', schema: authoritySchema } },
+  responses: { 201: { description: 'The CA', schema: caSchema } },
   async handler({ body, actor, deps, once }) {
     if ((body.ca_type === 'root') !== (body.parent_ca_id === undefined)) {
       throw invalidField('parent_ca_id', 'an intermediate names its parent, a root has none')
@@ -171,12 +164,12 @@ const create = defineRoute({
       otherConstraints: constraintsOf(body),
       crlPartitions: body.crl_partitions,
     }
-    const view = async (row: AuthorityRow) => json(201, await showAuthority(deps, row))
-    return view(await createAuthority(deps, actor, input, once(view)))
+    const view = async (row: CaRow) => json(201, await showCa(deps, row))
+    return view(await createCa(deps, actor, input, once(view)))
   },
 })
 
-const importCa = defineRoute({
+const takeOver = defineRoute({
   method: 'post',
   path: '/v1/pki/ca/import',
   tag: 'Certificate authorities',
@@ -195,7 +188,7 @@ const importCa = defineRoute({
       crl_partitions: crlPartitions,
     })
     .openapi('CertificateAuthorityImport'),
-  responses: { 201: { description: 'The CA', schema: authoritySchema } },
+  responses: { 201: { description: 'The CA', schema: caSchema } },
   async handler({ body, actor, deps, once }) {
     const { fields, certificatePem, privateKeyPem, chainPem } = await openMaterial(materialOf(body))
     if (privateKeyPem === null) throw invalidField(fields.privateKey, 'give the private key of the CA')
@@ -208,8 +201,8 @@ const importCa = defineRoute({
       crlPem: body.crl_pem ?? null,
       crlPartitions: body.crl_partitions,
     }
-    const view = async (row: AuthorityRow) => json(201, await showAuthority(deps, row))
-    return view(await importAuthority(deps, actor, input, once(view)))
+    const view = async (row: CaRow) => json(201, await showCa(deps, row))
+    return view(await importCa(deps, actor, input, once(view)))
   },
 })
 
@@ -220,11 +213,11 @@ const read = defineRoute({
   summary: 'Read a CA',
   access: { scope: 'pki:read', resource: resourceOf },
   params,
-  responses: { 200: { description: 'The CA', schema: authoritySchema } },
+  responses: { 200: { description: 'The CA', schema: caSchema } },
   async handler({ params: { id }, principal, deps }) {
-    const row = await findAuthority(deps.store, principal.tenantId, id)
+    const row = await findCa(deps.store, principal.tenantId, id)
     if (row === null) throw missing(resourceOf({ id }))
-    return json(200, await showAuthority(deps, row))
+    return json(200, await showCa(deps, row))
   },
 })
 
@@ -246,7 +239,7 @@ const certificate = definePublicRoute({
     },
   },
   async handler({ params: { id }, query, request, deps }) {
-    const row = await findPublicAuthority(deps.store, id)
+    const row = await findPublicCa(deps.store, id)
     if (row === null) throw missing(resourceOf({ id }))
     const format = query.format ?? preferredForm(request.headers.get('accept'), CERTIFICATE_FORMS)
     const cached = { 'cache-control': 'public, max-age=3600', vary: 'accept' }
@@ -270,10 +263,10 @@ const certificates = defineRoute({
   params,
   responses: { 200: { description: 'Newest first', schema: listOf(caCertificateSchema) } },
   async handler({ params: { id }, principal, deps }) {
-    const authority = await findAuthority(deps.store, principal.tenantId, id)
-    if (authority === null) throw missing(resourceOf({ id }))
+    const ca = await findCa(deps.store, principal.tenantId, id)
+    if (ca === null) throw missing(resourceOf({ id }))
     const rows = await listCaCertificates(deps.store, principal.tenantId, id, MAX_CA_CERTIFICATES)
-    const data = rows.map((row) => showCaCertificate(row, authority.serialNumber))
+    const data = rows.map((row) => showCaCertificate(row, ca.serialNumber))
     return json(200, { data, cursor: null, has_more: false })
   },
 })
@@ -291,10 +284,10 @@ const reissue = defineRoute({
   idempotent: true,
   params,
   body: z.strictObject({ validity_days: validityDays }).openapi('CertificateAuthorityReissue'),
-  responses: { 200: { description: 'The CA', schema: authoritySchema } },
+  responses: { 200: { description: 'The CA', schema: caSchema } },
   async handler({ params: { id }, body, actor, deps, once }) {
-    const view = async (row: AuthorityRow) => json(200, await showAuthority(deps, row))
-    return view(await reissueAuthority(deps, actor, id, body.validity_days ?? null, once(view)))
+    const view = async (row: CaRow) => json(200, await showCa(deps, row))
+    return view(await reissueCa(deps, actor, id, body.validity_days ?? null, once(view)))
   },
 })
 
@@ -316,7 +309,7 @@ const crossSign = defineRoute({
   async handler({ params: { id }, body, actor, deps, once }) {
     const input = { issuerCaId: body.issuer_ca_id, validityDays: body.validity_days ?? null }
     const view = (row: CaCertificateRow) => json(201, showCaCertificate(row, ''))
-    return view(await crossSignAuthority(deps, actor, id, input, once(view)))
+    return view(await crossSignCa(deps, actor, id, input, once(view)))
   },
 })
 
@@ -330,16 +323,16 @@ const revoke = defineRoute({
   access: { scope: 'pki:admin', resource: resourceOf },
   params,
   body: z.strictObject({ reason: reasonField.default('unspecified') }).openapi('CertificateAuthorityRevocation'),
-  responses: { 200: { description: 'The CA', schema: authoritySchema } },
+  responses: { 200: { description: 'The CA', schema: caSchema } },
   async handler({ params: { id }, body, actor, deps }) {
-    return json(200, await showAuthority(deps, await revokeAuthority(deps, actor, id, body.reason)))
+    return json(200, await showCa(deps, await revokeCa(deps, actor, id, body.reason)))
   },
 })
 
-export const authorityRoutes: readonly Route[] = [
+export const caRoutes: readonly Route[] = [
   list,
   create,
-  importCa,
+  takeOver,
   read,
   certificate,
   certificates,
@@ -348,12 +341,12 @@ export const authorityRoutes: readonly Route[] = [
   revoke,
 ]
 
-async function showAuthority(deps: AppDependencies, row: AuthorityRow): Promise<z.input<typeof authoritySchema>> {
+async function showCa(deps: AppDependencies, row: CaRow): Promise<z.input<typeof caSchema>> {
   return showCounted(deps, row, await countIssued(deps.store, row))
 }
 
 /** `uncounted` are the certificates that its row does not count yet. */
-function showCounted(deps: AppDependencies, row: AuthorityRow, uncounted: number): z.input<typeof authoritySchema> {
+function showCounted(deps: AppDependencies, row: CaRow, uncounted: number): z.input<typeof caSchema> {
   const isExpired = row.notAfterMs <= deps.now()
   return {
     id: row.id,

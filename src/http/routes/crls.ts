@@ -7,7 +7,7 @@ import { sha256, toHex } from '../../core/bytes.ts'
 import { formatTime } from '../../core/clock.ts'
 import { AppError, missing } from '../../core/errors.ts'
 import { formatPem } from '../../pki/pem.ts'
-import { findAuthority, findPublicAuthority } from '../../store/authorities.ts'
+import { findCa, findPublicCa } from '../../store/authorities.ts'
 import { empty, json, raw } from '../answer.ts'
 import { definePublicRoute, defineRoute, type PublicInput, type Route } from '../define-route.ts'
 import { isNotModified, preferredForm } from '../negotiation.ts'
@@ -36,8 +36,8 @@ const publish = defineRoute({
   params: z.object({ id: z.string() }),
   responses: { 200: { description: 'The CRL', schema: crlSchema } },
   async handler({ params: { id }, actor, deps }) {
-    const authority = await findAuthority(deps.store, actor.tenantId, id)
-    if (authority === null) throw missing(resourceOf({ id }))
+    const ca = await findCa(deps.store, actor.tenantId, id)
+    if (ca === null) throw missing(resourceOf({ id }))
     const published = await deps.publications.publish(actor.tenantId, id, actor)
     if (published === null) throw new AppError('conflict', 'The CA has ended: nobody asks for its CRL any more')
     const { crlNumber } = published
@@ -46,7 +46,7 @@ const publish = defineRoute({
     if (der === null) throw new AppError('conflict', 'Newer CRLs were published at the same time: read the current one')
     return json(200, {
       crl_pem: formatPem('X509 CRL', der),
-      crl_number: shownCrlNumber(authority, crlNumber),
+      crl_number: shownCrlNumber(ca, crlNumber),
       this_update: formatTime(published.thisUpdateMs),
       next_update: formatTime(published.nextUpdateMs),
       revoked_count: published.revokedCount,
@@ -97,7 +97,7 @@ export const crlRoutes: readonly Route[] = [publish, read, readPart]
 type CrlInput = Pick<PublicInput<{ readonly id: string }, unknown, unknown>, 'params' | 'request' | 'deps'>
 
 async function serveCrl({ params: { id }, request, deps }: CrlInput, partition: number) {
-  const current = await readCurrentCrl(deps, () => findPublicAuthority(deps.store, id), partition)
+  const current = await readCurrentCrl(deps, () => findPublicCa(deps.store, id), partition)
   if (current === null) throw new AppError('not_found', `There is no CRL of the CA ${id}`)
   const { thisUpdateMs, der } = current
   const wantsPem = preferredForm(request.headers.get('accept'), CRL_FORMS) === 'pem'

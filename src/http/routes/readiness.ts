@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi'
 import { logFault } from '../../core/log.ts'
 import { checkPublicAddress } from '../../core/public-address.ts'
-import { hasAuthorities } from '../../store/authorities.ts'
+import { hasCas } from '../../store/authorities.ts'
 import { lastCronRun } from '../../store/cron-runs.ts'
 import { missingMigrations } from '../../store/migrations.ts'
 import { findUnopenable } from '../../store/reseal.ts'
@@ -116,7 +116,7 @@ const publicUrlCheck = ({ settings }: AppDependencies): 'ok' | 'failed' =>
 
 /** Nobody else needs the address: a deployment without CAs does all that it is there for. */
 async function lacksPublicUrl(deps: AppDependencies, check: 'ok' | 'failed'): Promise<boolean> {
-  return check === 'failed' && (await attempt(() => hasAuthorities(deps.store))) !== false
+  return check === 'failed' && (await attempt(() => hasCas(deps.store))) !== false
 }
 
 async function ringCheck(deps: AppDependencies): Promise<Check> {

@@ -5,7 +5,7 @@ import { buildRoot } from '../../../src/pki/build-certificate.ts'
 import { buildName } from '../../../src/pki/distinguished-name.ts'
 import { exportPkcs8, generateKeyPair, importPrivateKeyPem, type KeyPair } from '../../../src/pki/keys.ts'
 import { formatCertificatesPem, formatPem } from '../../../src/pki/pem.ts'
-import { findAuthority, openAuthorityKey } from '../../../src/store/authorities.ts'
+import { findCa, openCaKey } from '../../../src/store/authorities.ts'
 import { findCsr, openCsrKey } from '../../../src/store/csrs.ts'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
 import {
@@ -123,9 +123,9 @@ describe('private keys', () => {
     ).id as string
     const made = await newCa(app)
     for (const caId of [imported, made]) {
-      const row = await findAuthority(app.store, DEFAULT_TENANT_ID, caId)
+      const row = await findCa(app.store, DEFAULT_TENANT_ID, caId)
       if (row === null) throw new Error('no such CA')
-      marks.push(...(await tracesOfPem(formatPem('PRIVATE KEY', await openAuthorityKey(app.store, row)))))
+      marks.push(...(await tracesOfPem(formatPem('PRIVATE KEY', await openCaKey(app.store, row)))))
       await ask('GET', `/v1/pki/ca/${caId}`)
       await ask('GET', `/v1/pki/ca/${caId}/certificates`)
       await ask('GET', `/v1/pki/ca/${caId}/certificate`)

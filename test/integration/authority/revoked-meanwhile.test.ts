@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { exportPkcs8 } from '../../../src/pki/keys.ts'
 import { formatPem } from '../../../src/pki/pem.ts'
-import { findAuthority, openAuthorityKey } from '../../../src/store/authorities.ts'
+import { findCa, openCaKey } from '../../../src/store/authorities.ts'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
 import { type Entity, forgeRoot, newEntity } from '../../conformance/limbo/forge.ts'
 import { bindings } from '../support/bindings.ts'
@@ -201,9 +201,9 @@ describe('an intermediate', () => {
   })
 
   const importOf = async (caId: string): Promise<Record<string, unknown>> => {
-    const row = await findAuthority(app.store, DEFAULT_TENANT_ID, caId)
+    const row = await findCa(app.store, DEFAULT_TENANT_ID, caId)
     if (row === null) throw new Error('no such CA')
-    const key = await openAuthorityKey(app.store, row)
+    const key = await openCaKey(app.store, row)
     await bindings.DB.batch([
       bindings.DB.prepare('DELETE FROM ca_certificates WHERE ca_id = ?').bind(caId),
       bindings.DB.prepare('DELETE FROM certificate_authorities WHERE id = ?').bind(caId),
@@ -319,9 +319,9 @@ describe('a CA that others have certified', () => {
 
   async function taken(): Promise<{ caId: string; body: Record<string, unknown> }> {
     const caId = await newCa(app)
-    const row = await findAuthority(app.store, DEFAULT_TENANT_ID, caId)
+    const row = await findCa(app.store, DEFAULT_TENANT_ID, caId)
     if (row === null) throw new Error('no such CA')
-    const key = formatPem('PRIVATE KEY', await openAuthorityKey(app.store, row))
+    const key = formatPem('PRIVATE KEY', await openCaKey(app.store, row))
     return { caId, body: { certificate_pem: row.certificatePem, private_key_pem: key } }
   }
 

@@ -9,7 +9,7 @@ import { buildName } from '../../../src/pki/distinguished-name.ts'
 import { generateKeyPair } from '../../../src/pki/keys.ts'
 import { formatPem } from '../../../src/pki/pem.ts'
 import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
-import { findAuthority, openAuthorityKey } from '../../../src/store/authorities.ts'
+import { findCa, openCaKey } from '../../../src/store/authorities.ts'
 import { DEFAULT_TENANT_ID, type Store } from '../../../src/store/store.ts'
 import type { Transaction } from '../../../src/store/transaction.ts'
 import { bodyOf, freshName, issued, newCa, newRole, rowsOf } from '../support/pki-world.ts'
@@ -93,9 +93,9 @@ async function csrPem(): Promise<string> {
 
 async function foreignCa(): Promise<Record<string, unknown>> {
   const id = await newCa(app, { token: otherToken })
-  const row = await findAuthority(app.store, otherTenant, id)
+  const row = await findCa(app.store, otherTenant, id)
   if (row === null) throw new Error('no such CA')
-  const key = formatPem('PRIVATE KEY', await openAuthorityKey(app.store, row))
+  const key = formatPem('PRIVATE KEY', await openCaKey(app.store, row))
   return { name: freshName('imported'), certificate_pem: row.certificatePem, private_key_pem: key }
 }
 

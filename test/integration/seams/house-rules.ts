@@ -27,7 +27,7 @@ interface EventRow {
   readonly detail: string
 }
 
-interface AuthorityRow {
+interface CaRow {
   readonly id: string
   readonly status: string
   readonly certificate_pem: string
@@ -43,7 +43,7 @@ interface Facts {
   readonly scene: PkiScene
   readonly versions: readonly VersionRow[]
   readonly events: readonly EventRow[]
-  readonly authorities: readonly AuthorityRow[]
+  readonly authorities: readonly CaRow[]
   readonly requests: readonly { readonly id: string; readonly status: string; readonly certificate_id: string | null }[]
 }
 
@@ -76,7 +76,7 @@ async function readFacts(scene: PkiScene): Promise<Facts> {
     'SELECT seq, event, resource, detail FROM journal WHERE seq > ? ORDER BY seq',
     scene.startSeq,
   )
-  const authorities = await rowsOf<AuthorityRow>(
+  const authorities = await rowsOf<CaRow>(
     'SELECT id, status, certificate_pem FROM certificate_authorities WHERE id IN (?, ?)',
     scene.rootId,
     scene.caId,

@@ -1,6 +1,6 @@
 /** D1 binds at most a hundred parameters to a statement: what takes a list takes it as one of them, however long it is. */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { revokeAuthorities } from '../../../src/store/authorities.ts'
+import { revokeCas } from '../../../src/store/authorities.ts'
 import { caCertificatesOf } from '../../../src/store/ca-certificates.ts'
 import { insertTerms, replaceTagTerms } from '../../../src/store/certificate-terms.ts'
 import { findHttpChallenge, putHttpChallenges, removeHttpChallenges } from '../../../src/store/http-challenges.ts'
@@ -68,7 +68,7 @@ describe('statements over long lists', () => {
       ],
       'committed',
     ],
-    ['CAs', () => [revokeAuthorities(store, TENANT, list(String), 1, 'superseded')], 'committed'],
+    ['CAs', () => [revokeCas(store, TENANT, list(String), 1, 'superseded')], 'committed'],
     // They are not there: that is seen by the database, which has taken the list.
     [
       'versions',

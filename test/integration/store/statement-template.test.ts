@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { newCrlColumns } from '../../../src/authority/authorities.ts'
-import { type AuthorityRow, insertAuthority, type Lineage, mustHaveSigner } from '../../../src/store/authorities.ts'
+import { type CaRow, insertCa, type Lineage, mustHaveSigner } from '../../../src/store/authorities.ts'
 import { newCertificateRow } from '../../../src/store/certificate-row.ts'
 import { type CertificateRow, insertCertificate } from '../../../src/store/certificates.ts'
 import { mustHaveRole, type RoleRow } from '../../../src/store/roles.ts'
@@ -55,7 +55,7 @@ const role = (name: string, policy: unknown): RoleRow => ({
   updatedAtMs: 1_000,
 })
 
-const authority = (id: string, serialNumber: string): AuthorityRow => ({
+const ca = (id: string, serialNumber: string): CaRow => ({
   tenantId: TENANT,
   id,
   name: id,
@@ -120,9 +120,9 @@ describe('statements whose SQL is built once', () => {
   })
 
   it('ok: a CA is demanded with all above it, each time anew', async () => {
-    const [leafward, middle, top] = [authority('ca_1', '0a'), authority('ca_2', '0b'), authority('ca_3', '0c')]
-    const revoked = { ...authority('ca_4', '0d'), status: 'revoked' }
-    await write(...[leafward, middle, top, revoked].map((row) => insertAuthority(store, row)))
+    const [leafward, middle, top] = [ca('ca_1', '0a'), ca('ca_2', '0b'), ca('ca_3', '0c')]
+    const revoked = { ...ca('ca_4', '0d'), status: 'revoked' }
+    await write(...[leafward, middle, top, revoked].map((row) => insertCa(store, row)))
     const lineages: readonly (readonly [Lineage, boolean])[] = [
       [[leafward], true],
       [[leafward, middle, top], true],

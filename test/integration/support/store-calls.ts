@@ -45,7 +45,7 @@ export const ROW: Readonly<Record<string, unknown>> = {
 }
 
 const LISTS = /^(ids|caIds|terms|tags|tokens)$/
-const LISTS_OF_ROWS = /^(rows|versions|known|parts|authorities)$/
+const LISTS_OF_ROWS = /^(rows|versions|known|parts|cas)$/
 const NUMBERS = /(Ms|[lL]imit|Seq|[nN]umber|partition)$/
 
 function argumentFor(name: string, store: Store): unknown {
