@@ -1,4 +1,4 @@
-/** What resources look like, for whoever writes globs over them. Who asks for which is said where routes are declared. */
+/** The forms of resources, which the paths of tokens are globs over. Which route is about which resource is said where it is declared. */
 import { ID_PREFIXES } from '../core/ids.ts'
 import { globCovers, isPathGlob } from '../core/path-glob.ts'
 

@@ -14,7 +14,7 @@ export interface Account {
   /** What the CA keeps. Let's Encrypt keeps none since June 2025: do not compare it with what was sent. */
   readonly contact: readonly string[]
   readonly termsOfServiceAgreed: boolean | null
-  /** Let's Encrypt has no such list, although RFC 8555 §7.1.2 demands one. */
+  /** Let's Encrypt has no such list, although RFC 8555 §7.1.2 requires one. */
   readonly ordersUrl: string | null
 }
 

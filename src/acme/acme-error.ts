@@ -3,7 +3,7 @@ import type { HttpFailure } from '../core/http-client.ts'
 import { unreachable } from '../core/result.ts'
 import { type AcmeProblem, describeProblem, problemName } from './problem.ts'
 
-/** The CA said no in the words of RFC 8555 §6.7. */
+/** The CA refused with a problem document (RFC 8555 §6.7). */
 export interface ProblemError extends AcmeProblem {
   readonly reason: 'problem'
   /** The request's address. */
@@ -20,7 +20,7 @@ export interface ProblemError extends AcmeProblem {
   readonly accountUrl: string | null
 }
 
-/** An answer that is no ACME: an HTML page, a status without a problem document, an object of another shape. */
+/** An answer that is not ACME's: an HTML page, a status without a problem document, an object of another shape. */
 export interface BadAnswerError {
   readonly reason: 'bad_answer'
   /** status: an error without a problem document; not_acme: no such media type or no JSON; shape: JSON of another shape. */
@@ -134,7 +134,7 @@ export function describeAcmeError(error: AcmeError): string {
   }
 }
 
-/** Problems that stand for the CA's own trouble, whatever status they came with. */
+/** Problems that mean a fault of the CA itself, under every status. */
 const TRANSIENT_PROBLEMS: ReadonlySet<string> = new Set(['serverInternal', 'rateLimited', 'badNonce'])
 
 /** 501 Not Implemented and 505 HTTP Version Not Supported: server errors that no waiting mends. */

@@ -52,7 +52,7 @@ export interface CertificateAuthorityFeatures {
   readonly contactRequired: boolean
   /** Names per certificate; null where it is not known. */
   readonly maxNames: number | null
-  /** post-as-get: RFC 8555 §7.3.2 works. only-return-existing: the account's address answers nonsense; §7.3.1 works. */
+  /** post-as-get: RFC 8555 §7.3.2 works. only-return-existing: the account's address answers something else; §7.3.1 works. */
   readonly accountRefresh: 'post-as-get' | 'only-return-existing'
   /** RFC 5280 §5.3.1 codes that its subscribers may give (RFC 8555 §7.6). */
   readonly revocationReasons: readonly RevocationReason[]

@@ -58,7 +58,7 @@ export interface AcmeClientOptions {
 
 /** Methods return; they throw only on bugs. Requests may run in parallel, but not during `rolloverKey`. */
 export interface AcmeClient {
-  /** RFC 8555 §7.1.1. `refresh` reads it again whatever its age. */
+  /** RFC 8555 §7.1.1. `refresh` reads it again at any age. */
   directory(options?: { readonly refresh?: boolean }): Promise<Result<Directory, AcmeError>>
   /** What `directory` read last: to be kept for the next client. */
   cachedDirectory(): CachedDirectory | null
@@ -296,7 +296,7 @@ export function createAcmeClient(options: AcmeClientOptions): AcmeClient {
         if (wrongType !== null) return err(wrongType)
         const certificatesDer = parsePemChain(answer.body)
         if (!certificatesDer.ok) return err(badAnswer(answer, 'shape', certificatesDer.error))
-        // An alternate that may not be asked is only a choice less.
+        // An alternate at an address that may not be asked is left out: there is one chain less to choose from.
         const alternateUrls = linksOf(answer.headers, 'alternate', answer.url)
           .filter((url) => checkServerUrl(url, session).ok)
           .slice(0, MAX_ALTERNATES)

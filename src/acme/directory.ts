@@ -69,7 +69,7 @@ const printableText = z
   .regex(/^[\x21-\x7e]*$/)
   .nullish()
   .catch(null)
-/** Names alone: whatever else is among them is left out. */
+/** The entries that are names; others are left out. */
 const domainList = z
   .array(z.unknown())
   .max(100)

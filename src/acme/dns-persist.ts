@@ -72,7 +72,7 @@ export async function persistAccountHash(domain: string, { accountUrl, thumbprin
 
 /**
  * Does one of the TXT values that stand there do what `wanted`, a value from `buildPersistRecord`, would do? One that ends within the
- * hour does not: a CA may look late.
+ * hour does not: the CA may read it later.
  */
 export function isStanding(wanted: string, values: readonly string[], nowMs: number): boolean {
   const record = parsePersistRecord(wanted)

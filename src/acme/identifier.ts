@@ -22,7 +22,7 @@ export function identifierKey({ type, value }: Identifier): string {
   return `${type}:${parseIpv6(value)?.join('.') ?? value.toLowerCase()}`
 }
 
-/** The same set, in any order and whatever is named twice? */
+/** The same set, in any order and with any repetition? */
 export function sameIdentifiers(a: readonly Identifier[], b: readonly Identifier[]): boolean {
   const left = new Set(a.map(identifierKey))
   const right = new Set(b.map(identifierKey))

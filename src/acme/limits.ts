@@ -66,7 +66,7 @@ export const MIN_DIRECTORY_AGE_MS = 60_000
 /** ZeroSSL has sent `Retry-After: 86400` for orders that were ready in seconds. */
 export const MAX_POLL_RETRY_AFTER_MS = 5 * 60_000
 
-/** No rate limit of a CA is longer than a week; a longer wait is a mistake that somebody corrects meanwhile. */
+/** No rate limit of a CA is longer than a week; a longer wait is taken for a mistake of the CA's. */
 export const MAX_ERROR_RETRY_AFTER_MS = 7 * 24 * 3_600_000
 
 /** RFC 9773 §4.3.2: a client sets limits to how often it checks, and its examples are one minute and one day. */

@@ -39,8 +39,8 @@ const WEEK = 7 * 24 * HOUR
 
 /**
  * Let's Encrypt, letsencrypt.org/docs/rate-limits and docs/staging-environment as of August 2026. Left out are the limits
- * per IP address, since the addresses of Workers are shared with strangers, and that of consecutive failures (1,152),
- * which a person lifts on a page of the CA without this side hearing of it. An override that the CA has granted to an
+ * per IP address, since other customers share the addresses of Workers, and that of consecutive failures (1,152),
+ * which a person lifts on a page of the CA, unknown to this client. An override that the CA has granted to an
  * account cannot be seen from here.
  */
 function letsEncrypt(numbers: Readonly<Record<RateLimitName, readonly [limit: number, seconds: number]>>): RateLimit[] {

@@ -11,7 +11,7 @@ export interface RenewalInfo {
   readonly endMs: number
   /** A page for people: why the window is where it is. Show it (RFC 9773 §4.2). */
   readonly explanationUrl: string | null
-  /** Epoch milliseconds of the next look, between one minute and one day ahead; null where the CA did not say. */
+  /** Epoch milliseconds of the next poll, between one minute and one day ahead; null where the CA did not say. */
   readonly retryAfterMs: number | null
 }
 

@@ -3,7 +3,7 @@ import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, typ
 import type { Bytes } from '../core/bytes.ts'
 import { err, ok, type Result } from '../core/result.ts'
 
-/** RFC 8555 §6.2 demands ES256 of servers; RS256, ES384 and ES512 are what CAs take besides. */
+/** RFC 8555 §6.2 requires ES256 of servers; RS256, ES384 and ES512 are what CAs take besides. */
 export const SIGNATURE_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'RS256'] as const
 export type SignatureAlgorithm = (typeof SIGNATURE_ALGORITHMS)[number]
 
@@ -27,7 +27,7 @@ export interface NewSigningKey {
   readonly pkcs8: Bytes
 }
 
-/** What WebCrypto wants to hear about each algorithm. */
+/** The parameters that WebCrypto takes for each algorithm. */
 const PARAMETERS = {
   ES256: { name: 'ECDSA', namedCurve: 'P-256' },
   ES384: { name: 'ECDSA', namedCurve: 'P-384' },

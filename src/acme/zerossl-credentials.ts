@@ -1,5 +1,5 @@
 /**
- * ZeroSSL's credentials for external account binding (RFC 8555 §7.3.4), which it gives to whoever names an e-mail address:
+ * ZeroSSL's credentials for external account binding (RFC 8555 §7.3.4), which it gives to anyone who names an e-mail address:
  * no account at its web site is needed (zerossl.com/documentation/acme). Not part of ACME. Stores and retries nothing.
  */
 import { z } from 'zod'
@@ -51,7 +51,7 @@ export async function requestZeroSslCredentials(
   const { success, eab_kid: keyId, eab_hmac_key: macKey, error } = said.success ? said.data : {}
   if (status === 200 && success === true && keyId && macKey) return ok({ keyId, macKey })
   const retryAtMs = parseRetryAfter(headers, nowMs, { maxMs: MAX_ERROR_RETRY_AFTER_MS })
-  // Never with what the body holds otherwise: it may be credentials.
+  // Nothing else of the body is quoted: it may hold credentials.
   const type = cleanText(error?.type)
   const why =
     type === null ? `it answered ${status}${isJson ? '' : ' without JSON'}` : `${type} (${error?.code ?? status})`

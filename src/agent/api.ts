@@ -1,4 +1,4 @@
-/** The service, as the companion asks it. Errors say what the service said, and never hold the token. */
+/** Requests of the companion to the service. Errors quote what the service said, and never hold the token. */
 
 interface ApiErrorOptions {
   readonly code?: string | undefined
@@ -6,13 +6,13 @@ interface ApiErrorOptions {
   readonly isAway?: boolean
 }
 
-/** The service refused, or did not answer as it does. */
+/** The service refused, or the answer is not the service's. */
 export class ApiError extends Error {
   override readonly name = 'ApiError'
   /** A code of the API's error table; null where no answer of the service came. */
   readonly code: string | null
   readonly requestId: string | null
-  /** Nobody answered: there is no use in asking for anything else now. */
+  /** No answer came: other requests would fail too. */
   readonly isAway: boolean
 
   constructor(message: string, { code, requestId, isAway = false }: ApiErrorOptions = {}) {

@@ -1,4 +1,4 @@
-/** What the companion is told: by arguments, and by the environment for what must not stand in a list of processes. */
+/** The companion's settings: from arguments, and from the environment where a list of processes must not show them. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { parseDurationSeconds } from '../core/duration.ts'
@@ -29,7 +29,7 @@ export class UsageError extends Error {
 
 export interface Installation {
   readonly out: string
-  /** For a shell; null: nothing is to be told. */
+  /** For a shell; null: no server is told of a new certificate. */
   readonly reload: string | null
   /** After which the command is ended. */
   readonly reloadTimeoutSeconds: number

@@ -14,8 +14,8 @@ interface Order {
 
 const POLL_MS = 1_000
 
-/** A service that is away for a moment has not forgotten the order; away for this many looks, it is left to it. */
-const MAX_MISSES = 60
+/** Polls in a row that may fail before the order is left to the service, which goes on with it. */
+const MAX_FAILED_POLLS = 60
 
 /** Throws where the order fails. Stopped, it says so by throwing, and leaves the order to the service. */
 export async function issue(command: IssueCommand, say: (line: string) => void, stop: AbortSignal): Promise<void> {
@@ -27,7 +27,7 @@ export async function issue(command: IssueCommand, say: (line: string) => void, 
   })
   say(`order ${order.order_id} for ${domains.join(', ')}`)
   for (let told = 0; ; ) {
-    order = await look(api, order.order_id, stop)
+    order = await poll(api, order.order_id, stop)
     for (const { message } of order.log.slice(told)) say(`  ${message}`)
     told = Math.max(told, order.log.length)
     if (order.status === 'valid' && order.certificate_id !== null) break
@@ -39,12 +39,12 @@ export async function issue(command: IssueCommand, say: (line: string) => void, 
   if (installation !== null) await fetchOnce({ api, certificateId: order.certificate_id, ...installation }, say, stop)
 }
 
-async function look(api: Api, orderId: string, stop: AbortSignal): Promise<Order> {
-  for (let misses = 1; ; misses += 1) {
+async function poll(api: Api, orderId: string, stop: AbortSignal): Promise<Order> {
+  for (let polls = 1; ; polls += 1) {
     try {
       return await api.get<Order>(`/v1/pki/acme/orders/${orderId}`)
     } catch (error) {
-      const isPassing = error instanceof ApiError && error.isAway && misses < MAX_MISSES
+      const isPassing = error instanceof ApiError && error.isAway && polls < MAX_FAILED_POLLS
       if (!isPassing && !stop.aborted) throw error
       await nap(orderId, stop)
     }

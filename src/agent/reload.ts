@@ -4,8 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 /** Between asking the command to end and ending it. */
 const KILL_AFTER_MS = 5_000
 
-/** How often it looks whether anything of the command is left. */
-const LOOK_EVERY_MS = 50
+/** How often to check whether a process of the command is left. */
+const CHECK_EVERY_MS = 50
 
 /**
  * Runs the command in a shell. Rejects where it does not end with 0, takes longer than `timeoutMs`, or `stop` comes first;
@@ -46,16 +46,16 @@ export function runReload(command: string, timeoutMs: number, stop: AbortSignal)
         return
       }
       // The shell may be gone and what it has started still be ending: it has the same time for that.
-      const lookAgain = (): void => {
+      const checkAgain = (): void => {
         if (signalGroup(child, 0) && performance.now() < insistAtMs) {
-          setTimeout(lookAgain, LOOK_EVERY_MS)
+          setTimeout(checkAgain, CHECK_EVERY_MS)
           return
         }
         settle()
         signalGroup(child, 'SIGKILL')
         reject(new Error(`the reload command ${endedBy}; ${AGAIN}`))
       }
-      lookAgain()
+      checkAgain()
     })
     if (stop.aborted) onStop()
     else stop.addEventListener('abort', onStop)

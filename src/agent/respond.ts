@@ -1,4 +1,4 @@
-/** `respond`: looks for orders that wait for somebody on the host, answers their challenges, and says so to the service. */
+/** `respond`: finds orders whose challenges the host has to answer, answers them, and tells the service. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Clock, systemClock } from '../core/clock.ts'
 import { type Api, ApiError } from './api.ts'
@@ -36,7 +36,7 @@ export async function respond(command: RespondCommand, say: Say, complain: Say, 
   const session = new RespondSession({ api, wanted: command, responder, say, complain, now: systemClock })
   while (!stop.aborted) {
     try {
-      await session.look()
+      await session.poll()
     } catch (error) {
       // The service is away: what is served goes on being served.
       if (!stop.aborted) complain(error instanceof Error ? error.message : String(error))
@@ -49,7 +49,7 @@ export async function respond(command: RespondCommand, say: Say, complain: Say, 
 /** Orders of a page; every page is read. Few, since an order's log may have 200 lines of a thousand characters each. */
 const PAGE_SIZE = 10
 
-/** A port presents one certificate for a name: so long it is one order's before it is another's. CAs look within seconds. */
+/** A port presents one certificate for a name: for so long the turn is one order's, then another may have it. CAs connect within seconds. */
 const TURN_MS = 60_000
 
 export interface RespondSessionOptions {
@@ -78,8 +78,8 @@ export class RespondSession {
     this.#options = options
   }
 
-  /** One look: stops serving what is over, and serves what waits. Throws `ApiError` where the service does not answer. */
-  async look(): Promise<void> {
+  /** One poll: stops serving what is over, and serves what waits. Throws `ApiError` where the service does not answer. */
+  async poll(): Promise<void> {
     const open = [...(await this.#orders('pending')), ...(await this.#orders('processing'))]
     const alive = new Set(open.flatMap(({ challenges }) => challenges.map(({ id }) => id)))
     for (const id of [...this.#served.keys()]) {
@@ -87,7 +87,7 @@ export class RespondSession {
     }
     const waiting = open.filter(({ step }) => step === 'respond').flatMap(({ challenges }) => challenges)
     for (const challenge of waiting) {
-      // Said again at every look for as long as the order waits: the word may have been lost.
+      // Told again at every poll for as long as the order waits: an earlier request may have been lost.
       if (challenge.status === 'pending' && this.#isOurs(challenge) && this.#hasTurn(challenge)) {
         await this.#answer(challenge)
       }
@@ -113,7 +113,7 @@ export class RespondSession {
     return canServe && (domains === null || domains.includes(domain.toLowerCase()))
   }
 
-  /** Takes the name from an order whose turn is over. False while another order has it. */
+  /** Gives the name to this order where the turn of another one is over. False while another order has it. */
   #hasTurn({ id, domain, type }: Challenge): boolean {
     if (type !== 'tls-alpn-01' || this.#served.has(id)) return true
     for (const [other, served] of this.#served) {
@@ -129,7 +129,7 @@ export class RespondSession {
     this.#served.delete(id)
   }
 
-  /** What goes wrong with one challenge keeps no other waiting; it is tried again at the next look. */
+  /** A fault in one challenge does not delay the others; it is tried again at the next poll. */
   async #answer(challenge: Challenge): Promise<void> {
     const { id, domain, type } = challenge
     const { api, say, complain, now } = this.#options

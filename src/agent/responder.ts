@@ -17,7 +17,7 @@ export type Withdraw = () => void
 const PREFIX = '/.well-known/acme-challenge/'
 /** RFC 8737 §6.2. */
 const ALPN_PROTOCOL = 'acme-tls/1'
-/** CAs shake hands within seconds; whoever does not is somebody else. */
+/** CAs finish a handshake within seconds; a client that does not is no CA. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
 
 export class Responder {
@@ -52,7 +52,7 @@ export class Responder {
     return put(this.#contexts, serverName.toLowerCase(), context)
   }
 
-  /** Ends connections too: nobody who holds one open keeps the process alive. Idempotent. */
+  /** Ends connections too, so that an open one does not keep the process alive. Idempotent. */
   async stop(): Promise<void> {
     const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)))
     this.#servers = []
@@ -91,7 +91,7 @@ export class Responder {
         socket.destroySoon()
       },
     )
-    // Handshakes of everybody else.
+    // Handshakes of other clients.
     server.on('tlsClientError', () => undefined)
     return server
   }

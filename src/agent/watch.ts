@@ -1,4 +1,4 @@
-/** `watch`: `fetch` for ever. While the service is away, what is installed stays, and it is asked again, ever more seldom. */
+/** `watch`: repeats `fetch`. While the service does not answer, what is installed stays, and the pauses grow. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { WatchCommand } from './arguments.ts'
 import { fetchOnce } from './fetch-certificate.ts'

@@ -14,12 +14,12 @@ export function encodeCursor(key: string): string {
   return toBase64Url(utf8(key))
 }
 
-/** The key in a cursor, or null where it is none of ours. */
+/** The key in a cursor, or null where `encodeCursor` cannot have made it. */
 export function decodeCursor(cursor: string): string | null {
   if (cursor === '' || cursor.length > MAX_CURSOR_CHARS) return null
   const bytes = fromBase64Url(cursor)
   const key = bytes === null ? null : fromUtf8(bytes)
-  // One spelling only: trailing bits and paddings that decode to the same key are not ours.
+  // One spelling only: other trailing bits and paddings would decode to the same key.
   return key !== null && encodeCursor(key) === cursor ? key : null
 }
 

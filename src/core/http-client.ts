@@ -14,9 +14,9 @@ export interface HttpClientOptions {
   readonly fetch: Fetch
   /** Private and loopback targets, and plain `http:` to them. */
   readonly allowPrivateTargets: boolean
-  /** RFC 8555 §6.1 demands one; workerd adds none by itself. */
+  /** RFC 8555 §6.1 requires one; workerd adds none by itself. */
   readonly userAgent: string
-  /** What is told of hosts that give no answer; without it, all. */
+  /** What callers are told of hosts that give no answer; without it, everything. */
   readonly disclosure?: DisclosurePolicy
 }
 
@@ -126,7 +126,7 @@ async function exchange(
   }
 }
 
-/** There was no answer. Where callers are not told why, a timeout is no reason of its own either. */
+/** No answer came. Where the policy does not disclose why, a timeout is reported as `unreachable` too. */
 async function failureOf(
   policy: DisclosurePolicy | undefined,
   url: string,

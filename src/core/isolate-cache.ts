@@ -1,7 +1,7 @@
 /**
- * Things that are read on every issuing and seldom change (tokens, roles, CAs), kept in the isolate. Never the last word: who uses what was kept
- * demands in the batch that nothing has changed, and reads anew where it has. Keeps values, not promises: one request must
- * not wait for another, which may be gone.
+ * What every issuance reads and what seldom changes (tokens, roles, CAs), kept in the isolate's memory. It may be out of date: a caller
+ * that uses it adds a precondition to its transaction that nothing has changed, and reads anew where that does not hold. Keeps values,
+ * not promises: a request must not wait for another one, which the platform may have ended.
  */
 
 /** Entries of each cache: what one isolate has in use at a time. */

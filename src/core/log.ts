@@ -39,8 +39,8 @@ export function logFault(where: string, fault: unknown, log: Log = consoleLog): 
 }
 
 /**
- * An error as log fields. `DrizzleQueryError` says its bound parameters in its message and its fields: of it, only that
- * it was a query and what the database answered is told.
+ * An error as log fields. `DrizzleQueryError` carries its bound parameters in its message and its fields: of such an error, only
+ * that it was a query and what the database answered is logged.
  */
 export function errorFields(error: unknown): LogFields {
   if (!(error instanceof Error)) return { error: `threw a ${typeof error}` }

@@ -1,6 +1,5 @@
-/** What a CA or a DNS provider answered, sorted by what to do next; plain data that crosses RPC. */
+/** The failure of a peer (a CA, a name server, a DNS provider), sorted by what to do next. Plain data: it crosses RPC. */
 
-/** A failure of the CA or of DNS, sorted by what to do next. */
 export interface PeerFailure {
   /** A code of the API's error table, or one of the order machine. */
   readonly code: string

@@ -1,4 +1,4 @@
-/** Who asks, and what they may do: scopes, what a scope includes, and resources by glob. Does not read tokens. */
+/** The caller of a request and what it may do: scopes, what a scope includes, and resources by glob. Does not read tokens. */
 import { globCovers } from './path-glob.ts'
 
 /** Every scope, and the ones that it includes. */

@@ -60,7 +60,7 @@ export function checkPublicHost(host: string): Result<void, string> {
   const name = normal.replace(/\.$/, '')
   if (name.includes(':')) return isPublicIpv6(name) ? ok(undefined) : err('the host is a private or special address')
   if (parseIpv4(name) !== null) {
-    // Whatever the registries set apart is refused: private, shared, loopback, link-local, test, relay, multicast.
+    // Every range that the registries set apart is refused: private, shared, loopback, link-local, test, relay, multicast.
     return ipaddr.IPv4.parse(name).range() === 'unicast'
       ? ok(undefined)
       : err('the host is a private or special address')

@@ -1,6 +1,6 @@
 /**
- * Assembles certificates: roots, intermediates, cross-certificates and leaves (RFC 5280 §4). Everything that a relying party
- * could stumble over is decided here; who may have which names and how long is decided by the caller.
+ * Assembles certificates: roots, intermediates, cross-certificates and leaves (RFC 5280 §4). Decides their form, so that every
+ * relying party takes them; which names, for whom and how long is the caller's decision.
  */
 import { type Bytes, equalBytes } from '../core/bytes.ts'
 import type { AltName } from './alt-name.ts'
@@ -48,7 +48,7 @@ interface CommonInput {
   readonly serialNumber?: Bytes
 }
 
-/** Where relying parties find more. MUST be http: addresses: fetching them over https needs the answer that they give. */
+/** Where relying parties find more. MUST be http: addresses: a fetch over https would need what it fetches to validate its own peer. */
 export interface Locations {
   readonly crlUris?: readonly string[]
   readonly caIssuerUris?: readonly string[]
@@ -74,7 +74,7 @@ export interface LeafInput extends CommonInput, Locations {
   readonly extKeyUsage: readonly string[]
   /** Defaults to what the purposes need; what the kind of key cannot do is left out. */
   readonly keyUsage?: readonly KeyUsage[]
-  /** RFC 9608: says that nobody will ever publish a revocation of it. Goes without CRL and OCSP addresses. */
+  /** RFC 9608: says that its revocation will never be published. Excludes CRL and OCSP addresses. */
   readonly noRevocation?: boolean
 }
 

@@ -1,6 +1,6 @@
 /**
- * Whether a public key may stand in a certificate that is made here: of an allowed size, and no key whose private half everybody
- * knows or can compute. Verifying signatures asks for less: see public-key.ts.
+ * Whether a public key may stand in a certificate that is made here: of an allowed size, and no key whose private half is known
+ * or can be computed. Verifying signatures asks for less: see public-key.ts.
  */
 import { type Bytes, toHex } from '../core/bytes.ts'
 import { err, type Result } from '../core/result.ts'
@@ -45,7 +45,7 @@ function rsaWeakness(size: number, publicKeyBits: Bytes): string | null {
   const numbers = readRsaNumbers(publicKeyBits)
   if (!numbers.ok) return numbers.error.message
   const modulus = numberOf(numbers.value.modulus)
-  // TLS-BR §6.1.6: "the public exponent SHOULD be in the range between 2^16 + 1 and 2^256 - 1"; FIPS 186-5 §A.1.1 demands it.
+  // TLS-BR §6.1.6: "the public exponent SHOULD be in the range between 2^16 + 1 and 2^256 - 1"; FIPS 186-5 §A.1.1 requires it.
   if (numberOf(numbers.value.exponent) < MIN_EXPONENT) return `an RSA key has an exponent below ${MIN_EXPONENT}`
   // TLS-BR §6.1.6: the modulus should be odd and have "no factors smaller than 752".
   const factor = SMALL_PRIMES.find((prime) => modulus % prime === 0n)
@@ -84,7 +84,7 @@ function isOfRoca(modulus: bigint): boolean {
   return rocaResidues.every((powers, index) => powers.has(modulus % (ROCA_PRIMES[index] as bigint)))
 }
 
-/** TLS-BR §6.1.1.3 has 100 rounds of Fermat's method: enough for primes that somebody counted up from each other. */
+/** TLS-BR §6.1.1.3 has 100 rounds of Fermat's method: enough for two primes that were searched for close to each other. */
 const FERMAT_ROUNDS = 100
 
 function areFactorsClose(modulus: bigint): boolean {
@@ -147,7 +147,7 @@ const ED25519_P = 2n ** 255n - 19n
 /** RFC 8032 §5.1: -121665/121666. */
 const ED25519_D = 37095705934669439343138083508754565189542113879843219016388785533085940283555n
 
-/** The y of the points whose order divides 8: every signature is one of theirs, so that whoever likes signs for them. */
+/** The y of the points whose order divides 8: a signature can be forged for them without a private key. */
 const SMALL_ORDER_Y: readonly bigint[] = [
   0n,
   1n,

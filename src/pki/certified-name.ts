@@ -44,7 +44,7 @@ const ATTRIBUTES: Readonly<Record<string, readonly [Syntax, number]>> = {
 }
 /** For attributes that are not known here. */
 const MAX_CHARS = 256
-/** More than anybody's name has. */
+/** More attributes than any real name has. */
 const MAX_ATTRIBUTES = 50
 
 /** The name in DER, with `commonName` in place of its own where one is given. The error is a sentence for the caller. */

@@ -63,7 +63,7 @@ export interface Crl {
   /**
    * Object identifiers of critical extensions of the list or of any entry that are not understood here. RFC 5280 §5.2, §5.3:
    * with one of these the list MUST NOT be used to tell the status of any certificate. A certificate issuer of an entry counts as
-   * one even where it is not critical: RFC 5280 §5.3.3 demands that it is.
+   * one even where it is not critical: RFC 5280 §5.3.3 requires that it is.
    */
   readonly unknownCriticalExtensions: readonly string[]
   readonly revokedCount: number

@@ -7,7 +7,7 @@ import { ATTRIBUTE } from './oids.ts'
 
 export interface NameAttribute {
   readonly oid: string
-  /** Tag of the string type, or of whatever else stands there. */
+  /** Tag of the value: mostly a string type, which is not required. */
   readonly valueTag: number
   readonly valueDer: Bytes
   /** Null where it is not text. */

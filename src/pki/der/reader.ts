@@ -84,7 +84,7 @@ export class DerReader {
     if (!this.atEnd) this.fail('there are bytes after the last value', 'trailing')
   }
 
-  /** Whatever comes next. */
+  /** The next value, of any type. */
   element(): DerElement {
     const start = this.#position
     const tag = this.#header(null)

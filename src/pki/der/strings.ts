@@ -14,7 +14,7 @@ export function decodeString(tag: number, content: Uint8Array): string | null {
       // Certificates in use hold '@' and '*' in PrintableStrings: the repertoire is not checked beyond ASCII.
       return decodeAscii(content)
     case TAG.teletexString:
-      // T.61 in theory; everyone who still has one wrote Latin-1.
+      // T.61 by the standard; writers of this type put Latin-1 into it.
       return decodeUnits(content, 1)
     case TAG.bmpString:
       return decodeUnits(content, 2)

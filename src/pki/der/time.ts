@@ -61,7 +61,7 @@ export function encodeTime(epochMs: number): { tag: number; content: Bytes } {
   return { tag: TAG.generalizedTime, content: encodeGeneralizedTime(epochMs) }
 }
 
-/** YYYYMMDDHHMMSSZ, whatever the year: for fields that are GeneralizedTime alone. */
+/** YYYYMMDDHHMMSSZ in every year: for fields that are always GeneralizedTime. */
 export function encodeGeneralizedTime(epochMs: number): Bytes {
   return asciiTime(epochMs, 0)
 }

@@ -107,7 +107,7 @@ export function derNamedBits(bits: readonly number[], tag: number = TAG.bitStrin
 
 export const derOctetString = (octets: Uint8Array): Bytes => derValue(TAG.octetString, octets)
 
-/** An OBJECT IDENTIFIER from dotted text that somebody gave, which is not kept. MUST be given text of that form. */
+/** An OBJECT IDENTIFIER from dotted text of a caller; the encoding is not kept. MUST be given text of that form. */
 export const derOidOnce = (dotted: string): Bytes => derValue(TAG.oid, encodeOid(dotted))
 
 const knownOids = new Map<string, Bytes>()

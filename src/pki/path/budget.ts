@@ -1,6 +1,6 @@
 /**
- * What one search for a path may cost. Certificates come from strangers: without a bound, a few of them that cross-sign each
- * other keep a search busy for ever. Counts work, not time.
+ * What one search for a path may cost. Certificates come from outside: without a bound, a few that cross-sign each other make
+ * a search endless. Counts work, not time.
  */
 
 import { MAX_BUILD_CALLS, MAX_NAME_COMPARISONS, MAX_SIGNATURES } from './limits.ts'

@@ -1,5 +1,5 @@
 /**
- * What one certificate must be to stand at its place in a path, whatever its neighbours (RFC 5280 §4, §6.1.3, §6.1.4). Follows
+ * What one certificate must be to stand at its place in a path, without regard to its neighbours (RFC 5280 §4, §6.1.3, §6.1.4). Follows
  * the profile that public CAs keep (CA/Browser Forum TLS-BR §7.1.2) for key identifiers and keys. Does not
  * look at signatures, times, names that were asked for, or purposes.
  */
@@ -40,7 +40,7 @@ function checkForm(certificate: Certificate, { isLeaf, isAnchor }: Place, report
   const { version, serialNumber, issuer, timeFormsConform } = certificate
   // RFC 5280 §4.1.2.1: version 3 where there are extensions, and every certificate of today has some.
   if (version !== 3) report('version_not_three', 'the certificate is not of version 3', { version })
-  // RFC 5280 §4.1.2.2: a positive integer of up to 20 octets. Old roots have the number 0, and nobody asks for theirs.
+  // RFC 5280 §4.1.2.2: a positive integer of up to 20 octets. Old roots have the number 0: of an anchor it is a warning alone.
   const isZero = serialNumber.every((octet) => octet === 0)
   const isNegative = (serialNumber[0] as number) >= 0x80
   if (isZero || isNegative || serialNumber.length > MAX_SERIAL_CONTENT_OCTETS) {
@@ -63,7 +63,7 @@ function checkKey({ subjectPublicKeyInfo }: Certificate, report: Report): void {
   }
 }
 
-/** Processed here, or without effect as long as nobody requires an explicit policy: whoever does is refused below. */
+/** Processed here, or without effect unless a certificate requires an explicit policy, which is refused below. */
 const KNOWN_EXTENSIONS: ReadonlySet<string> = new Set([
   EXTENSION.basicConstraints,
   EXTENSION.keyUsage,
@@ -85,7 +85,7 @@ const NEVER_CRITICAL: readonly string[] = [
 
 function checkCriticalFlags({ extensions, nameConstraints }: Certificate, report: Report): void {
   for (const { oid, critical } of extensions) {
-    // Whoever asks for an explicit policy wants the policy tree of RFC 5280 §6.1.2, which is not built here.
+    // Requiring an explicit policy needs the policy tree of RFC 5280 §6.1.2, which is not built here.
     if (oid === EXTENSION.policyConstraints) report('policy_refused', 'policy constraints are not processed', { oid })
     else if (critical && NEVER_CRITICAL.includes(oid)) {
       report('extension_refused', 'an extension is critical that must not be', { oid })

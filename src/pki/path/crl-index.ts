@@ -13,7 +13,7 @@ export class CrlIndex {
   readonly #wanted: ReadonlySet<string>
   readonly #found = new Map<Crl, ReadonlyMap<string, CrlEntry>>()
 
-  /** `serialNumbers` are all that anybody will ask for. */
+  /** `serialNumbers` are all that may be asked for later. */
   constructor(ders: readonly Bytes[], serialNumbers: readonly Bytes[]) {
     const crls: Crl[] = []
     const malformed: number[] = []
@@ -32,7 +32,7 @@ export class CrlIndex {
     return this.#crls.filter((crl) => equalBytes(crl.issuer.der, issuer.der))
   }
 
-  /** The entry of that serial number, or null. Throws for one that was not announced: nobody looked for it. */
+  /** The entry of that serial number, or null. Throws for one that was not among `serialNumbers`. */
   find(crl: Crl, serialNumber: Bytes): CrlEntry | null {
     const key = toHex(serialNumber)
     if (!this.#wanted.has(key)) throw new TypeError('a serial number that was not announced')

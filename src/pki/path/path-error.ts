@@ -7,7 +7,7 @@ export type ProblemKind =
   | 'time'
   /** They do, for another name. */
   | 'name'
-  /** They do, but one is revoked, or nobody can say. */
+  /** They do, but one is revoked, or its status is not known. */
   | 'revocation'
   /** Relying parties differ about it, and the path stands. */
   | 'warning'

@@ -1,6 +1,6 @@
 /**
- * Is a certificate on its issuer's CRL (RFC 5280 §6.3)? Takes lists that were fetched; fetches none. A list that is not beyond
- * doubt says nothing: the answer is then `unknown`, never `good`. Delta and indirect lists, and lists signed by others than the
+ * Is a certificate on its issuer's CRL (RFC 5280 §6.3)? Takes lists that were fetched; fetches none. A list that fails any check is
+ * not used: the answer is then `unknown`, never `good`. Delta and indirect lists, and lists signed by others than the
  * issuer of the certificate, are refused.
  */
 import { equalBytes } from '../../core/bytes.ts'
@@ -73,7 +73,7 @@ const isNeverRevoked = (certificate: Certificate): boolean =>
 const outlastsList = (entry: CrlEntry | null, { thisUpdateMs }: Crl, atMs: number): boolean =>
   entry !== null && entry.reasonCode !== REVOCATION_REASONS.certificate_hold && thisUpdateMs <= atMs
 
-/** Why the list cannot speak about that certificate, whatever the time, or null. */
+/** Why the list says nothing about that certificate at any time, or null. */
 function refusalOf(crl: Crl, certificate: Certificate, issuer: Certificate): string | null {
   // RFC 5280 §5.2: with an unknown critical extension a list "MUST NOT" be used to determine the status of certificates.
   if (crl.unknownCriticalExtensions.length > 0) return 'it has critical extensions that are not understood'
@@ -109,11 +109,11 @@ function isSamePoint(point: DistributionPoint, scope: IssuingDistributionPoint):
   return scope.fullName.some((name) => name.type === 'uri' && uris.has(name.value))
 }
 
-/** Why the list does not speak for that time, or null. */
+/** Why the list says nothing about that time, or null. */
 function staleness({ thisUpdateMs, nextUpdateMs }: Crl, atMs: number): string | null {
   const secondMs = Math.floor(atMs / 1_000) * 1_000
   if (thisUpdateMs > secondMs) return 'it is not valid yet'
-  // RFC 5280 §5.1.2.5: nextUpdate MUST be there; without it nobody can tell whether a newer list exists.
+  // RFC 5280 §5.1.2.5: nextUpdate MUST be there; without it, it cannot be known whether a newer list exists.
   if (nextUpdateMs === null) return 'it does not say when the next one comes'
   return nextUpdateMs < secondMs ? 'a newer one is due' : null
 }

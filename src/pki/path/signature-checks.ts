@@ -33,7 +33,7 @@ async function verify(signed: SignedMessage, issuer: Certificate): Promise<Answe
   try {
     return await verifySignature(signed, issuer.subjectPublicKeyInfo)
   } catch {
-    // WebCrypto throws at parameters that it does not like, such as a salt that is longer than the key.
+    // WebCrypto throws at parameters that it refuses, such as a salt that is longer than the key.
     return err({ reason: 'bad_signature', message: 'the platform refuses the signature' })
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Names and the subtrees of name constraints in a form that can be compared (RFC 5280 §4.2.1.10, §7). Whatever cannot be
+ * Names and the subtrees of name constraints in a form that can be compared (RFC 5280 §4.2.1.10, §7). What cannot be
  * read exactly is null, and the caller refuses it: a name that is read wrongly escapes its exclusion.
  */
 import type { Bytes } from '../../core/bytes.ts'

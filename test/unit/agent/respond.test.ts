@@ -39,20 +39,20 @@ const pairOf = (id: string): string => base64Of(service.pairs.get(id)?.certifica
 describe('RespondSession', () => {
   it('ok: serves what waits, says so, and stops when the order is over', async () => {
     service.orders = [await waitingOrder(service, 'one', NAME)]
-    await session.look()
+    await session.poll()
     expect(service.completed).toEqual(['one'])
     expect(await presented(port, NAME)).toBe(pairOf('one'))
     service.orders = []
-    await session.look()
+    await session.poll()
     expect(await presented(port, NAME)).toBeNull()
   })
 
   it('ok: goes on serving while the CA validates', async () => {
     const order = await waitingOrder(service, 'one', NAME)
     service.orders = [order]
-    await session.look()
+    await session.poll()
     service.orders = [{ ...order, status: 'processing', step: 'authorize' }]
-    await session.look()
+    await session.poll()
     expect(await presented(port, NAME)).toBe(pairOf('one'))
   })
 
@@ -62,16 +62,16 @@ describe('RespondSession', () => {
       await waitingOrder(service, 'two', NAME),
     ]
     service.broken.add('broken')
-    await session.look()
+    await session.poll()
     expect(service.completed).toEqual(['two'])
     expect(complaints).toEqual([expect.stringContaining('broken.acme.example')])
   })
 
   it('ok: what takes the place of a challenge of the same name is served, not withdrawn with it', async () => {
     service.orders = [await waitingOrder(service, 'before', NAME)]
-    await session.look()
+    await session.poll()
     service.orders = [await waitingOrder(service, 'after', NAME)]
-    await session.look()
+    await session.poll()
     expect(service.completed).toEqual(['before', 'after'])
     expect(await presented(port, NAME)).toBe(pairOf('after'))
   })
@@ -80,13 +80,13 @@ describe('RespondSession', () => {
     const first = await waitingOrder(service, 'first', NAME)
     const second = await waitingOrder(service, 'second', NAME)
     service.orders = [first]
-    await session.look()
+    await session.poll()
     service.orders = [second, first]
-    await session.look()
+    await session.poll()
     expect(await presented(port, NAME)).toBe(pairOf('first'))
     expect(service.completed).not.toContain('second')
     service.orders = [second]
-    await session.look()
+    await session.poll()
     expect(await presented(port, NAME)).toBe(pairOf('second'))
   })
 
@@ -94,10 +94,10 @@ describe('RespondSession', () => {
     const first = await waitingOrder(service, 'first', NAME)
     const second = await waitingOrder(service, 'second', NAME)
     service.orders = [first]
-    await session.look()
+    await session.poll()
     service.orders = [first, second]
     nowMs += 60_000
-    await session.look()
+    await session.poll()
     expect(await presented(port, NAME)).toBe(pairOf('second'))
     expect(service.completed.at(-1)).toBe('second')
   })
@@ -109,7 +109,7 @@ describe('RespondSession', () => {
       await waitingOrder(service, 'two', 'b.acme.example'),
       await waitingOrder(service, 'three', 'c.acme.example'),
     ]
-    await session.look()
+    await session.poll()
     expect(service.completed).toEqual(['one', 'two', 'three'])
   })
 
@@ -119,15 +119,15 @@ describe('RespondSession', () => {
     const waiting = await waitingOrder(service, 'one', NAME)
     const others = Array.from({ length: 49 }, () => ({ ...waiting, challenges: [], log }))
     service.orders = [...others, waiting]
-    await session.look()
+    await session.poll()
     expect(service.completed).toEqual(['one'])
   })
 
   it('fail: a service that is away, and what is served goes on being served', async () => {
     service.orders = [await waitingOrder(service, 'one', NAME)]
-    await session.look()
+    await session.poll()
     await service.stop()
-    await expect(session.look()).rejects.toThrow('does not answer')
+    await expect(session.poll()).rejects.toThrow('does not answer')
     expect(await presented(port, NAME)).toBe(pairOf('one'))
   })
 })
