@@ -3,9 +3,9 @@
  * after another. Stores nothing.
  */
 import { DurableObject } from 'cloudflare:workers'
+import { leavingFailure, openProvider } from '../src/challenges/open-provider.ts'
 import { PacedProviders } from '../src/challenges/paced-providers.ts'
-import type { ZoneQuestion } from '../src/challenges/provider-calls.ts'
-import { leavingFailure, openProvider } from '../src/challenges/provider-config.ts'
+import type { ZoneQuestion } from '../src/challenges/zone-object.ts'
 import type { ZoneChange } from '../src/challenges/zone-writer.ts'
 import type { PeerFailure } from '../src/core/peer-failure.ts'
 import { err, type Result } from '../src/core/result.ts'

@@ -1,7 +1,7 @@
 /** The way to the objects of DNS providers' credentials. */
 
-import type { CallableProvider, ProviderPort } from '../src/challenges/provider-calls.ts'
-import { findZoneDirectly } from '../src/challenges/provider-config.ts'
+import { findZoneDirectly } from '../src/challenges/open-provider.ts'
+import type { CallableProvider, ProviderPort } from '../src/challenges/zone-object.ts'
 import { systemClock } from '../src/core/clock.ts'
 import { rateOf } from '../src/dns/rates.ts'
 import type { Env } from '../src/env.ts'

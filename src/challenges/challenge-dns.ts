@@ -5,6 +5,7 @@ import { ok, type Result } from '../core/result.ts'
 import { checkPropagation } from '../dns/propagation.ts'
 import type { RecordState } from './challenge-record.ts'
 import type { DnsPort, PropagationLook } from './dns-port.ts'
+import { PROVIDER_GONE, type ProviderDependencies } from './open-provider.ts'
 import {
   allowedProviders,
   closestProvider,
@@ -16,8 +17,7 @@ import {
   standing,
   startPlacing,
 } from './placement.ts'
-import type { ProviderPort } from './provider-calls.ts'
-import { PROVIDER_GONE, type ProviderDependencies } from './provider-config.ts'
+import type { ProviderPort } from './zone-object.ts'
 import type { ZoneChange } from './zone-writer.ts'
 
 export function challengeDns(dependencies: ProviderDependencies, tenantId: string, port: ProviderPort): DnsPort {

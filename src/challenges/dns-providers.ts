@@ -18,7 +18,7 @@ import { isSecretPath } from '../store/secrets.ts'
 import { type Alongside, nothingElse } from '../store/transaction.ts'
 import { type CredentialRequirements, credentialRequirements } from './credential-requirements.ts'
 import { parseManagedZone } from './managed-zone.ts'
-import { type OpenedProvider, onlySecretsByPath, openConfig, type ProviderDependencies } from './provider-config.ts'
+import { type OpenedProvider, onlySecretsByPath, openConfig, type ProviderDependencies } from './open-provider.ts'
 import { providerFailure } from './provider-failure.ts'
 
 export interface ProviderInput {

@@ -15,8 +15,8 @@ import { Pace } from '../dns/pace.ts'
 import { type PacedOperation, pacedOperation } from '../dns/paced-http.ts'
 import { rateOf } from '../dns/rates.ts'
 import { ZoneMemo } from '../dns/zone-memo.ts'
-import type { CallableProvider, ProviderCalls, ZoneQuestion } from './provider-calls.ts'
 import { providerFailure } from './provider-failure.ts'
+import type { CallableProvider, ProviderCalls, ZoneQuestion } from './zone-object.ts'
 import { type ZoneChange, ZoneWriter } from './zone-writer.ts'
 
 export interface PacedProvidersOptions {

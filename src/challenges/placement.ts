@@ -7,8 +7,6 @@ import { type LookupContext, type PreferredServers, sourcesFor } from '../dns/dn
 import { lookupTxt } from '../dns/lookup.ts'
 import { allDnsProviders, type DnsProviderRow } from '../store/dns-providers.ts'
 import type { Placement } from './dns-port.ts'
-import type { ProviderPort } from './provider-calls.ts'
-import { candidates, closeness } from './provider-choice.ts'
 import {
   leavingFailure,
   lookupContext,
@@ -16,7 +14,9 @@ import {
   openProvider,
   type ProviderDependencies,
   portOf,
-} from './provider-config.ts'
+} from './open-provider.ts'
+import { candidates, closeness } from './provider-choice.ts'
+import type { ProviderPort } from './zone-object.ts'
 
 /** Longest that one look at the name servers may take. */
 export const LOOK_TIMEOUT_MS = 20_000

@@ -4,7 +4,7 @@ import type { ErrorDetail } from '../core/errors.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { followChallengeName } from '../dns/challenge-name.ts'
 import { allDnsProviders, type DnsProviderRow } from '../store/dns-providers.ts'
-import { lookupContext, openProvider, type ProviderDependencies, portOf } from './provider-config.ts'
+import { lookupContext, openProvider, type ProviderDependencies, portOf } from './open-provider.ts'
 
 /** Does a managed zone cover a name? `acme.example` covers itself and all below, `*.acme.example` what is below. */
 function zoneCovers(managedZone: string, name: string): boolean {

@@ -16,7 +16,7 @@ import {
 } from '../store/dns-providers.ts'
 import type { Statement } from '../store/transaction.ts'
 import { providerEntry } from './dns-providers.ts'
-import type { ProviderDependencies } from './provider-config.ts'
+import type { ProviderDependencies } from './open-provider.ts'
 
 /** A mark that is older than this is renewed. */
 const RENEWED_AFTER_MS = 30_000

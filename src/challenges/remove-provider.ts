@@ -12,8 +12,8 @@ import { type AcmeRenewal, acmeCertificatesOf } from '../store/certificates.ts'
 import { allDnsProviders, type DnsProviderConfig, type DnsProviderRow, isBeingRemoved } from '../store/dns-providers.ts'
 import type { OrderRequest } from '../store/order-request.ts'
 import { requireProvider } from './dns-providers.ts'
+import type { ProviderDependencies } from './open-provider.ts'
 import { servesDomain } from './provider-choice.ts'
-import type { ProviderDependencies } from './provider-config.ts'
 import { leaseRemoval, type RemovalLease } from './removal-lease.ts'
 
 export type RemovalDependencies = ProviderDependencies & { readonly orders: RecordHolders }

@@ -2,7 +2,7 @@
 
 import type { AccountObjects } from '../accounts/account-object.ts'
 import type { CrlPublications } from '../authority/publish-crl.ts'
-import type { ProviderDependencies } from '../challenges/provider-config.ts'
+import type { ProviderDependencies } from '../challenges/open-provider.ts'
 import type { Clock } from '../core/clock.ts'
 import type { DisclosurePolicy } from '../core/failure-disclosure.ts'
 import type { HttpClient } from '../core/http-client.ts'

@@ -12,6 +12,7 @@ import { dns01RecordName } from '../acme/challenge.ts'
 import type { PersistAccount } from '../acme/dns-persist.ts'
 import type { RateLimitName } from '../acme/rate-limits.ts'
 import type { Placement } from '../challenges/dns-port.ts'
+import type { OpenedProvider } from '../challenges/open-provider.ts'
 import {
   allowedProviders,
   closestProvider,
@@ -36,7 +37,6 @@ import {
   OUT_OF_TIME,
   type RecordCheck,
 } from '../challenges/preflight-checks.ts'
-import type { OpenedProvider } from '../challenges/provider-config.ts'
 import type { Actor } from '../core/actor.ts'
 import { mapBounded } from '../core/map-bounded.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'

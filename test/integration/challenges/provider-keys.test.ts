@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { openConfig } from '../../../src/challenges/provider-config.ts'
+import { openConfig } from '../../../src/challenges/open-provider.ts'
 import { systemActor } from '../../../src/core/actor.ts'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
 import { ringEntry, testApp } from '../support/worker-app.ts'

@@ -18,8 +18,8 @@ import { entryBy } from '../store/journal.ts'
 import type { KeyRing } from '../store/key-ring.ts'
 import { readSecretField, secretResource } from '../store/secrets.ts'
 import type { Store } from '../store/store.ts'
-import type { CallableProvider, ProviderCalls, ProviderKeys, ProviderPort } from './provider-calls.ts'
 import { providerFailure } from './provider-failure.ts'
+import type { CallableProvider, ProviderCalls, ProviderKeys, ProviderPort } from './zone-object.ts'
 
 export interface ProviderDependencies {
   readonly store: Store
