@@ -28,7 +28,7 @@ import { decodeCommands, decodeOrderState } from '../src/orders/stored-order.ts'
 import { runtimeOf } from '../src/runtime.ts'
 import { findAcmeOrder } from '../src/store/acme-orders.ts'
 import { accountPort } from './account-port.ts'
-import { zonePort } from './zone-port.ts'
+import { zoneObjects } from './zone-port.ts'
 
 /** Waits of up to this are slept through; longer ones are alarms, which cost a row. */
 const LONGEST_NAP_MS = 500
@@ -167,7 +167,7 @@ export class AcmeOrder extends DurableObject<Env> {
       random: Math.random,
       store: runtime.store,
       acme: accountPort(this.env, state.tenantId, state.request.accountId),
-      dns: challengeDns(runtime, state.tenantId, zonePort(this.env, state.tenantId)),
+      dns: challengeDns({ ...runtime, zones: zoneObjects(this.env) }, state.tenantId),
       released: new Set(),
       save: async (intent) => {
         this.#save(intent)

@@ -2,7 +2,7 @@
 import { accountObjects } from '../durable-objects/account-port.ts'
 import { crlPublications } from '../durable-objects/crl-port.ts'
 import { orderObjects } from '../durable-objects/order-port.ts'
-import { zonePort } from '../durable-objects/zone-port.ts'
+import { zoneObjects } from '../durable-objects/zone-port.ts'
 import { systemClock } from './core/clock.ts'
 import { consoleLog } from './core/log.ts'
 import { runCron } from './cron/run-cron.ts'
@@ -24,7 +24,7 @@ async function dependenciesOf(env: Env): Promise<AppDependencies> {
     orders: orderObjects(env),
     accounts: accountObjects(env),
     publications: crlPublications(env),
-    providerPort: (tenantId) => zonePort(env, tenantId),
+    zones: zoneObjects(env),
   }
 }
 

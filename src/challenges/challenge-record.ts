@@ -15,6 +15,9 @@ export interface RecordState {
   readonly written: boolean
 }
 
+/** Where a record goes: provider, zone and name. */
+export type Placement = Pick<RecordState, 'providerId' | 'zone' | 'name' | 'challengeName' | 'ttlSeconds'>
+
 /** Where the TXT value of such a challenge goes, before any CNAME; null for challenges that are not answered in DNS. */
 export function recordNameOf(challengeType: string, domain: string): string | null {
   if (challengeType === 'dns-01') return dns01RecordName(domain)

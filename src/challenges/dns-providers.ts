@@ -17,8 +17,9 @@ import { entryBy } from '../store/journal.ts'
 import { isSecretPath } from '../store/secrets.ts'
 import { type Alongside, nothingElse } from '../store/transaction.ts'
 import { type CredentialRequirements, credentialRequirements } from './credential-requirements.ts'
+import type { ProviderDependencies } from './dependencies.ts'
 import { parseManagedZone } from './managed-zone.ts'
-import { type OpenedProvider, onlySecretsByPath, openConfig, type ProviderDependencies } from './open-provider.ts'
+import { type OpenedProvider, onlySecretsByPath, openConfig } from './open-provider.ts'
 import { providerFailure } from './provider-failure.ts'
 
 export interface ProviderInput {

@@ -1,16 +1,9 @@
 /** From a configured DNS provider to one that can be used: settings read, secrets looked up each time, so that a rotated one counts at once. */
 
 import { type Actor, systemActor } from '../core/actor.ts'
-import type { Clock } from '../core/clock.ts'
-import type { DisclosurePolicy } from '../core/failure-disclosure.ts'
-import type { HttpClient } from '../core/http-client.ts'
 import { consoleLog } from '../core/log.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import type { TcpConnect } from '../core/tcp.ts'
-import type { DnsProvider } from '../dns/dns-provider.ts'
-import type { LookupContext } from '../dns/dns-source.ts'
-import { ZONE_TIMEOUT_MS } from '../dns/limits.ts'
 import type { DnsProviderDescriptor } from '../dns/provider-descriptor.ts'
 import { type CommonSettings, findDescriptor, parseSettings } from '../dns/registry.ts'
 import { type DnsProviderConfig, findDnsProvider, isBeingRemoved, noteUsedSecrets } from '../store/dns-providers.ts'
@@ -18,76 +11,31 @@ import { entryBy } from '../store/journal.ts'
 import type { KeyRing } from '../store/key-ring.ts'
 import { readSecretField, secretResource } from '../store/secrets.ts'
 import type { Store } from '../store/store.ts'
-import { providerFailure } from './provider-failure.ts'
-import type { CallableProvider, ProviderCalls, ProviderKeys, ProviderPort } from './zone-object.ts'
-
-export interface ProviderDependencies {
-  readonly store: Store
-  readonly http: HttpClient
-  readonly connect: TcpConnect
-  readonly now: Clock
-  readonly settings: { readonly allowPrivateTargets: boolean; readonly dnsResolvers: readonly string[] }
-  /** What callers are told of servers that give no answer; without it, all. */
-  readonly disclosure?: DisclosurePolicy | undefined
-  /** Which way a provider's calls go; without it, straight to the provider. */
-  readonly calls?: ProviderCalls
-  /** The way to the one place for a provider's credentials; without it, providers are asked from here. */
-  readonly providerPort?: (tenantId: string) => Pick<ProviderPort, 'findZone'>
-}
-
-/** What looking things up in DNS needs. */
-export function lookupContext({ http, connect, settings, disclosure }: ProviderDependencies): LookupContext {
-  const { allowPrivateTargets, dnsResolvers } = settings
-  return { http, connect, allowPrivateTargets, resolvers: dnsResolvers, disclosure }
-}
+import type { ProviderDependencies } from './dependencies.ts'
+import type { CallableProvider, ProviderCalls, ProviderKeys } from './paced-providers.ts'
+import { goneFailure, unusableFailure } from './provider-failure.ts'
 
 /** A provider that is ready for use. */
-export interface OpenedProvider {
+export interface OpenedProvider extends CallableProvider {
   readonly id: string
   readonly descriptor: DnsProviderDescriptor
-  readonly provider: DnsProvider
   readonly common: CommonSettings
   /** Of rfc2136: the server that the updates go to, which knows the zone when nobody else does. */
   readonly primary: string | null
-  /** It is being removed, and takes no new records. */
-  readonly isLeaving: boolean
   readonly keys: ProviderKeys
 }
 
-/** Where zones are asked for. */
-export function portOf(
-  { providerPort, now }: Pick<ProviderDependencies, 'providerPort' | 'now'>,
-  tenantId: string,
-): Pick<ProviderPort, 'findZone'> {
-  return providerPort?.(tenantId) ?? { findZone: (provider, name) => findZoneDirectly(provider, name, now) }
-}
-
-/** Asks the provider from here: for those that count no calls, and where there is no port. */
-export async function findZoneDirectly(
-  { provider }: Pick<CallableProvider, 'provider'>,
-  name: string,
-  now: Clock,
-): Promise<Result<string, PeerFailure>> {
-  const zone = await provider.findZone(name, AbortSignal.timeout(ZONE_TIMEOUT_MS))
-  return zone.ok ? zone : err(providerFailure(zone.error, now()))
-}
-
-/** The code of a failure that says: this provider is no more. Whoever has a record there looks for another one. */
-export const PROVIDER_GONE = 'provider_gone'
-
-/** Opens a tenant's provider by its id. */
+/** Opens a tenant's provider by its id. Without `calls`, its calls go straight to the provider. */
 export async function openProvider(
   dependencies: ProviderDependencies,
   tenantId: string,
   providerId: string,
+  calls?: ProviderCalls,
 ): Promise<Result<OpenedProvider, PeerFailure>> {
   const config = await findDnsProvider(dependencies.store, tenantId, providerId)
-  if (config === null) {
-    const message = `the DNS provider ${providerId} is gone: configure one for this zone`
-    return err({ ...failure(message), code: PROVIDER_GONE })
-  }
-  const opened = await openConfig(dependencies, config, systemActor(tenantId))
-  return opened.ok ? opened : err(failure(`the DNS provider ${config.name}: ${opened.error}`))
+  if (config === null) return err(goneFailure(providerId))
+  const opened = await openConfig(dependencies, config, systemActor(tenantId), calls)
+  return opened.ok ? opened : err(unusableFailure(`the DNS provider ${config.name}: ${opened.error}`))
 }
 
 /**
@@ -98,6 +46,7 @@ export async function openConfig(
   dependencies: ProviderDependencies,
   config: Omit<DnsProviderConfig, 'name' | 'managedZones' | 'createdAtMs' | 'updatedAtMs'>,
   actor: Actor,
+  calls?: ProviderCalls,
 ): Promise<Result<OpenedProvider, string>> {
   const descriptor = findDescriptor(config.type)
   if (descriptor === null) return err(`there is no provider of the type ${config.type}`)
@@ -108,8 +57,7 @@ export async function openConfig(
   if (!parsed.ok) return err(parsed.error)
   const { http, connect, now, disclosure } = dependencies
   const keys = await keysOf(dependencies.store.ring, descriptor, parsed.value.settings)
-  const calls = dependencies.calls?.(descriptor.code, keys) ?? { http }
-  const context = { ...calls, connect, now, allowPrivateTargets, disclosure }
+  const context = { http, ...calls?.(descriptor.code, keys), connect, now, allowPrivateTargets, disclosure }
   const provider = descriptor.create(parsed.value.settings, context)
   if (!provider.ok) return provider
   const { common, primary } = parsed.value
@@ -195,13 +143,4 @@ async function journalUse(
   )
   const statements = [noteUsedSecrets(store, config, Object.fromEntries(used))]
   await store.commit({ tenantId: config.tenantId, statements, entries })
-}
-
-/** For whoever wants to write to a provider that is being removed: what becomes of that is known in a moment. */
-export function leavingFailure({ id }: OpenedProvider): PeerFailure {
-  return { ...failure(`the DNS provider ${id} is being removed`), transient: true }
-}
-
-function failure(message: string): PeerFailure {
-  return { code: 'backend_error', message, transient: false, retryAtMs: null, problemType: null }
 }

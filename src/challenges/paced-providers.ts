@@ -13,20 +13,35 @@ import { createGate } from '../dns/gate.ts'
 import { MAX_PARALLEL_LOOKUPS, ZONE_TIMEOUT_MS } from '../dns/limits.ts'
 import { Pace } from '../dns/pace.ts'
 import { type PacedOperation, pacedOperation } from '../dns/paced-http.ts'
+import type { DnsProviderContext } from '../dns/provider-descriptor.ts'
 import { rateOf } from '../dns/rates.ts'
 import { ZoneMemo } from '../dns/zone-memo.ts'
-import { providerFailure } from './provider-failure.ts'
-import type { CallableProvider, ProviderCalls, ZoneQuestion } from './zone-object.ts'
-import { type ZoneChange, ZoneWriter } from './zone-writer.ts'
+import { leavingFailure, providerFailure } from './provider-failure.ts'
+import type { ZoneChange, ZoneObject, ZoneQuestion } from './zone-object.ts'
+import { ZoneWriter } from './zone-writer.ts'
+
+/** What tells providers apart whose calls have something in common. Keyed digests, since secrets are in it. */
+export interface ProviderKeys {
+  /** The type, its address and its secrets: whom the provider counts the calls for. */
+  readonly credentials: string
+  /** All settings of the type. */
+  readonly settings: string
+}
+
+/** Which way the calls of a provider go; asked once, while it is opened. */
+export type ProviderCalls = (code: string, keys: ProviderKeys) => Pick<DnsProviderContext, 'http' | 'zones'>
+
+/** A provider that is ready for use, as far as its calls are concerned. */
+export interface CallableProvider {
+  readonly provider: DnsProvider
+  readonly descriptor: { readonly code: string }
+  /** It is being removed, and takes no new records. */
+  readonly isLeaving: boolean
+}
 
 export interface PacedProvidersOptions {
-  /** Opens a provider whose calls go the given way; with `isForNew`, only one that takes new records. */
-  open(
-    tenantId: string,
-    providerId: string,
-    calls: ProviderCalls,
-    isForNew: boolean,
-  ): Promise<Result<CallableProvider, PeerFailure>>
+  /** Opens a provider whose calls go the given way. */
+  open(tenantId: string, providerId: string, calls: ProviderCalls): Promise<Result<CallableProvider, PeerFailure>>
   readonly http: HttpClient
   readonly now: Clock
   /** For less than a few seconds; longer waits are the caller's. */
@@ -40,7 +55,7 @@ const CHANGE_TIMEOUT_MS = 60_000
 /** Credentials of one object: it has one, and for a moment two when they are rotated. */
 const MAX_CREDENTIALS = 4
 
-export class PacedProviders {
+export class PacedProviders implements ZoneObject {
   readonly #options: PacedProvidersOptions
   readonly #gate = createGate(MAX_PARALLEL_LOOKUPS)
   readonly #paces = new Map<string, Pace>()
@@ -100,8 +115,9 @@ export class PacedProviders {
       operation = pacedOperation(rate, pace, { ...this.#options, gate: this.#gate })
       return { http: operation.http, zones: memo }
     }
-    const opened = await open(tenantId, providerId, calls, isForNew)
+    const opened = await open(tenantId, providerId, calls)
     if (!opened.ok) return opened
+    if (isForNew && opened.value.isLeaving) return err(leavingFailure(providerId))
     // Assigned while the provider is opened, which the compiler does not follow.
     const paced = operation as PacedOperation | null
     try {

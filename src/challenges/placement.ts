@@ -6,43 +6,32 @@ import { type FollowedName, type FollowFailure, findOwnTxt, followChallengeName 
 import { type LookupContext, type PreferredServers, sourcesFor } from '../dns/dns-source.ts'
 import { lookupTxt } from '../dns/lookup.ts'
 import { allDnsProviders, type DnsProviderRow } from '../store/dns-providers.ts'
-import type { Placement } from './dns-port.ts'
-import {
-  leavingFailure,
-  lookupContext,
-  type OpenedProvider,
-  openProvider,
-  type ProviderDependencies,
-  portOf,
-} from './open-provider.ts'
+import type { Placement } from './challenge-record.ts'
+import { type ChallengeDependencies, lookupContext } from './dependencies.ts'
+import { findZone } from './find-zone.ts'
+import { type OpenedProvider, openProvider } from './open-provider.ts'
 import { candidates, closeness } from './provider-choice.ts'
-import type { ProviderPort } from './zone-object.ts'
+import { leavingFailure } from './provider-failure.ts'
 
-/** Longest that one look at the name servers may take. */
-export const LOOK_TIMEOUT_MS = 20_000
+/** Longest that one look-up at the name servers may take. */
+export const LOOKUP_TIMEOUT_MS = 20_000
 
 export type OpenProvider = (id: string) => Promise<Result<OpenedProvider, PeerFailure>>
 
 export interface Placing {
-  readonly dependencies: ProviderDependencies
+  readonly dependencies: ChallengeDependencies
   readonly context: LookupContext
   readonly tenantId: string
   readonly open: OpenProvider
-  readonly port: Pick<ProviderPort, 'findZone'>
 }
 
-/** For one order, or one look: a provider that is asked for again and again is opened once. */
-export function startPlacing(
-  dependencies: ProviderDependencies,
-  tenantId: string,
-  port: Pick<ProviderPort, 'findZone'> = portOf(dependencies, tenantId),
-): Placing {
+/** For one order, or one preflight: a provider that is asked for again and again is opened once. */
+export function startPlacing(dependencies: ChallengeDependencies, tenantId: string): Placing {
   const opened = new Map<string, Promise<Result<OpenedProvider, PeerFailure>>>()
   return {
     dependencies,
     context: lookupContext(dependencies),
     tenantId,
-    port,
     open(id) {
       const known = opened.get(id) ?? openProvider(dependencies, tenantId, id)
       opened.set(id, known)
@@ -122,7 +111,7 @@ export async function obstruction(
   challengeName: string,
   wanted: readonly string[],
 ): Promise<string | null> {
-  const options = { ...serversOf(closest), signal: AbortSignal.timeout(LOOK_TIMEOUT_MS) }
+  const options = { ...serversOf(closest), signal: AbortSignal.timeout(LOOKUP_TIMEOUT_MS) }
   const values = await findOwnTxt(context, challengeName, options)
   if (values.length === 0 || (wanted.length > 0 && wanted.every((value) => values.includes(value)))) return null
   return (
@@ -150,7 +139,7 @@ export async function follow(
 ): Promise<Result<FollowedName, FollowFailure>> {
   return followChallengeName(context, challengeName, {
     ...serversOf(closest),
-    signal: AbortSignal.timeout(LOOK_TIMEOUT_MS),
+    signal: AbortSignal.timeout(LOOKUP_TIMEOUT_MS),
   })
 }
 
@@ -161,7 +150,7 @@ export function followRefusal({ reason, message }: FollowFailure): PeerFailure {
 
 /** The provider and zone that take a record of this name. */
 export async function serve(
-  { port, open }: Placing,
+  { dependencies, tenantId, open }: Placing,
   allowed: readonly DnsProviderRow[],
   name: string,
 ): Promise<Result<Placement, PeerFailure>> {
@@ -173,10 +162,10 @@ export async function serve(
       continue
     }
     if (provider.value.isLeaving) {
-      failures.push(leavingFailure(provider.value))
+      failures.push(leavingFailure(row.id))
       continue
     }
-    const zone = await port.findZone(provider.value, name)
+    const zone = await findZone(dependencies, tenantId, provider.value, name)
     if (zone.ok) {
       const { ttlSeconds } = provider.value.common
       return ok({ providerId: row.id, zone: zone.value, name, ttlSeconds })
@@ -196,7 +185,7 @@ export async function standing(
 ): Promise<readonly string[]> {
   const closest = await closestProvider(placing, await allowedProviders(placing, providerIds), recordName)
   const sources = sourcesFor(placing.context, serversOf(closest))
-  const found = await lookupTxt(sources, recordName, AbortSignal.timeout(LOOK_TIMEOUT_MS))
+  const found = await lookupTxt(sources, recordName, AbortSignal.timeout(LOOKUP_TIMEOUT_MS))
   return found.ok ? found.value : []
 }
 

@@ -15,8 +15,8 @@ import {
   REMOVAL_PATIENCE_MS,
 } from '../store/dns-providers.ts'
 import type { Statement } from '../store/transaction.ts'
+import type { ProviderDependencies } from './dependencies.ts'
 import { providerEntry } from './dns-providers.ts'
-import type { ProviderDependencies } from './open-provider.ts'
 
 /** A mark that is older than this is renewed. */
 const RENEWED_AFTER_MS = 30_000

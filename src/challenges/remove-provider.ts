@@ -11,8 +11,8 @@ import { noOpenOrdersBut, OPEN_STATUSES, ordersOfStatus } from '../store/acme-or
 import { type AcmeRenewal, acmeCertificatesOf } from '../store/certificates.ts'
 import { allDnsProviders, type DnsProviderConfig, type DnsProviderRow, isBeingRemoved } from '../store/dns-providers.ts'
 import type { OrderRequest } from '../store/order-request.ts'
+import type { ProviderDependencies } from './dependencies.ts'
 import { requireProvider } from './dns-providers.ts'
-import type { ProviderDependencies } from './open-provider.ts'
 import { servesDomain } from './provider-choice.ts'
 import { leaseRemoval, type RemovalLease } from './removal-lease.ts'
 

@@ -1,40 +1,30 @@
-/** How a provider's calls get to the one place for its credentials. Types alone. */
+/** What is asked of DNS providers in the one place for a tenant's credentials (durable-objects/dns-zone.ts). Types alone. */
 
 import type { PeerFailure } from '../core/peer-failure.ts'
 import type { Result } from '../core/result.ts'
-import type { DnsProvider } from '../dns/dns-provider.ts'
-import type { DnsProviderContext } from '../dns/provider-descriptor.ts'
-import type { ZoneChange } from './zone-writer.ts'
-
-/** What tells providers apart whose calls have something in common. Keyed digests, since secrets are in it. */
-export interface ProviderKeys {
-  /** The type, its address and its secrets: whom the provider counts the calls for. */
-  readonly credentials: string
-  /** All settings of the type. */
-  readonly settings: string
-}
-
-/** Which way the calls of a provider go; asked once, while it is opened. */
-export type ProviderCalls = (code: string, keys: ProviderKeys) => Pick<DnsProviderContext, 'http' | 'zones'>
-
-/** A provider that is ready for use, as far as its calls are concerned. */
-export interface CallableProvider {
-  readonly id: string
-  readonly provider: DnsProvider
-  readonly descriptor: { readonly code: string }
-  readonly keys: ProviderKeys
-}
+import type { TxtRecord } from '../dns/dns-provider.ts'
 
 export interface ZoneQuestion {
   readonly tenantId: string
   readonly providerId: string
+  /** Absolute; the zone that serves it is asked for. */
   readonly name: string
 }
 
-/** What is asked of a provider's credentials, wherever the one place for them is. */
-export interface ProviderPort {
-  /** The zone that serves the name, as `DnsProvider.findZone` has it. */
-  findZone(provider: CallableProvider, name: string): Promise<Result<string, PeerFailure>>
-  /** Resolves when the provider has taken the change. Idempotent. */
-  apply(provider: CallableProvider, change: ZoneChange): Promise<Result<void, PeerFailure>>
+export interface ZoneChange {
+  readonly tenantId: string
+  readonly providerId: string
+  readonly zone: string
+  readonly kind: 'present' | 'clean-up'
+  readonly records: readonly TxtRecord[]
 }
+
+export interface ZoneObject {
+  /** The zone that serves the name, as `DnsProvider.findZone` has it. */
+  findZone(question: ZoneQuestion): Promise<Result<string, PeerFailure>>
+  /** Resolves when the provider has taken the change. Idempotent. */
+  apply(change: ZoneChange): Promise<Result<void, PeerFailure>>
+}
+
+/** The object of a tenant's credentials, by their digest (`ProviderKeys.credentials`). */
+export type ZoneObjects = (tenantId: string, credentials: string) => ZoneObject

@@ -6,16 +6,7 @@
 import type { PeerFailure } from '../core/peer-failure.ts'
 import type { Result } from '../core/result.ts'
 import type { TxtRecord } from '../dns/dns-provider.ts'
-
-export interface ZoneChange {
-  readonly tenantId: string
-  readonly providerId: string
-  readonly zone: string
-  readonly kind: 'present' | 'clean-up'
-  readonly records: readonly TxtRecord[]
-}
-
-export type ApplyZoneChange = (change: ZoneChange) => Promise<Result<void, PeerFailure>>
+import type { ZoneChange, ZoneObject } from './zone-object.ts'
 
 interface Waiting {
   readonly change: ZoneChange
@@ -24,12 +15,12 @@ interface Waiting {
 }
 
 export class ZoneWriter {
-  readonly #write: ApplyZoneChange
+  readonly #write: ZoneObject['apply']
   readonly #queue: Waiting[] = []
   #running = false
 
   /** `write` makes one change; it is called again only when it has ended. */
-  constructor(write: ApplyZoneChange) {
+  constructor(write: ZoneObject['apply']) {
     this.#write = write
   }
 

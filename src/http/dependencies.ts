@@ -2,7 +2,7 @@
 
 import type { AccountObjects } from '../accounts/account-object.ts'
 import type { CrlPublications } from '../authority/publish-crl.ts'
-import type { ProviderDependencies } from '../challenges/open-provider.ts'
+import type { ZoneObjects } from '../challenges/zone-object.ts'
 import type { Clock } from '../core/clock.ts'
 import type { DisclosurePolicy } from '../core/failure-disclosure.ts'
 import type { HttpClient } from '../core/http-client.ts'
@@ -12,7 +12,7 @@ import type { OrderObjects } from '../orders/order-object.ts'
 import type { CrlObjects } from '../store/crl-objects.ts'
 import type { Store } from '../store/store.ts'
 
-export interface AppDependencies extends Pick<ProviderDependencies, 'providerPort'> {
+export interface AppDependencies {
   readonly settings: Settings
   readonly store: Store
   readonly crls: CrlObjects
@@ -23,4 +23,5 @@ export interface AppDependencies extends Pick<ProviderDependencies, 'providerPor
   readonly disclosure?: DisclosurePolicy
   readonly orders: OrderObjects
   readonly accounts: AccountObjects
+  readonly zones: ZoneObjects
 }

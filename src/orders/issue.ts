@@ -3,9 +3,9 @@
 import type { AccountObjects } from '../accounts/account-object.ts'
 import { isPublicCa, requireActive } from '../accounts/accounts.ts'
 import type { ChallengeType } from '../acme/challenge.ts'
+import { checkServed } from '../challenges/check-served.ts'
+import type { ChallengeDependencies } from '../challenges/dependencies.ts'
 import { checkIdentifiers } from '../challenges/identifiers.ts'
-import type { ProviderDependencies } from '../challenges/open-provider.ts'
-import { checkServed } from '../challenges/provider-choice.ts'
 import type { Actor } from '../core/actor.ts'
 import { toBase64 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
@@ -28,7 +28,7 @@ import { keyOfRequest } from './certificate-key.ts'
 import type { OrderObjects } from './order-object.ts'
 import { EMPTY_REPORT } from './order-report.ts'
 
-export interface IssueDependencies extends ProviderDependencies {
+export interface IssueDependencies extends ChallengeDependencies {
   readonly store: Store
   readonly now: Clock
   readonly orders: OrderObjects
@@ -166,7 +166,7 @@ export async function readRequest(
 }
 
 /** dns-01 by the product itself needs a provider for every name. */
-async function requireServed(dependencies: ProviderDependencies, actor: Actor, request: OrderRequest): Promise<void> {
+async function requireServed(dependencies: ChallengeDependencies, actor: Actor, request: OrderRequest): Promise<void> {
   if (request.challengeType !== 'dns-01' || request.solver === 'manual') return
   const details = await checkServed(dependencies, actor.tenantId, request.domains, request.dnsProviderIds)
   if (details.length === 0) return

@@ -11,7 +11,7 @@ import { CERTIFICATE_AUTHORITIES, type CertificateAuthorityCode } from '../acme/
 import { dns01RecordName } from '../acme/challenge.ts'
 import type { PersistAccount } from '../acme/dns-persist.ts'
 import type { RateLimitName } from '../acme/rate-limits.ts'
-import type { Placement } from '../challenges/dns-port.ts'
+import type { Placement } from '../challenges/challenge-record.ts'
 import type { OpenedProvider } from '../challenges/open-provider.ts'
 import {
   allowedProviders,

@@ -1,7 +1,7 @@
 /** What the steps share: results, failures, waiting, journal entries. */
 
 import type { AcmePort } from '../accounts/acme-port.ts'
-import type { DnsPort } from '../challenges/dns-port.ts'
+import type { ChallengeDns } from '../challenges/challenge-dns.ts'
 import type { Json } from '../core/canonical-json.ts'
 import type { Clock } from '../core/clock.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'
@@ -18,7 +18,7 @@ export interface StepContext {
   readonly random: () => number
   readonly store: Store
   readonly acme: AcmePort
-  readonly dns: DnsPort
+  readonly dns: ChallengeDns
   /** Challenge ids that their owner has said are ready (`solver: manual`). */
   readonly released: ReadonlySet<string>
   /** Writes the intent down before the act. */

@@ -1,6 +1,6 @@
 /** Replacing an account's key (RFC 8555 §7.3.5) at a real Pebble, cut off at every point. */
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { zonePort } from '../../durable-objects/zone-port.ts'
+import { zoneObjects } from '../../durable-objects/zone-port.ts'
 import { AcmeAccountSession, type SessionDependencies } from '../../src/accounts/account-session.ts'
 import { createAcmeClient } from '../../src/acme/client.ts'
 import { importSigningKey } from '../../src/acme/signing-key.ts'
@@ -127,7 +127,7 @@ describe('replacing the key of an account (RFC 8555 §7.3.5)', () => {
     const anew = await untilShown(order, waiting.challenges[0].id)
     expect(anew.challenges[0].record_value).not.toBe(waiting.challenges[0].record_value)
     expect(anew.challenges[0].key_authorization).toContain((await read()).thumbprint)
-    const dns = challengeDns(runtime, DEFAULT_TENANT_ID, zonePort(bindings, DEFAULT_TENANT_ID))
+    const dns = challengeDns({ ...runtime, zones: zoneObjects(bindings) }, DEFAULT_TENANT_ID)
     const place = await dns.place('_acme-challenge.waiting.acme.example', null)
     if (!place.ok) throw new Error(place.error.message)
     const records = [{ ...place.value, value: anew.challenges[0].record_value, written: true }]

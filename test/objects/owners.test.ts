@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { zonePort } from '../../durable-objects/zone-port.ts'
+import { zoneObjects } from '../../durable-objects/zone-port.ts'
 import { challengeDns } from '../../src/challenges/challenge-dns.ts'
 import type { RecordState } from '../../src/challenges/challenge-record.ts'
 import { runtimeOf } from '../../src/runtime.ts'
@@ -16,7 +16,7 @@ interface Challenge {
 
 /** Publishes what the owner of a name would, and returns how to take it away. */
 async function publish(challenges: readonly Challenge[]): Promise<() => Promise<unknown>> {
-  const dns = challengeDns(await runtimeOf(bindings), DEFAULT_TENANT_ID, zonePort(bindings, DEFAULT_TENANT_ID))
+  const dns = challengeDns({ ...(await runtimeOf(bindings)), zones: zoneObjects(bindings) }, DEFAULT_TENANT_ID)
   const records: RecordState[] = []
   for (const { record_name, record_value } of challenges) {
     const place = await dns.place(record_name, null)

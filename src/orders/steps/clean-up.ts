@@ -5,7 +5,7 @@
 
 import type { OrderEnd } from '../../accounts/acme-port.ts'
 import { stopServingHttpChallenges } from '../../challenges/http-01.ts'
-import { PROVIDER_GONE } from '../../challenges/open-provider.ts'
+import { PROVIDER_GONE } from '../../challenges/provider-failure.ts'
 import { logged, type OrderState, orderedName } from '../order-state.ts'
 import { forgetGoneRecords, recordsEntry, recordsOf, tokensOf } from '../published.ts'
 import type { Step, StepContext } from '../step.ts'

@@ -4,10 +4,10 @@
  */
 
 import { dns01RecordName } from '../../acme/challenge.ts'
-import { isStanding, persistRecordName } from '../../acme/dns-persist.ts'
+import { persistRecordName } from '../../acme/dns-persist.ts'
 import type { RecordState } from '../../challenges/challenge-record.ts'
 import { serveHttpChallenges } from '../../challenges/http-01.ts'
-import { PROVIDER_GONE } from '../../challenges/open-provider.ts'
+import { PROVIDER_GONE } from '../../challenges/provider-failure.ts'
 import type { PeerFailure } from '../../core/peer-failure.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { type AuthorizationState, logged, type OrderState, orderedName } from '../order-state.ts'
@@ -54,10 +54,9 @@ async function presentStanding(context: StepContext, state: OrderState): Promise
     const recordName = persistRecordName(domain)
     if (challenge === null || status === 'valid') return ok(authorization)
     const value = widestValue(state, authorization, challenge.recordValue)
-    const values = await context.dns.standing(recordName, dnsProviderIds)
-    if (isStanding(value, values, context.now())) return ok({ ...authorization, record: null })
-    const place = await context.dns.place(recordName, dnsProviderIds)
+    const place = await context.dns.placeStanding(recordName, value, dnsProviderIds)
     if (!place.ok) return err({ ...place.error, message: `${orderedName(authorization)}: ${place.error.message}` })
+    if (place.value === null) return ok({ ...authorization, record: null })
     const record: RecordState = { ...place.value, value, written: false }
     missing.push(record)
     return ok({ ...authorization, record })

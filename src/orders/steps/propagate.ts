@@ -9,21 +9,21 @@ import { advance, fail, restart } from '../step.ts'
 const FIRST_POLL_MS = 150
 
 export const propagate: Step = async (context, state) => {
-  const look = await context.dns.look(awaitedRecords(state))
+  const poll = await context.dns.poll(awaitedRecords(state))
   const now = context.now()
-  const noted = withChanges(state, look.lines, now)
-  if (look.complete) return advance(noted, 'respond')
-  if (look.providerGone === true) {
+  const noted = withChanges(state, poll.lines, now)
+  if (poll.complete) return advance(noted, 'respond')
+  if (poll.providerGone === true) {
     // The order at the CA stays; its records are placed anew.
     const known = await forgetGoneRecords(context, noted)
     return restart(forgetAuthorizations(known), 'a DNS provider was removed')
   }
-  if (now - state.job.enteredAtMs >= look.timeoutMs) {
-    const message = `the name servers did not show the TXT records within ${look.timeoutMs / 1000} s: ${look.lines.join('; ')}`
+  if (now - state.job.enteredAtMs >= poll.timeoutMs) {
+    const message = `the name servers did not show the TXT records within ${poll.timeoutMs / 1000} s: ${poll.lines.join('; ')}`
     return fail(context, noted, 'backend_timeout', message)
   }
-  const waitMs = Math.min(FIRST_POLL_MS * 2 ** state.polls, look.intervalMs)
-  const waitingFor = `the name servers to show the TXT values: ${look.lines.slice(0, MAX_SHOWN_LINES).join('; ')}`
+  const waitMs = Math.min(FIRST_POLL_MS * 2 ** state.polls, poll.intervalMs)
+  const waitingFor = `the name servers to show the TXT values: ${poll.lines.slice(0, MAX_SHOWN_LINES).join('; ')}`
   return {
     state: { ...noted, polls: state.polls + 1 },
     outcome: { kind: 'wait', untilMs: now + waitMs, waitingFor },

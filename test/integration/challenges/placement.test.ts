@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { challengeDns } from '../../../src/challenges/challenge-dns.ts'
 import type { RecordState } from '../../../src/challenges/challenge-record.ts'
 import { createProvider } from '../../../src/challenges/dns-providers.ts'
-import { portOf } from '../../../src/challenges/open-provider.ts'
+import type { ZoneObject } from '../../../src/challenges/zone-object.ts'
+import { ok } from '../../../src/core/result.ts'
 import { type FakeServer, fakeDns, record, zoneServer } from '../../support/fake-dns.ts'
 import { ACTOR } from '../orders/scripted-order.ts'
 import { testApp } from '../support/worker-app.ts'
@@ -22,17 +23,16 @@ async function dnsOf(zone: string, server: FakeServer, more: Readonly<Record<str
   const dependencies = { store: app.store, http, connect, now: Date.now, settings }
   const input = {
     name: `provider of ${zone} ${crypto.randomUUID()}`,
-    type: 'rfc2136',
-    config: { nameserver: SERVER, tsig_key: 'key', nameservers: SERVER, ...more },
-    credentials: { tsig_secret: 'c2VjcmV0' },
+    type: 'hetzner',
+    config: { nameservers: SERVER, ...more },
+    credentials: { api_token: 'token' },
     managedZones: [zone],
     verify: false,
   }
   const provider = await createProvider(dependencies, ACTOR, input, async () => undefined)
-  // The zone is known without asking: signed answers have their own tests.
-  const port = { ...portOf(dependencies, ACTOR.tenantId), findZone: async () => ({ ok: true as const, value: zone }) }
-  const apply = async () => ({ ok: true as const, value: undefined })
-  return { providerId: provider.id, dns: challengeDns(dependencies, ACTOR.tenantId, { ...port, apply }) }
+  // The provider knows this zone, and takes every record.
+  const object: ZoneObject = { findZone: async () => ok(zone), apply: async () => ok(undefined) }
+  return { providerId: provider.id, dns: challengeDns({ ...dependencies, zones: () => object }, ACTOR.tenantId) }
 }
 
 const wildcard = zoneServer('example.com', [record('*.example.com', 'CNAME', LB)])
@@ -88,13 +88,13 @@ describe('whether a CA gets there', () => {
         ? { authoritative: true, answers: [record(NAME, 'TXT', 'of Universal SSL')] }
         : zoneServer('example.com', delegated)(name, type)
     const { dns, providerId } = await dnsOf('example.com', both)
-    const look = await dns.look([recordOf(providerId)])
-    expect(look.complete).toBe(false)
-    expect(look.lines.at(-1)).toContain(`TXT records stand at ${NAME} itself`)
+    const poll = await dns.poll([recordOf(providerId)])
+    expect(poll.complete).toBe(false)
+    expect(poll.lines.at(-1)).toContain(`TXT records stand at ${NAME} itself`)
   })
 
   it('ok: by the CNAME alone', async () => {
     const { dns, providerId } = await dnsOf('example.com', zoneServer('example.com', delegated))
-    expect(await dns.look([recordOf(providerId)])).toMatchObject({ complete: true })
+    expect(await dns.poll([recordOf(providerId)])).toMatchObject({ complete: true })
   })
 })

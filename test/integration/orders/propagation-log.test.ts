@@ -17,11 +17,11 @@ const STATE = {
   log: [],
 } as unknown as OrderState
 
-/** Looks again and again, at what the name servers say each time. */
-async function look(answers: readonly (readonly string[])[]): Promise<OrderState> {
+/** Polls again and again; what the name servers say each time. */
+async function poll(answers: readonly (readonly string[])[]): Promise<OrderState> {
   let state = STATE
   for (const lines of answers) {
-    const dns = { look: async () => ({ complete: false, lines, timeoutMs: 60_000, intervalMs: 1 }) }
+    const dns = { poll: async () => ({ complete: false, lines, timeoutMs: 60_000, intervalMs: 1 }) }
     const result = await propagate({ now: () => NOW, dns } as unknown as StepContext, state)
     state = result.state
   }
@@ -30,16 +30,16 @@ async function look(answers: readonly (readonly string[])[]): Promise<OrderState
 
 const messages = ({ log }: OrderState) => log.map(({ message }) => message)
 
-it('ok: the log has what has changed since the look before, once', async () => {
+it('ok: the log has what has changed since the poll before, once', async () => {
   const none = ['a.example: 0 of 1', 'b.example: 0 of 1']
   const half = ['a.example: 1 of 1', 'b.example: 0 of 1']
-  const state = await look([none, none, none, half, half, none])
+  const state = await poll([none, none, none, half, half, none])
   expect(messages(state)).toEqual([...none, 'a.example: 1 of 1', 'a.example: 0 of 1'])
 })
 
-it('ok: a look at a hundred names takes a few lines of the log', async () => {
+it('ok: a poll of a hundred names takes a few lines of the log', async () => {
   const lines = Array.from({ length: 100 }, (_, index) => `name-${index}.example: 0 of 1`)
-  const state = await look([lines, lines])
+  const state = await poll([lines, lines])
   expect(messages(state)).toHaveLength(21)
   expect(messages(state).at(-1)).toBe('and 80 more')
 })

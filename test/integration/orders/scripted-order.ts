@@ -5,7 +5,7 @@
 
 import type { CaRevocation } from '../../../src/accounts/account-object.ts'
 import type { AcmePort, CaOrder } from '../../../src/accounts/acme-port.ts'
-import type { DnsPort } from '../../../src/challenges/dns-port.ts'
+import type { ChallengeDns } from '../../../src/challenges/challenge-dns.ts'
 import { type Bytes, concatBytes, randomBytes } from '../../../src/core/bytes.ts'
 import type { PeerFailure } from '../../../src/core/peer-failure.ts'
 import { err, ok, type Result } from '../../../src/core/result.ts'
@@ -120,11 +120,11 @@ class ScriptedCa {
   }
 }
 
-const NO_DNS: DnsPort = {
+const NO_DNS: ChallengeDns = {
   place: async () => err(failure('no DNS here', { transient: false })),
-  standing: async () => [],
+  placeStanding: async () => err(failure('no DNS here', { transient: false })),
   present: async () => ok(undefined),
-  look: async () => ({ complete: true, lines: [], timeoutMs: 0, intervalMs: 0 }),
+  poll: async () => ({ complete: true, lines: [], timeoutMs: 0, intervalMs: 0 }),
   cleanUp: async () => ok(undefined),
 }
 
@@ -134,7 +134,7 @@ export class OrderWorld {
   /** The orders' objects that have not cleared themselves. */
   readonly states = new Map<string, OrderState>()
   readonly #cancelled = new Map<string, Cancellation>()
-  dns: DnsPort = NO_DNS
+  dns: ChallengeDns = NO_DNS
 
   private constructor(app: TestApp, ca: ScriptedCa) {
     this.app = app

@@ -56,7 +56,7 @@ export interface TestAppOptions {
   /** Put between the app and its store, to see or to break what passes. */
   readonly wrapStore?: (store: Store) => Store
   /** What is behind orders and accounts, and the network, in a test that needs them. */
-  readonly objects?: Partial<Pick<AppDependencies, 'orders' | 'accounts' | 'http' | 'connect'>>
+  readonly objects?: Partial<Pick<AppDependencies, 'orders' | 'accounts' | 'zones' | 'http' | 'connect'>>
 }
 
 /** Builds an app; several may share the database, as isolates do. */
@@ -103,6 +103,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     },
     orders: absent('orders'),
     accounts: absent('accounts'),
+    zones: () => absent('DNS providers'),
     ...options.objects,
   }
   const app = createApp<object>({

@@ -91,7 +91,7 @@ function paced(
       const context = { ...calls(descriptor.code, keys), connect, now: clock.now, allowPrivateTargets: false }
       const provider = descriptor.create(mine, context)
       if (!provider.ok) throw new Error(provider.error)
-      return ok({ id, descriptor, provider: provider.value, keys })
+      return ok({ descriptor, provider: provider.value, isLeaving: false })
     },
   })
 }
