@@ -17,6 +17,11 @@ export type ChallengeStatus = (typeof CHALLENGE_STATUSES)[number]
 export const CHALLENGE_TYPES = ['http-01', 'dns-01', 'tls-alpn-01', 'dns-persist-01'] as const
 export type ChallengeType = (typeof CHALLENGE_TYPES)[number]
 
+/** Is such a challenge answered by a TXT record? */
+export function isAnsweredInDns(type: ChallengeType): boolean {
+  return type === 'dns-01' || type === 'dns-persist-01'
+}
+
 /** Answered with a key authorization. */
 const TOKEN_CHALLENGE_TYPES = ['http-01', 'dns-01', 'tls-alpn-01', 'dns-account-01'] as const
 export type TokenChallengeType = (typeof TOKEN_CHALLENGE_TYPES)[number]

@@ -2,6 +2,7 @@
  * Removing a DNS provider: not while orders or certificates need it, unless its owner insists; then its TXT records go
  * first. While it is being removed it takes no new records, so none is left behind by an order that starts meanwhile.
  */
+import { isAnsweredInDns } from '../acme/challenge.ts'
 import type { Actor } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
 import { mapBounded } from '../core/map-bounded.ts'
@@ -164,7 +165,7 @@ function mayUse(request: OrderRequest, id: string): boolean {
 
 function isInDns(request: OrderRequest | null): boolean {
   if (request === null || request.solver === 'manual') return false
-  return request.challengeType === 'dns-01' || request.challengeType === 'dns-persist-01'
+  return isAnsweredInDns(request.challengeType)
 }
 
 /**

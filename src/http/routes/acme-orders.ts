@@ -1,6 +1,6 @@
 /** Orders and their challenges: `/v1/pki/acme/issue`, `/orders`, `/challenges`. */
 import { z } from '@hono/zod-openapi'
-import { CHALLENGE_TYPES } from '../../acme/challenge.ts'
+import { CHALLENGE_TYPES, isAnsweredInDns } from '../../acme/challenge.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
@@ -86,6 +86,10 @@ export const issueBody = z
       description:
         'Begin anew where the order is given up after too many errors that may pass (the CA or a DNS provider out of reach or overloaded): after 1, 10 and 100 minutes, then daily, ten times in all. Not after a refusal, not where a wait runs out (for propagation, say), and not where the CA gives the same server error to the CSR eight times. Renewals of certificates with auto_renew are ordered again, whatever they failed of',
     }),
+  })
+  .refine(({ dns_provider_id, challenge_type }) => dns_provider_id === undefined || isAnsweredInDns(challenge_type), {
+    path: ['dns_provider_id'],
+    message: 'challenges of this type are not answered in DNS: leave it out, or give a challenge_type that is',
   })
   .openapi('AcmeIssueRequest')
 
