@@ -6,12 +6,14 @@ import { finishedOrder, orderAtOwner } from '../support/service.ts'
 
 let setup: AcmeSetup
 const DOMAINS = ['web.acme.example', 'www.acme.example']
+/** Validated by no other test: Pebble uses a few valid authorizations again, even where it is told not to. */
+const UNANSWERED = 'unanswered.acme.example'
 
 beforeAll(async () => {
   // Pebble asks the hosts of BIND's zone, which is this machine, on the port of the service.
   const port = await freePort()
   setup = await startAcmeSetup({ pebble: { httpPort: port, authzReuse: 0 }, service: { port } })
-  for (const domain of DOMAINS) await setup.bind.addRecord(domain, 'A', '127.0.0.1')
+  for (const domain of [...DOMAINS, UNANSWERED]) await setup.bind.addRecord(domain, 'A', '127.0.0.1')
 })
 afterAll(() => setup?.stop())
 
@@ -27,7 +29,7 @@ describe('http-01 answered by the service', () => {
   })
 
   it('ok: while it is needed, anybody may have it, as application/octet-stream (RFC 8555 §8.3)', async () => {
-    const orderId = await setup.issue(['web.acme.example'], { challenge_type: 'http-01', solver: 'manual' })
+    const orderId = await setup.issue([UNANSWERED], { challenge_type: 'http-01', solver: 'manual' })
     const [challenge] = (await orderAtOwner(setup.service, orderId)).challenges
     expect(challenge).toMatchObject({ type: 'http-01', record_name: null, record_value: null })
     // By hand means by the owner's own server: this one answers nothing.

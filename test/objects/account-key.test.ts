@@ -12,7 +12,7 @@ import { findAcmeAccount, openAccountKeys } from '../../src/store/acme-accounts.
 import { parseKeyRing } from '../../src/store/key-ring.ts'
 import { reseal } from '../../src/store/reseal.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
-import { api, bindings, issue, prepare, untilFinished } from './support/product.ts'
+import { api, bindings, issue, prepare, untilAtOwner, untilFinished } from './support/product.ts'
 
 const SPEC = { type: 'ec', size: 256 } as const
 const ACTOR = { tenantId: DEFAULT_TENANT_ID, tokenId: 'tok_test', requestId: null }
@@ -121,10 +121,10 @@ describe('replacing the key of an account (RFC 8555 §7.3.5)', () => {
       solver: 'manual',
       domains: ['waiting.acme.example'],
     })
-    const waiting = await untilShown(order)
+    const waiting = await untilAtOwner(order)
     await rollover()
     await api('POST', `/v1/pki/acme/challenges/${waiting.challenges[0].id}/complete`)
-    const anew = await untilShown(order, waiting.challenges[0].id)
+    const anew = await untilAtOwner(order, waiting.challenges[0].id)
     expect(anew.challenges[0].record_value).not.toBe(waiting.challenges[0].record_value)
     expect(anew.challenges[0].key_authorization).toContain((await read()).thumbprint)
     const dns = challengeDns({ ...runtime, zones: zoneObjects(bindings) }, DEFAULT_TENANT_ID)
@@ -289,14 +289,3 @@ describe('replacing the key of an account (RFC 8555 §7.3.5)', () => {
     expect((await rollover()).error.code).toBe('conflict')
   })
 })
-
-/** The order when it shows challenges, others than that one. */
-async function untilShown(orderId: string, otherThan = '') {
-  for (let look = 0; look < 400; look += 1) {
-    const order = await api('GET', `/v1/pki/acme/orders/${orderId}`)
-    const [challenge] = order.challenges ?? []
-    if (order.step === 'respond' && challenge !== undefined && challenge.id !== otherThan) return order
-    await scheduler.wait(25)
-  }
-  throw new Error(`no challenges: ${JSON.stringify(await api('GET', `/v1/pki/acme/orders/${orderId}`))}`)
-}

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import type { BudgetLedger } from '../../src/accounts/budget.ts'
 import worker from '../../src/index.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
-import { accountOf, api, bindings, objectOf, prepare, untilFinished } from './support/product.ts'
+import { accountOf, api, bindings, objectOf, prepare, untilAtOwner, untilFinished } from './support/product.ts'
 
 /** An account with Let's Encrypt's numbers, at Pebble. */
 let accountId = ''
@@ -41,12 +41,15 @@ const ledgerOf = (id: string) =>
 /** Sets when the bucket of an exact set of names is full again, in an object that begins anew from its storage. */
 async function refill(setKey: string, fullAtMs: number): Promise<void> {
   await abortAllDurableObjects()
-  await runInDurableObject(accountObject(accountId), (_instance, state) => {
+  await runInDurableObject(accountObject(accountId), async (_instance, state) => {
     const ledger = state.storage.kv.get<BudgetLedger>('budget')
     if (ledger === undefined) throw new Error('there is no ledger yet')
     const buckets = { ...ledger.fullAtMs, [`certificates_per_identifier_set ${setKey}`]: fullAtMs }
     state.storage.kv.put('budget', { ...ledger, fullAtMs: buckets } satisfies BudgetLedger)
+    await state.storage.sync()
   })
+  // An order that was at work may have asked the object in between: it remembers what stood there before.
+  await abortAllDurableObjects()
 }
 
 /** As if the exact set of names had used up all of its certificates just now. */
@@ -61,17 +64,6 @@ const makeDue = (certificateId: string) =>
   )
     .bind(Date.now() - 1_000, DEFAULT_TENANT_ID, certificateId)
     .run()
-
-/** The order when it waits for its owner to answer its challenges. */
-// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape.
-async function untilAtOwner(orderId: string): Promise<any> {
-  for (let left = 400; left > 0; left -= 1) {
-    const shown = await api('GET', `/v1/pki/acme/orders/${orderId}`)
-    if (shown.step === 'respond') return shown
-    await scheduler.wait(25)
-  }
-  throw new Error('the order does not wait for its owner')
-}
 
 describe("the account's budget", () => {
   it('ok: what an order takes is counted, in one stored value, and survives the object', async () => {

@@ -4,7 +4,7 @@ import { challengeDns } from '../../src/challenges/challenge-dns.ts'
 import type { RecordState } from '../../src/challenges/challenge-record.ts'
 import { runtimeOf } from '../../src/runtime.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
-import { api, bindings, issue, prepare, untilFinished } from './support/product.ts'
+import { api, bindings, issue, prepare, untilAtOwner, untilFinished } from './support/product.ts'
 
 beforeAll(prepare)
 
@@ -27,20 +27,12 @@ async function publish(challenges: readonly Challenge[]): Promise<() => Promise<
   return () => dns.cleanUp(records)
 }
 
-async function untilShown(orderId: string): Promise<readonly Challenge[]> {
-  for (;;) {
-    const { step, challenges } = await api('GET', `/v1/pki/acme/orders/${orderId}`)
-    if (step === 'respond') return challenges
-    await scheduler.wait(20)
-  }
-}
-
 describe('challenges that are answered one after another', () => {
   // The second word comes while the order is busy with the first: at whatever moment, it is heard.
   for (const delayMs of [0, 2, 5, 10, 15, 20, 30, 50]) {
     it(`ok: ${delayMs} ms apart`, async () => {
       const orderId = await issue(`apart-${delayMs}.acme.example`, { solver: 'manual' })
-      const challenges = await untilShown(orderId)
+      const { challenges } = await untilAtOwner(orderId)
       expect(challenges).toHaveLength(2)
       const cleanUp = await publish(challenges)
       for (const { id } of challenges) {
@@ -57,7 +49,7 @@ describe('challenges that are answered one after another', () => {
 describe('a challenge that an order does not have', () => {
   it('fail: is not there, while one of an order that is over is a conflict', async () => {
     const orderId = await issue('no-such-challenge.acme.example', { solver: 'manual' })
-    const [first] = await untilShown(orderId)
+    const [first] = (await untilAtOwner(orderId)).challenges
     const complete = (id = '') => api('POST', `/v1/pki/acme/challenges/${id}/complete`)
     expect((await complete(first?.id.replace(/_\d+$/, '_9'))).error).toMatchObject({ code: 'not_found' })
     expect((await complete(first?.id.replace(/_\d+$/, '_00'))).error).toMatchObject({ code: 'not_found' })

@@ -92,6 +92,17 @@ export async function untilFinished(orderId: string, disturb: () => Promise<unkn
   }
 }
 
+/** The order when it waits for its owner and shows challenges, the first of them another than that one. */
+export async function untilAtOwner(orderId: string, otherThan = '') {
+  for (let look = 0; look < 400; look += 1) {
+    const order = await api('GET', `/v1/pki/acme/orders/${orderId}`)
+    const [challenge] = order.challenges ?? []
+    if (order.step === 'respond' && challenge !== undefined && challenge.id !== otherThan) return order
+    await scheduler.wait(25)
+  }
+  throw new Error(`no challenges: ${JSON.stringify(await api('GET', `/v1/pki/acme/orders/${orderId}`))}`)
+}
+
 /** TXT values at the name, asked of BIND. */
 export async function leftovers(domain: string): Promise<number> {
   const runtime = await runtimeOf(bindings)
