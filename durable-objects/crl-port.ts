@@ -1,5 +1,5 @@
 /** The way to the writers of CRLs. */
-import type { CrlPublications } from '../src/authority/publish-crl.ts'
+import type { CrlPublications } from '../src/authority/crl/publish-crl.ts'
 import type { Env } from '../src/env.ts'
 
 /** One object per CA: its lists are made one after another. */

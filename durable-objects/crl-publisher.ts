@@ -1,11 +1,11 @@
 /**
- * The one writer of a CA's CRLs: storage, one alarm, and src/authority/crl-writer.ts. That a list is due stands in D1; the alarm sees to it
+ * The one writer of a CA's CRLs: storage, one alarm, and src/authority/crl/crl-writer.ts. That a list is due stands in D1; the alarm sees to it
  * that one which failed, or which this object died over, is made within seconds.
  */
 import { DurableObject } from 'cloudflare:workers'
-import { CrlWriter } from '../src/authority/crl-writer.ts'
-import { makeCrl } from '../src/authority/make-crl.ts'
-import type { PublishedCrl } from '../src/authority/publish-crl.ts'
+import { CrlWriter } from '../src/authority/crl/crl-writer.ts'
+import { makeCrl } from '../src/authority/crl/make-crl.ts'
+import type { PublishedCrl } from '../src/authority/crl/publish-crl.ts'
 import type { Actor } from '../src/core/actor.ts'
 import { systemClock } from '../src/core/clock.ts'
 import { consoleLog, errorFields } from '../src/core/log.ts'

@@ -2,7 +2,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { CrlObjects } from '../store/crl-objects.ts'
 import type { Store } from '../store/store.ts'
-import type { CrlPublications } from './publish-crl.ts'
+import type { CrlPublications } from './crl/publish-crl.ts'
 
 export interface AuthorityDependencies {
   readonly store: Store

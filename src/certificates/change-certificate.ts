@@ -1,5 +1,5 @@
 /** Changing what is not of a version: tags, description, whether a certificate renews by itself, and with which account. */
-import { HOLD } from '../authority/revocation-record.ts'
+import { HOLD } from '../authority/crl/revocation-record.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'

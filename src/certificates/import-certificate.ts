@@ -1,10 +1,10 @@
 /** Taking certificates from elsewhere into the list, so that they are seen and their end is told. */
 
+import { findParent } from '../authority/cas/import-ca.ts'
 import type { AuthorityDependencies } from '../authority/dependencies.ts'
-import { requireChain, requireOne } from '../authority/given-certificates.ts'
-import type { MaterialFields } from '../authority/given-material.ts'
-import { findParent } from '../authority/import-authority.ts'
-import { namesOf } from '../authority/leaf.ts'
+import { requireChain, requireOne } from '../authority/given/given-certificates.ts'
+import type { MaterialFields } from '../authority/given/given-material.ts'
+import { namesOf } from '../authority/issuing/leaf.ts'
 import type { Actor } from '../core/actor.ts'
 import { toHex } from '../core/bytes.ts'
 import { formatTime } from '../core/clock.ts'

@@ -16,12 +16,12 @@ import {
   requireTimes,
   roleContext,
   showPrivateKey,
-} from '../authority/issue.ts'
-import { APPROVED_BACKDATE_SECONDS, issueTermsOf } from '../authority/issue-terms.ts'
-import { signLeaf } from '../authority/leaf.ts'
-import { extKeyUsagesOf } from '../authority/purposes.ts'
-import { type NamePaths, requireNames } from '../authority/requested-names.ts'
-import { checkKey, type RolePolicy } from '../authority/role-policy.ts'
+} from '../authority/issuing/issue.ts'
+import { APPROVED_BACKDATE_SECONDS, issueTermsOf } from '../authority/issuing/issue-terms.ts'
+import { signLeaf } from '../authority/issuing/leaf.ts'
+import { extKeyUsagesOf } from '../authority/roles/purposes.ts'
+import { type NamePaths, requireNames } from '../authority/roles/requested-names.ts'
+import { checkKey, type RolePolicy } from '../authority/roles/role-policy.ts'
 import { parseStored, requireSigner, type Signer } from '../authority/signer.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Bytes } from '../core/bytes.ts'

@@ -3,8 +3,7 @@
  * CRL follows at once. Does not talk to ACME servers: whoever revokes there does that first.
  */
 
-import type { AuthorityDependencies } from '../authority/dependencies.ts'
-import { tryPublishCrl } from '../authority/publish-crl.ts'
+import { tryPublishCrl } from '../authority/crl/publish-crl.ts'
 import {
   crlStatements,
   HOLD,
@@ -12,7 +11,8 @@ import {
   type RevocationInput,
   type RevocationTarget,
   revokedEntry,
-} from '../authority/revocation-record.ts'
+} from '../authority/crl/revocation-record.ts'
+import type { AuthorityDependencies } from '../authority/dependencies.ts'
 import { parseStored } from '../authority/signer.ts'
 import type { Actor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'

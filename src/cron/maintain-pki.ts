@@ -1,6 +1,7 @@
 /** Continues what the internal PKI does in the background: the rest of large revocations, and the index of names. */
+
+import { resumeCascades } from '../authority/cas/revoke-ca.ts'
 import type { AuthorityDependencies } from '../authority/dependencies.ts'
-import { resumeCascades } from '../authority/revoke-authority.ts'
 import { newId } from '../core/ids.ts'
 import { errorFields, type Log, logFault } from '../core/log.ts'
 import { indexTerms, MAX_INDEXED_PER_CALL, SETTLED_MS, tenantsToIndex } from '../store/certificate-terms.ts'

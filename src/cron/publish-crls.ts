@@ -2,7 +2,7 @@
  * Publishes the CRLs that are due: each hour's, and those that could not be made at once. The writer of a CA tries a failed list again
  * within seconds; this job finds the lists whose writer was never asked.
  */
-import type { CrlPublications } from '../authority/publish-crl.ts'
+import type { CrlPublications } from '../authority/crl/publish-crl.ts'
 import type { Clock } from '../core/clock.ts'
 import { errorFields, type Log } from '../core/log.ts'
 import { dueCrls } from '../store/authorities.ts'

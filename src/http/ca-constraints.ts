@@ -1,6 +1,6 @@
 /** Name constraints of CAs beyond DNS domains (RFC 5280 §4.2.1.10): fields of bodies and answers. */
 import { z } from '@hono/zod-openapi'
-import { type ConstraintFields, constraintNames, shownConstraints } from '../authority/other-constraints.ts'
+import { type ConstraintFields, constraintNames, shownConstraints } from '../authority/cas/name-constraints.ts'
 import { parseStored } from '../authority/signer.ts'
 import type { NameConstraintsInput } from '../pki/build-extensions.ts'
 

@@ -1,7 +1,7 @@
 /** What routes are given beside the request: built once per isolate by the composition root. */
 
 import type { AccountObjects } from '../accounts/account-object.ts'
-import type { CrlPublications } from '../authority/publish-crl.ts'
+import type { CrlPublications } from '../authority/crl/publish-crl.ts'
 import type { ZoneObjects } from '../challenges/zone-object.ts'
 import type { Clock } from '../core/clock.ts'
 import type { DisclosurePolicy } from '../core/failure-disclosure.ts'

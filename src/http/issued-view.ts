@@ -1,7 +1,7 @@
 /** What issuing answers, and the names that it is asked for. */
 import { z } from '@hono/zod-openapi'
-import type { Issued } from '../authority/issue.ts'
-import type { RequestedNames } from '../authority/requested-names.ts'
+import type { Issued } from '../authority/issuing/issue.ts'
+import type { RequestedNames } from '../authority/roles/requested-names.ts'
 import { formatTime } from '../core/clock.ts'
 import { formatSerialHex } from '../pki/serial.ts'
 

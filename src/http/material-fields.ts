@@ -1,6 +1,6 @@
 /** Certificates and keys that are brought: PEM, encrypted or not, or a PKCS#12 file. */
 import { z } from '@hono/zod-openapi'
-import type { BroughtMaterial } from '../authority/given-material.ts'
+import type { BroughtMaterial } from '../authority/given/given-material.ts'
 
 const text = z.string().min(1).max(1_000_000)
 

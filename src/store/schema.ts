@@ -415,7 +415,7 @@ export const roles = sqliteTable(
     tenantId: text('tenant_id').notNull(),
     name: text().notNull(),
     caId: text('ca_id').notNull(),
-    /** See authority/role-policy.ts. */
+    /** See authority/roles/role-policy.ts. */
     policy: text({ mode: 'json' }).$type<unknown>().notNull(),
     /** Grows with every change: issuing requires the one that it checked against. */
     version: integer().notNull(),

@@ -1,12 +1,12 @@
 /** The CAs of the internal PKI: `/v1/pki/ca`. Their CRLs are in `crls.ts`. */
 
 import { z } from '@hono/zod-openapi'
-import { createCa, crossSignCa, reissueCa } from '../../authority/authorities.ts'
-import { shownCrlNumber } from '../../authority/crl-number.ts'
-import { MAX_CRL_PEM_CHARS } from '../../authority/given-crl.ts'
-import { openMaterial } from '../../authority/given-material.ts'
-import { importCa } from '../../authority/import-authority.ts'
-import { revokeCa } from '../../authority/revoke-authority.ts'
+import { createCa, crossSignCa, reissueCa } from '../../authority/cas/create-ca.ts'
+import { importCa } from '../../authority/cas/import-ca.ts'
+import { revokeCa } from '../../authority/cas/revoke-ca.ts'
+import { shownCrlNumber } from '../../authority/crl/crl-number.ts'
+import { MAX_CRL_PEM_CHARS } from '../../authority/given/given-crl.ts'
+import { openMaterial } from '../../authority/given/given-material.ts'
 import { findChainPems } from '../../authority/signer.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'

@@ -1,7 +1,7 @@
 /** Certificates that are brought here: to be kept, or to be checked. `/v1/pki/certificates/import` and `/validate`. */
 import { z } from '@hono/zod-openapi'
-import { openMaterial } from '../../authority/given-material.ts'
-import { validateCertificate } from '../../authority/validate.ts'
+import { openMaterial } from '../../authority/given/given-material.ts'
+import { validateCertificate } from '../../authority/trust/validate.ts'
 import { importCertificate } from '../../certificates/import-certificate.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { invalidField } from '../../core/errors.ts'

@@ -1,7 +1,7 @@
 /** Managed certificates, whatever their source: `/v1/pki/certificates`. */
 
 import { z } from '@hono/zod-openapi'
-import type { Issued } from '../../authority/issue.ts'
+import type { Issued } from '../../authority/issuing/issue.ts'
 import { changeCertificate } from '../../certificates/change-certificate.ts'
 import {
   certificateResource,

@@ -1,8 +1,8 @@
 /** The CRLs of the CAs: `/v1/pki/ca/{id}/crl`. */
 import { z } from '@hono/zod-openapi'
-import { shownCrlNumber } from '../../authority/crl-number.ts'
-import { type CurrentCrl, readCurrentCrl } from '../../authority/current-crl.ts'
-import { CRL_PERIOD_MS } from '../../authority/make-crl.ts'
+import { shownCrlNumber } from '../../authority/crl/crl-number.ts'
+import { type CurrentCrl, readCurrentCrl } from '../../authority/crl/current-crl.ts'
+import { CRL_PERIOD_MS } from '../../authority/crl/make-crl.ts'
 import { sha256, toHex } from '../../core/bytes.ts'
 import { formatTime } from '../../core/clock.ts'
 import { AppError, missing } from '../../core/errors.ts'

@@ -1,9 +1,9 @@
 /** Certificate requests that somebody decides about: `/v1/pki/csr`. */
 import { z } from '@hono/zod-openapi'
-import { approveCsr, generateCsr, importCsr, rejectCsr, removeCsr } from '../../authority/csr-workflow.ts'
-import type { Issued } from '../../authority/issue.ts'
-import { requireNames } from '../../authority/requested-names.ts'
-import { signApprovedCsr } from '../../authority/sign-csr.ts'
+import { approveCsr, generateCsr, importCsr, rejectCsr, removeCsr } from '../../authority/issuing/csr-workflow.ts'
+import type { Issued } from '../../authority/issuing/issue.ts'
+import { signApprovedCsr } from '../../authority/issuing/sign-csr.ts'
+import { requireNames } from '../../authority/roles/requested-names.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField, missing } from '../../core/errors.ts'

@@ -1,6 +1,6 @@
 /** Issuing under a role: `/v1/pki/issue/{role}`, `/v1/pki/sign/{role}`. */
 import { z } from '@hono/zod-openapi'
-import { type Issued, issueUnderRole, signUnderRole } from '../../authority/issue.ts'
+import { type Issued, issueUnderRole, signUnderRole } from '../../authority/issuing/issue.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { durationField, durationOf } from '../duration-field.ts'

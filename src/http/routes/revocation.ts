@@ -1,7 +1,7 @@
 /** Revoking certificates, and lifting holds: `/v1/pki/revoke`, `/v1/pki/certificates/{id}/unhold`. */
 import { z } from '@hono/zod-openapi'
-import type { RevocationInput, RevocationTarget } from '../../authority/revocation-record.ts'
-import { findCrossCertificate, revokeCrossCertificate } from '../../authority/revoke-cross-certificate.ts'
+import { findCrossCertificate, revokeCrossCertificate } from '../../authority/cas/revoke-cross-certificate.ts'
+import type { RevocationInput, RevocationTarget } from '../../authority/crl/revocation-record.ts'
 import { findRevocable, revokeCertificates, unholdCertificate } from '../../certificates/revoke.ts'
 import { revokeVersionsAtCa } from '../../certificates/revoke-versions-at-ca.ts'
 import type { Actor } from '../../core/actor.ts'

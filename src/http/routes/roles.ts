@@ -1,8 +1,8 @@
 /** Roles: `/v1/pki/roles`. Issuing under them is in issuing.ts. */
 import { z } from '@hono/zod-openapi'
-import { purposeName, purposeOid } from '../../authority/purposes.ts'
-import { DEFAULT_TTL_SECONDS, type RolePolicy } from '../../authority/role-policy.ts'
-import { changeRole, createRole, removeRole, requireRole } from '../../authority/roles.ts'
+import { purposeName, purposeOid } from '../../authority/roles/purposes.ts'
+import { DEFAULT_TTL_SECONDS, type RolePolicy } from '../../authority/roles/role-policy.ts'
+import { changeRole, createRole, removeRole, requireRole } from '../../authority/roles/roles.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'

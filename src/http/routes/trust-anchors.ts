@@ -1,7 +1,7 @@
 /** CA certificates from elsewhere that validation trusts: `/v1/pki/trust-anchors`. */
 import { z } from '@hono/zod-openapi'
 import { parseStored } from '../../authority/signer.ts'
-import { createTrustAnchor, removeTrustAnchor } from '../../authority/trust-anchors.ts'
+import { createTrustAnchor, removeTrustAnchor } from '../../authority/trust/trust-anchors.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { missing } from '../../core/errors.ts'

@@ -1,7 +1,7 @@
 /** Every combination of key, purposes and key usages that a role may have, as the linters judge the certificate. */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { extKeyUsagesOf } from '../../../src/authority/purposes.ts'
-import { checkRolePolicy, type RolePolicy } from '../../../src/authority/role-policy.ts'
+import { extKeyUsagesOf } from '../../../src/authority/roles/purposes.ts'
+import { checkRolePolicy, type RolePolicy } from '../../../src/authority/roles/role-policy.ts'
 import { buildLeaf } from '../../../src/pki/build-certificate.ts'
 import type { KeyUsage } from '../../../src/pki/extensions.ts'
 import { generateKeyPair, type KeyPair } from '../../../src/pki/keys.ts'

@@ -1,6 +1,6 @@
 /** The application over the real database, with a clock that tests turn and a log that they can read. */
-import { CrlWriter, type MakeCrl } from '../../../src/authority/crl-writer.ts'
-import { makeCrl } from '../../../src/authority/make-crl.ts'
+import { CrlWriter, type MakeCrl } from '../../../src/authority/crl/crl-writer.ts'
+import { makeCrl } from '../../../src/authority/crl/make-crl.ts'
 import { toBase64Url, utf8 } from '../../../src/core/bytes.ts'
 import type { Clock } from '../../../src/core/clock.ts'
 import { createLog } from '../../../src/core/log.ts'

@@ -1,0 +1,89 @@
+/** What a revocation writes besides the mark on the certificate: its line in the CRL of its CA, and its entry in the journal. */
+import type { Actor } from '../../core/actor.ts'
+import { formatTime } from '../../core/clock.ts'
+import type { RevocationReason } from '../../pki/revocation-reason.ts'
+import { formatSerialHex } from '../../pki/serial.ts'
+import { findCa } from '../../store/authorities.ts'
+import type { IssuedVersion } from '../../store/issued-versions.ts'
+import { entryBy, type JournalEntry } from '../../store/journal.ts'
+import { insertRevocations, partitionOf } from '../../store/revocations.ts'
+import type { Statement } from '../../store/transaction.ts'
+import type { AuthorityDependencies } from '../dependencies.ts'
+
+export const HOLD: RevocationReason = 'certificate_hold'
+
+/** What is to be revoked. */
+export type RevocationTarget =
+  /** Hex of the serial number's content octets. */
+  | { readonly by: 'serial'; readonly serialNumber: string; readonly caId: string | null }
+  /** Every version that is not over. */
+  | { readonly by: 'certificate'; readonly certificateId: string }
+
+export interface RevocationInput {
+  readonly reason: RevocationReason
+  /** When the key was lost, where that is known. */
+  readonly invalidityDateMs: number | null
+}
+
+/** Lines of the CRLs of the CAs that are here; certificates from elsewhere stand in nobody's. */
+export async function crlStatements(
+  dependencies: AuthorityDependencies,
+  tenantId: string,
+  versions: readonly IssuedVersion[],
+  revocation: RevocationInput & { readonly revokedAtMs: number },
+): Promise<Statement[]> {
+  const places = await placesOf(dependencies, versions)
+  if (places.length === 0) return []
+  const rows = places.map(({ caId, partition, serialNumber, notAfterMs }) => ({
+    caId,
+    partition,
+    serialNumber,
+    revokedAtMs: revocation.revokedAtMs,
+    reason: revocation.reason,
+    invalidityDateMs: revocation.invalidityDateMs,
+    notAfterMs,
+  }))
+  return [insertRevocations(dependencies.store, tenantId, rows)]
+}
+
+interface CrlLine {
+  readonly tenantId: string
+  readonly caId: string
+  readonly partition: number
+  readonly serialNumber: string
+  readonly notAfterMs: number
+}
+
+export async function placesOf(
+  { store }: AuthorityDependencies,
+  versions: readonly IssuedVersion[],
+): Promise<CrlLine[]> {
+  const partitions = new Map<string, number>()
+  const lines: CrlLine[] = []
+  for (const { tenantId, issuerCaId: caId, serialNumber, notAfterMs } of versions) {
+    if (caId === null) continue
+    const known = partitions.get(caId) ?? (await findCa(store, tenantId, caId))?.crlPartitions ?? 0
+    partitions.set(caId, known)
+    lines.push({ tenantId, caId, partition: partitionOf(serialNumber, known), serialNumber, notAfterMs })
+  }
+  return lines
+}
+
+export function revokedEntry(
+  actor: Actor,
+  version: IssuedVersion,
+  reason: RevocationReason,
+  revokedAtMs: number,
+): JournalEntry {
+  return entryBy(actor, {
+    event: 'certificate.revoked',
+    resource: `pki/certificates/${version.certificateId}`,
+    detail: {
+      certificate_id: version.certificateId,
+      version: version.version,
+      serial_number: formatSerialHex(version.serialNumber),
+      reason,
+      revoked_at: formatTime(revokedAtMs),
+    },
+  })
+}

@@ -1,0 +1,323 @@
+/**
+ * Issuing under a role: with a key made here, or for a CSR. Role and CA come from the isolate's memory; the batch that stores the
+ * certificate demands that both are still as they were checked, and where they are not, everything is checked again.
+ */
+
+import type { Actor } from '../../core/actor.ts'
+import { formatTime } from '../../core/clock.ts'
+import { AppError, type ErrorDetail } from '../../core/errors.ts'
+import { newId } from '../../core/ids.ts'
+import { IsolateCache } from '../../core/isolate-cache.ts'
+import { buildName } from '../../pki/distinguished-name.ts'
+import type { PrivateKeyFormat } from '../../pki/key-formats.ts'
+import {
+  exportPkcs8,
+  exportPrivateKeyPem,
+  generateKeyPair,
+  type KeyPair,
+  type KeySpec,
+  traditionalFormatOf,
+} from '../../pki/keys.ts'
+import type { PublicKeyKind } from '../../pki/public-key.ts'
+import { formatSerialHex } from '../../pki/serial.ts'
+import { mustHaveSigner } from '../../store/authorities.ts'
+import { allNames, newCertificateRow } from '../../store/certificate-row.ts'
+import { type CertificateRow, insertCertificate, sealPrivateKey } from '../../store/certificates.ts'
+import { mustBeUncompromised, requireUncompromised } from '../../store/compromised-keys.ts'
+import { entryBy } from '../../store/journal.ts'
+import { findRole, mustHaveRole, type RoleRow } from '../../store/roles.ts'
+import type { Store } from '../../store/store.ts'
+import { type Alongside, nothingElse, type Statement } from '../../store/transaction.ts'
+import type { AuthorityDependencies } from '../dependencies.ts'
+import { extKeyUsagesOf } from '../roles/purposes.ts'
+import {
+  CSR_PATHS,
+  fieldOfName,
+  type NamePaths,
+  namesOfCsr,
+  type RequestedNames,
+  type ResolvedNames,
+  requireNames,
+  SAN_PATHS,
+} from '../roles/requested-names.ts'
+import { checkKey, checkNames, checkTtl, type RolePolicy } from '../roles/role-policy.ts'
+import { requireSigner, type Signer } from '../signer.ts'
+import { reviewCsr } from './csr-review.ts'
+import { requireCsr } from './csr-workflow.ts'
+import { signLeaf } from './leaf.ts'
+
+export interface IssueInput {
+  readonly roleName: string
+  readonly names: RequestedNames
+  readonly ttlSeconds: number | null
+  /** `traditional`: SEC1 for EC keys, PKCS#1 for RSA keys. */
+  readonly keyFormat: 'traditional' | 'pkcs8'
+  /** What else has to hold when the certificate is stored: that the caller's token is still there. */
+  readonly demands: readonly Statement[]
+}
+
+export interface SignInput {
+  readonly roleName: string
+  readonly csrPem: string
+  readonly ttlSeconds: number | null
+  /** In place of the CSR's alternative names. */
+  readonly names: RequestedNames | null
+  readonly demands: readonly Statement[]
+}
+
+export interface Issued {
+  readonly certificate: CertificateRow
+  /** PEM; null where the caller has the key. */
+  readonly privateKeyPem: string | null
+  /** From the issuer up, PEM. */
+  readonly chainPems: readonly string[]
+  /** What was understood differently from what was written. */
+  readonly warnings: readonly string[]
+}
+
+/** A certificate with a new key. Throws AppError. */
+export function issueUnderRole(
+  dependencies: AuthorityDependencies,
+  actor: Actor,
+  input: IssueInput,
+  alongside: Alongside<Issued> = nothingElse,
+): Promise<Issued> {
+  return withRole(dependencies, actor, input.roleName, async ({ role, policy, signer }) => {
+    const names = requireNames(input.names, ISSUE_PATHS)
+    requireAllowed(policy, names, (name) => fieldOfName(input.names, ISSUE_PATHS, name))
+    const times = requireTimes(dependencies, policy, signer, input.ttlSeconds)
+    const pair = await generateKeyPair(keySpecOf(policy))
+    return signAndStore(dependencies, actor, {
+      role,
+      policy,
+      signer,
+      names,
+      times,
+      ttlSeconds: input.ttlSeconds ?? policy.defaultTtlSeconds,
+      key: { spkiDer: pair.spkiDer, kind: pair.kind, pair: policy.storePrivateKeys ? pair : null },
+      privateKeyPem: await showPrivateKey(pair, input.keyFormat),
+      keyOrigin: 'generated',
+      demands: input.demands,
+      alongside,
+    })
+  })
+}
+
+/** A certificate for the key of a CSR. Throws AppError. */
+export async function signUnderRole(
+  dependencies: AuthorityDependencies,
+  actor: Actor,
+  input: SignInput,
+  alongside: Alongside<Issued> = nothingElse,
+): Promise<Issued> {
+  const { csr, key } = await requireCsr(input.csrPem)
+  const { der: spkiDer } = csr.subjectPublicKeyInfo
+  const toCertify = { tenantId: actor.tenantId, spkiDer, certificateId: null }
+  const demands = [...input.demands, ...(await mustBeUncompromised(dependencies.store, toCertify))]
+  return withRole(dependencies, actor, input.roleName, async ({ role, policy, signer }) => {
+    const review = reviewCsr(csr, { extKeyUsage: extKeyUsagesOf(policy), subject: 'common-name' })
+    if (review.refusals.length > 0) throw violation(review.refusals, 'csr_pem')
+    const refusal = checkKey(policy, key)
+    if (refusal !== null) throw violation([refusal], 'csr_pem')
+    await requireUncompromised(dependencies.store, toCertify, 'csr_pem')
+    const requested = namesOfCsr(csr)
+    const names =
+      input.names === null
+        ? requireNames(requested, CSR_PATHS)
+        : requireNames({ ...input.names, commonName: requested.commonName }, SAN_PATHS)
+    requireAllowed(policy, names, input.names === null ? 'csr_pem' : 'san')
+    const times = requireTimes(dependencies, policy, signer, input.ttlSeconds)
+    return signAndStore(dependencies, actor, {
+      role,
+      policy,
+      signer,
+      names: { ...names, warnings: [...names.warnings, ...review.warnings] },
+      times,
+      ttlSeconds: input.ttlSeconds ?? policy.defaultTtlSeconds,
+      key: { spkiDer, kind: key, pair: null },
+      privateKeyPem: null,
+      keyOrigin: 'csr',
+      demands,
+      alongside,
+    })
+  })
+}
+
+/** Where the names stand in the body of `issue`. */
+const ISSUE_PATHS: NamePaths = {
+  commonName: 'common_name',
+  dns: 'alt_names',
+  ip: 'ip_sans',
+  email: 'email_sans',
+  uri: 'uri_sans',
+}
+
+export interface RoleContext {
+  readonly role: RoleRow
+  readonly policy: RolePolicy
+  readonly signer: Signer
+}
+
+const roles = new IsolateCache<RoleRow>()
+
+/**
+ * Runs `attempt` with what is remembered of the role and its CA. Where that gave a refusal, or the batch was undone (null), things
+ * may have changed since: then once more with what is read anew.
+ */
+async function withRole<Value>(
+  { store }: AuthorityDependencies,
+  actor: Actor,
+  roleName: string,
+  attempt: (context: RoleContext) => Promise<Value | null>,
+): Promise<Value> {
+  try {
+    const first = await attempt(await roleContext(store, actor.tenantId, roleName, false))
+    if (first !== null) return first
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+  }
+  const second = await attempt(await roleContext(store, actor.tenantId, roleName, true))
+  if (second === null) throw new AppError('conflict', 'The role or its CA was changed at the same time: try again')
+  return second
+}
+
+/** The role with its CA, which may sign. Throws `not_found` and `policy_violation`. */
+export async function roleContext(store: Store, tenantId: string, name: string, fresh: boolean): Promise<RoleContext> {
+  const role = await roles.get(store, `${tenantId}/${name}`, fresh, () => findRole(store, tenantId, name))
+  if (role === null) throw new AppError('not_found', `There is no role ${name}`)
+  const signer = await requireSigner(store, tenantId, role.caId, fresh)
+  return { role, policy: role.policy as RolePolicy, signer }
+}
+
+/** Throws `policy_violation` for names that the role does not allow; `path` says where such a name was given. */
+export function requireAllowed(
+  policy: RolePolicy,
+  names: ResolvedNames,
+  path: string | ((name: string) => string),
+): void {
+  const refusals = checkNames(policy, names)
+  if (refusals.length === 0) return
+  const pathOf = (refusal: string): string =>
+    typeof path === 'string' ? path : path(refusal.slice(0, Math.max(0, refusal.indexOf(': '))))
+  throw new AppError('policy_violation', refusals.join('; '), {
+    details: refusals.map((message) => ({ path: pathOf(message), message })),
+  })
+}
+
+function violation(refusals: readonly string[], path: string): AppError {
+  const details: ErrorDetail[] = refusals.map((message) => ({ path, message }))
+  return new AppError('policy_violation', refusals.join('; '), { details })
+}
+
+/** Throws `policy_violation` for a lifetime that is too long. */
+export function requireTimes(
+  { now }: AuthorityDependencies,
+  policy: Pick<RolePolicy, 'maxTtlSeconds' | 'defaultTtlSeconds' | 'notBeforeBackdateSeconds'>,
+  signer: Signer,
+  ttlSeconds: number | null,
+): { readonly notBeforeMs: number; readonly notAfterMs: number } {
+  const period = { caNotBeforeMs: signer.notBeforeMs, caNotAfterMs: signer.notAfterMs }
+  const times = checkTtl(policy, ttlSeconds, { ...period, nowMs: now() })
+  if (!times.ok) throw violation([times.error], 'ttl')
+  return times.value
+}
+
+export const keySpecOf = (policy: Pick<RolePolicy, 'keyType' | 'keyBits'>): KeySpec =>
+  policy.keyType === 'ed25519' ? { type: 'ed25519' } : ({ type: policy.keyType, size: policy.keyBits } as KeySpec)
+
+/** PEM in the form that was asked for. */
+export function showPrivateKey(pair: KeyPair, format: IssueInput['keyFormat']): Promise<string> {
+  const form: PrivateKeyFormat = format === 'pkcs8' ? 'pkcs8' : traditionalFormatOf(pair.kind)
+  return exportPrivateKeyPem(pair.privateKey, form)
+}
+
+interface Leaf extends RoleContext {
+  readonly names: ResolvedNames
+  readonly times: { readonly notBeforeMs: number; readonly notAfterMs: number }
+  /** As asked for, or by default. */
+  readonly ttlSeconds: number
+  readonly key: {
+    readonly spkiDer: Uint8Array<ArrayBuffer>
+    readonly kind: PublicKeyKind
+    /** To be kept; null where it is not. */
+    readonly pair: KeyPair | null
+  }
+  /** To be shown; null where the caller has the key. */
+  readonly privateKeyPem: string | null
+  readonly keyOrigin: 'generated' | 'csr'
+  readonly demands: readonly Statement[]
+  readonly alongside: Alongside<Issued>
+}
+
+/** Signs and stores; null where role or CA have changed meanwhile, and nothing is stored. */
+async function signAndStore(dependencies: AuthorityDependencies, actor: Actor, leaf: Leaf): Promise<Issued | null> {
+  const { store, now } = dependencies
+  const { role, policy, signer, names, times, key } = leaf
+  const signed = await signLeaf(dependencies, signer, {
+    subjectDer: requireSubject(names.commonName, policy),
+    commonName: names.commonName,
+    altNames: names.altNames,
+    spkiDer: key.spkiDer,
+    key: key.kind,
+    ...times,
+    extKeyUsage: extKeyUsagesOf(policy),
+    keyUsages: policy.keyUsages,
+    noRevocation: policy.noRevAvail ?? false,
+  })
+  const id = newId('certificate', now())
+  const place = { tenantId: actor.tenantId, certificateId: id, serialNumber: signed.serialNumber }
+  const certificate = newCertificateRow(
+    {
+      ...signed,
+      sealedPrivateKey:
+        key.pair === null ? null : await sealPrivateKey(store, place, await exportPkcs8(key.pair.privateKey)),
+      tenantId: actor.tenantId,
+      id,
+      source: 'internal',
+      issuerCaId: signer.ca.id,
+      roleName: role.name,
+      keyOrigin: leaf.keyOrigin,
+      issueTerms: { ttlSeconds: leaf.ttlSeconds, hasCommonName: names.hasCommonName, approved: null },
+    },
+    now(),
+  )
+  const { privateKeyPem } = leaf
+  const issued: Issued = { certificate, privateKeyPem, chainPems: signer.chainPems, warnings: names.warnings }
+  const outcome = await store.commit({
+    tenantId: actor.tenantId,
+    statements: [
+      ...leaf.demands,
+      mustHaveRole(store, role),
+      mustHaveSigner(store, signer.lineage),
+      insertCertificate(store, certificate),
+      ...(await leaf.alongside(issued)),
+    ],
+    entries: [issuedEntry('certificate.issued', actor, certificate)],
+  })
+  return outcome.kind === 'committed' ? issued : null
+}
+
+/** The subject of a certificate under a role: what the role says of everybody, and the common name. */
+export function requireSubject(
+  commonName: string | null,
+  policy: Pick<RolePolicy, 'subject'>,
+): Uint8Array<ArrayBuffer> {
+  const subject = buildName({ ...policy.subject, ...(commonName === null ? {} : { commonName }) })
+  if (!subject.ok) throw new AppError('invalid_request', `common_name: ${subject.error.message}`)
+  return subject.value
+}
+
+export const issuedEntry = (event: string, actor: Actor, row: CertificateRow) =>
+  entryBy(actor, {
+    event,
+    resource: `pki/certificates/${row.id}`,
+    detail: {
+      certificate_id: row.id,
+      ca_id: row.issuerCaId,
+      ...(row.roleName === null ? {} : { role: row.roleName }),
+      version: row.version,
+      serial_number: formatSerialHex(row.serialNumber),
+      names: allNames(row.names),
+      not_after: formatTime(row.notAfterMs),
+    },
+  })
