@@ -3,7 +3,6 @@
 import type { PeerFailure } from '../core/peer-failure.ts'
 import { err, type Result } from '../core/result.ts'
 import { ZONE_TIMEOUT_MS } from '../dns/limits.ts'
-import { rateOf } from '../dns/rates.ts'
 import type { ChallengeDependencies } from './dependencies.ts'
 import type { OpenedProvider } from './open-provider.ts'
 import { providerFailure } from './provider-failure.ts'
@@ -15,7 +14,7 @@ export async function findZone(
   { id, descriptor, provider, keys }: OpenedProvider,
   name: string,
 ): Promise<Result<string, PeerFailure>> {
-  if (rateOf(descriptor.code) !== null) {
+  if (descriptor.rate !== null) {
     return zones(tenantId, keys.credentials).findZone({ tenantId, providerId: id, name })
   }
   const zone = await provider.findZone(name, AbortSignal.timeout(ZONE_TIMEOUT_MS))

@@ -57,7 +57,7 @@ export async function openConfig(
   if (!parsed.ok) return err(parsed.error)
   const { http, connect, now, disclosure } = dependencies
   const keys = await keysOf(dependencies.store.ring, descriptor, parsed.value.settings)
-  const context = { http, ...calls?.(descriptor.code, keys), connect, now, allowPrivateTargets, disclosure }
+  const context = { http, ...calls?.(descriptor.rate, keys), connect, now, allowPrivateTargets, disclosure }
   const provider = descriptor.create(parsed.value.settings, context)
   if (!provider.ok) return provider
   const { common, primary } = parsed.value

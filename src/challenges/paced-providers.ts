@@ -14,7 +14,7 @@ import { MAX_PARALLEL_LOOKUPS, ZONE_TIMEOUT_MS } from '../dns/limits.ts'
 import { Pace } from '../dns/pace.ts'
 import { type PacedOperation, pacedOperation } from '../dns/paced-http.ts'
 import type { DnsProviderContext } from '../dns/provider-descriptor.ts'
-import { rateOf } from '../dns/rates.ts'
+import type { ProviderRate } from '../dns/rates.ts'
 import { ZoneMemo } from '../dns/zone-memo.ts'
 import { leavingFailure, providerFailure } from './provider-failure.ts'
 import type { ZoneChange, ZoneObject, ZoneQuestion } from './zone-object.ts'
@@ -29,7 +29,10 @@ export interface ProviderKeys {
 }
 
 /** Which way the calls of a provider go; asked once, while it is opened. */
-export type ProviderCalls = (code: string, keys: ProviderKeys) => Pick<DnsProviderContext, 'http' | 'zones'>
+export type ProviderCalls = (
+  rate: ProviderRate | null,
+  keys: ProviderKeys,
+) => Pick<DnsProviderContext, 'http' | 'zones'>
 
 /** A provider that is ready for use, as far as its calls are concerned. */
 export interface CallableProvider {
@@ -107,9 +110,8 @@ export class PacedProviders implements ZoneObject {
     const { open, http, now } = this.#options
     let operation: PacedOperation | null = null
     let memo = new ZoneMemo(now)
-    const calls: ProviderCalls = (code, keys) => {
+    const calls: ProviderCalls = (rate, keys) => {
       memo = kept(this.#memos, keys.settings, () => new ZoneMemo(now))
-      const rate = rateOf(code)
       if (rate === null) return { http, zones: memo }
       const pace = kept(this.#paces, keys.credentials, () => new Pace(rate, now, this.#options.random))
       operation = pacedOperation(rate, pace, { ...this.#options, gate: this.#gate })

@@ -6,6 +6,7 @@ import type { HttpClient } from '../core/http-client.ts'
 import type { Result } from '../core/result.ts'
 import type { TcpConnect } from '../core/tcp.ts'
 import type { DnsProvider } from './dns-provider.ts'
+import type { ProviderRate } from './rates.ts'
 import type { ZoneMemo } from './zone-memo.ts'
 
 /** What a provider gets from outside: data and effects, never the environment. */
@@ -53,6 +54,8 @@ export interface DnsProviderDescriptor {
   readonly defaultTtlSeconds: number
   /** False for providers that have no list of zones to ask for; their zones are proved one by one with `checkZone`. */
   readonly listsZones: boolean
+  /** How often the provider has published that it may be asked; null for servers that publish nothing. */
+  readonly rate: ProviderRate | null
   /**
    * Values (secrets already looked up) → provider. The error names the setting and says what is wrong with it,
    * never its value.

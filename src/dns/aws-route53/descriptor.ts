@@ -2,6 +2,7 @@
 import { err, ok } from '../../core/result.ts'
 import { ENDPOINT_SETTING, parseEndpoint, parseToken } from '../http-settings.ts'
 import type { DnsProviderDescriptor } from '../provider-descriptor.ts'
+import { saysTooMany } from '../rates.ts'
 import { createRoute53Client } from './client.ts'
 import { createRoute53Provider } from './provider.ts'
 
@@ -72,6 +73,13 @@ export const AWS_ROUTE53: DnsProviderDescriptor = {
   propagation: { timeoutSeconds: 300, intervalSeconds: 5 },
   defaultTtlSeconds: 60,
   listsZones: true,
+  // "five requests per second per AWS account" (docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html):
+  // one at once and four a second are five in any second.
+  rate: {
+    burst: 1,
+    perSecond: 4,
+    isThrottled: saysTooMany(400, /<Code>(?:Throttling|ThrottlingException|RequestLimitExceeded)<\/Code>/),
+  },
   create(settings, { http, now, allowPrivateTargets, zones }) {
     const accessKeyId = settings.access_key_id?.trim() ?? ''
     if (!/^\w{16,128}$/.test(accessKeyId)) return err('access_key_id: give the id of an access key, such as AKIA…')

@@ -2,6 +2,7 @@
 import { err, ok, type Result } from '../../core/result.ts'
 import { ENDPOINT_SETTING, parseEndpoint, parseToken } from '../http-settings.ts'
 import type { DnsProviderDescriptor } from '../provider-descriptor.ts'
+import { isTooMany } from '../rates.ts'
 import { createAzureClient } from './client.ts'
 import { createAzureProvider } from './provider.ts'
 
@@ -93,6 +94,9 @@ export const AZURE_DNS: DnsProviderDescriptor = {
   propagation: { timeoutSeconds: 300, intervalSeconds: 5 },
   defaultTtlSeconds: 60,
   listsZones: true,
+  // 500 reads in five minutes per subscription and region
+  // (learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling): 200 + 300 × 1.
+  rate: { burst: 200, perSecond: 1, isThrottled: isTooMany },
   create(settings, { http, now, allowPrivateTargets, zones }) {
     const ids = parseIdentifiers(settings)
     if (!ids.ok) return ids

@@ -2,6 +2,7 @@
 import { err, ok } from '../../core/result.ts'
 import { ENDPOINT_SETTING, parseEndpoint, parseToken } from '../http-settings.ts'
 import type { DnsProviderDescriptor } from '../provider-descriptor.ts'
+import { isTooMany } from '../rates.ts'
 import { createCloudflareClient } from './client.ts'
 import { createCloudflareProvider } from './provider.ts'
 
@@ -31,6 +32,9 @@ export const CLOUDFLARE: DnsProviderDescriptor = {
   propagation: { timeoutSeconds: 300, intervalSeconds: 5 },
   defaultTtlSeconds: 60,
   listsZones: true,
+  // 1,200 in five minutes per user; then all calls are blocked for five minutes
+  // (developers.cloudflare.com/fundamentals/api/reference/limits): 300 + 300 × 3.
+  rate: { burst: 300, perSecond: 3, isThrottled: isTooMany },
   create(settings, { http, now, allowPrivateTargets, zones }) {
     const apiToken = parseToken('api_token', settings.api_token)
     if (!apiToken.ok) return apiToken

@@ -2,6 +2,7 @@
 import { ok } from '../../core/result.ts'
 import { ENDPOINT_SETTING, parseEndpoint, parseToken } from '../http-settings.ts'
 import type { DnsProviderDescriptor } from '../provider-descriptor.ts'
+import { isTooMany } from '../rates.ts'
 import { createDigitalOceanClient } from './client.ts'
 import { createDigitalOceanProvider } from './provider.ts'
 
@@ -24,6 +25,8 @@ export const DIGITALOCEAN: DnsProviderDescriptor = {
   propagation: { timeoutSeconds: 300, intervalSeconds: 5 },
   defaultTtlSeconds: 60,
   listsZones: true,
+  // 250 a minute and 5,000 an hour (docs.digitalocean.com/reference/api/reference): 150 + 60 × 1.3, 150 + 3,600 × 1.3.
+  rate: { burst: 150, perSecond: 1.3, isThrottled: isTooMany },
   create(settings, { http, now, allowPrivateTargets, zones }) {
     const apiToken = parseToken('api_token', settings.api_token)
     if (!apiToken.ok) return apiToken

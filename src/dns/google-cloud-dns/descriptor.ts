@@ -3,6 +3,7 @@ import { checkTarget } from '../../core/http-client.ts'
 import { err, ok } from '../../core/result.ts'
 import { ENDPOINT_SETTING, parseEndpoint } from '../http-settings.ts'
 import type { DnsProviderDescriptor } from '../provider-descriptor.ts'
+import { saysTooMany } from '../rates.ts'
 import { createGoogleClient } from './client.ts'
 import { createGoogleProvider } from './provider.ts'
 import { parseServiceAccount } from './service-account.ts'
@@ -41,6 +42,8 @@ export const GOOGLE_CLOUD_DNS: DnsProviderDescriptor = {
   propagation: { timeoutSeconds: 300, intervalSeconds: 5 },
   defaultTtlSeconds: 60,
   listsZones: true,
+  // A quota per minute and region without a published number (cloud.google.com/dns/quotas): our own choice.
+  rate: { burst: 50, perSecond: 5, isThrottled: saysTooMany(403, /"(?:userR|r)ateLimitExceeded"/) },
   create(settings, { http, now, allowPrivateTargets, zones }) {
     const account = parseServiceAccount(settings.service_account_json ?? '')
     if (!account.ok) return err(`service_account_json: ${account.error}`)

@@ -2,6 +2,7 @@
 import { ok } from '../../core/result.ts'
 import { ENDPOINT_SETTING, parseEndpoint, parseToken } from '../http-settings.ts'
 import type { DnsProviderDescriptor } from '../provider-descriptor.ts'
+import { isTooMany } from '../rates.ts'
 import { createHetznerClient } from './client.ts'
 import { createHetznerProvider, pauseByTimer } from './provider.ts'
 
@@ -25,6 +26,8 @@ export const HETZNER: DnsProviderDescriptor = {
   propagation: { timeoutSeconds: 300, intervalSeconds: 5 },
   defaultTtlSeconds: 60,
   listsZones: true,
+  // 3,600 an hour per project, one of which comes back every second (docs.hetzner.cloud/reference/cloud).
+  rate: { burst: 300, perSecond: 0.9, isThrottled: isTooMany },
   create(settings, { http, now, allowPrivateTargets, zones }) {
     const apiToken = parseToken('api_token', settings.api_token)
     if (!apiToken.ok) return apiToken

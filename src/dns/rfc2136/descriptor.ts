@@ -52,6 +52,8 @@ export const RFC2136: DnsProviderDescriptor = {
   propagation: { timeoutSeconds: 600, intervalSeconds: 5 },
   defaultTtlSeconds: 60,
   listsZones: false,
+  // The server is its owner's.
+  rate: null,
   create(settings, { connect, now, allowPrivateTargets, disclosure }) {
     const server = parseServer(settings.nameserver ?? '', allowPrivateTargets)
     if (!server.ok) return err(`nameserver: ${server.error}`)

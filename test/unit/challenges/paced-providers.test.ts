@@ -88,7 +88,7 @@ function paced(
       const connect = () => {
         throw new Error('not used')
       }
-      const context = { ...calls(descriptor.code, keys), connect, now: clock.now, allowPrivateTargets: false }
+      const context = { ...calls(descriptor.rate, keys), connect, now: clock.now, allowPrivateTargets: false }
       const provider = descriptor.create(mine, context)
       if (!provider.ok) throw new Error(provider.error)
       return ok({ descriptor, provider: provider.value, isLeaving: false })

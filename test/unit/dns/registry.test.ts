@@ -1,6 +1,6 @@
+import { readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { CLOUDFLARE } from '../../../src/dns/cloudflare/descriptor.ts'
-import { RATES, rateOf } from '../../../src/dns/rates.ts'
 import { COMMON_SETTINGS, DNS_PROVIDERS, findDescriptor, parseSettings } from '../../../src/dns/registry.ts'
 import { RFC2136 } from '../../../src/dns/rfc2136/descriptor.ts'
 
@@ -13,9 +13,18 @@ describe('the registry', () => {
     )
   })
 
+  it('ok: every folder with a descriptor is registered, and runs the suite of all providers', () => {
+    const codes = DNS_PROVIDERS.map(({ code }) => code).toSorted()
+    const codesIn = (folder: string, end: string) =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((path) => path.endsWith(end))
+        .map((path) => path.slice(0, -end.length).replaceAll('-', '_'))
+    expect(codesIn('src/dns', '/descriptor.ts').toSorted()).toEqual(codes)
+    expect(codesIn('test/contract/dns', '.test.ts').toSorted()).toEqual(codes)
+  })
+
   it('ok: of every type it is said how often it lets itself be asked, or that it does not say', () => {
-    expect(Object.keys(RATES).toSorted()).toEqual(DNS_PROVIDERS.map(({ code }) => code).toSorted())
-    expect(DNS_PROVIDERS.filter(({ code }) => rateOf(code) === null)).toEqual([RFC2136])
+    expect(DNS_PROVIDERS.filter(({ rate }) => rate === null)).toEqual([RFC2136])
   })
 
   it('fail: an unknown type, and names that objects have by themselves', () => {
