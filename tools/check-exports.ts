@@ -1,6 +1,7 @@
 /**
- * Every export is imported somewhere, by the product, its tests or its tools: what nobody imports is private to its file,
- * or dead. Programs and what the platform calls by name are listed here.
+ * Every export is imported by another file: one that is not is private to its file, or dead. What the product exports is used by the
+ * product: an export that only tests import, and its own file does not use, is dead too. Programs and what the platform calls by name
+ * are listed here.
  * Works on text: it sees named exports and named imports, which are the only ones that the project has.
  */
 import { posix } from 'node:path'
@@ -27,18 +28,32 @@ const GLOB_FORM = /\bimport\.meta\.glob<?[^(]*\(\s*['"](\.[^'"*]+)\*\.ts['"]/g
 /** `import('./shapes.ts').Shape`, and a file that is loaded at run time. */
 const LATE_FORM = /\bimport\(\s*['"](\.[^'"]+)['"]\s*\)(?:\.([\w$]+))?/g
 
-/** Exports that no other file imports. */
+const isProduct = (path: string): boolean => /^(?:src|durable-objects)\//.test(path)
+const isTest = (path: string): boolean => /^(?:test|bench)\//.test(path)
+
+/** Exports that no other file imports, and exports of the product that are there for tests alone. */
 export function checkExports(files: readonly ProjectFile[]): Problem[] {
   const imported = new Set(files.flatMap(importsOf))
+  const importedByProduct = new Set(files.filter(({ path }) => !isTest(path)).flatMap(importsOf))
+  const complain = (path: string, text: string, { name, isType }: Export): string | null => {
+    const uses = countOf(text, name) - 1
+    const inFolder = `${posix.dirname(path)}/ *`
+    const wanted = [`${path} ${name}`, `${path} *`, inFolder]
+    if (!wanted.some((each) => imported.has(each))) {
+      // A type in the signature of what the file exports is a part of it: who calls that may need its name.
+      return isType && uses > 0 ? null : `exports ${name}, which nobody imports`
+    }
+    const isUsed = uses > 0 || imported.has(inFolder) || wanted.some((each) => importedByProduct.has(each))
+    if (!isProduct(path) || isUsed) return null
+    return `exports ${name}, which tests alone use`
+  }
   return files
     .filter(({ path }) => !CALLED_FROM_OUTSIDE.some((pattern) => pattern.test(path)))
     .flatMap(({ path, text }) =>
-      exportsOf(text)
-        .filter(({ name }) => !imported.has(`${path} ${name}`) && !imported.has(`${path} *`))
-        .filter(() => !imported.has(`${posix.dirname(path)}/ *`))
-        // A type in the signature of what the file exports is a part of it: who calls that may need its name.
-        .filter(({ name, isType }) => !(isType && countOf(text, name) > 1))
-        .map(({ name, line }) => ({ path, line, message: `exports ${name}, which nobody imports` })),
+      exportsOf(text).flatMap((each) => {
+        const message = complain(path, text, each)
+        return message === null ? [] : [{ path, line: each.line, message }]
+      }),
     )
 }
 

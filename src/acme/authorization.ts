@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { err, ok, type Result } from '../core/result.ts'
 import { type Challenge, parseChallenge } from './challenge.ts'
-import { type Identifier, identifierKey, identifierShape } from './identifier.ts'
+import { type Identifier, identifierShape } from './identifier.ts'
 import { MAX_CHALLENGES } from './limits.ts'
 import { checkShape, optionalTime, type TargetPolicy } from './shape.ts'
 
@@ -22,20 +22,6 @@ export interface Authorization {
   readonly unknownChallengeTypes: readonly string[]
   /** Epoch milliseconds: when the server wants to be asked again; capped. */
   readonly retryAfterMs: number | null
-}
-
-/** The name that was ordered: with `*.` for a wildcard. */
-export function orderedIdentifier({
-  identifier,
-  wildcard,
-}: Pick<Authorization, 'identifier' | 'wildcard'>): Identifier {
-  return wildcard ? { ...identifier, value: `*.${identifier.value}` } : identifier
-}
-
-/** Is it for one of these? An authorization for something that was not ordered must not be answered. */
-export function belongsToOrder(authorization: Authorization, identifiers: readonly Identifier[]): boolean {
-  const key = identifierKey(orderedIdentifier(authorization))
-  return identifiers.some((each) => identifierKey(each) === key)
 }
 
 export function parseAuthorization(

@@ -86,36 +86,12 @@ export function tlsAlpn01Digest(authorization: string): Promise<Uint8Array<Array
   return sha256(utf8(authorization))
 }
 
-/** RFC 8555 §8.3: the path at which the key authorization is served. */
-export function http01Path(token: string): string {
-  return `/.well-known/acme-challenge/${token}`
-}
-
 /** RFC 8555 §8.4: the TXT record's name, before any CNAME; a wildcard's is its parent's. */
 export function dns01RecordName(domain: string): string {
   return `_acme-challenge.${withoutWildcard(domain)}`
 }
 
-/** draft-ietf-acme-dns-account-label-02 §3.2: the record's name carries the first ten bytes of the account URL's hash. */
-export async function dnsAccount01RecordName(domain: string, accountUrl: string): Promise<string> {
-  const digest = await sha256(utf8(accountUrl))
-  return `_${base32(digest.subarray(0, 10))}._acme-challenge.${withoutWildcard(domain)}`
-}
-
 const withoutWildcard = (domain: string): string => domain.replace(/^\*\./, '')
-
-/** RFC 4648 §6 in lower case; for lengths that need no padding. */
-function base32(bytes: Uint8Array): string {
-  let out = ''
-  let bits = 0
-  let value = 0
-  for (const byte of bytes) {
-    value = (value << 8) | byte
-    for (bits += 8; bits >= 5; bits -= 5) out += 'abcdefghijklmnopqrstuvwxyz234567'[(value >> (bits - 5)) & 31]
-    value &= (1 << bits) - 1
-  }
-  return out
-}
 
 function parseBase(value: unknown, policy: TargetPolicy): Result<ChallengeBase, string> {
   const shaped = checkShape(baseShape, value, 'challenge')

@@ -25,20 +25,6 @@ export function decodeMacKey(text: string): Result<Bytes, string> {
   return ok(key)
 }
 
-/**
- * Google's `gcloud` prints base64 of the base64url text. That cannot be told from a key by chance, so it is not undone;
- * this says whether it looks like it, for the message after a refusal.
- */
-export function looksDoubleEncoded(text: string): boolean {
-  const once = decodeMacKey(text)
-  if (!once.ok) return false
-  return once.value.length >= 32 && once.value.every((byte) => BASE64_BYTES.has(byte))
-}
-
-const BASE64_BYTES: ReadonlySet<number> = new Set(
-  utf8('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/='),
-)
-
 /** The JWS: the CA's key id, the newAccount address and no nonce, over the account's public key. */
 export async function signExternalAccountBinding(
   binding: ExternalAccountBinding,

@@ -17,7 +17,7 @@ export const ipIdentifier = (address: string): Identifier => ({ type: 'ip', valu
 export const identifierShape = z.object({ type: z.string().min(1).max(64), value: z.string().min(1).max(1024) })
 
 /** Equal for identifiers that mean the same: DNS names in any case, IPv6 addresses in any spelling. */
-export function identifierKey({ type, value }: Identifier): string {
+function identifierKey({ type, value }: Identifier): string {
   if (type !== 'ip' || !value.includes(':')) return `${type}:${value.toLowerCase()}`
   return `${type}:${parseIpv6(value)?.join('.') ?? value.toLowerCase()}`
 }

@@ -1,7 +1,7 @@
 /** Orders (RFC 8555 §7.1.3, §7.4). Does not poll: says when the server wants to be asked again. */
 import { z } from 'zod'
 import { formatTime } from '../core/clock.ts'
-import { err, ok, type Result, unreachable } from '../core/result.ts'
+import { err, ok, type Result } from '../core/result.ts'
 import { type AcmeError, isProblem, isTransient } from './acme-error.ts'
 import { type Identifier, identifierShape } from './identifier.ts'
 import { MAX_AUTHORIZATIONS, MAX_IDENTIFIERS } from './limits.ts'
@@ -9,7 +9,7 @@ import { type AcmeProblem, parseProblem } from './problem.ts'
 import { checkServerUrls, checkShape, optionalTime, type TargetPolicy, urlText } from './shape.ts'
 
 /** RFC 8555 §7.1.6: the states that an order can be in, as the server sees it. */
-export const ORDER_STATUSES = ['pending', 'ready', 'processing', 'valid', 'invalid'] as const
+const ORDER_STATUSES = ['pending', 'ready', 'processing', 'valid', 'invalid'] as const
 export type OrderStatus = (typeof ORDER_STATUSES)[number]
 
 export interface Order {
@@ -48,26 +48,6 @@ export interface CreatedOrder {
   readonly order: Order
   /** True where the CA refused `replaces` and took the order without it: then no rate limit exempts it. */
   readonly replacesRefused: boolean
-}
-
-export type NextMove = 'authorize' | 'finalize' | 'wait' | 'download' | 'give-up'
-
-/** RFC 8555 §7.4: "The status of the order will indicate what action the client should take". */
-export function nextMove(status: OrderStatus): NextMove {
-  switch (status) {
-    case 'pending':
-      return 'authorize'
-    case 'ready':
-      return 'finalize'
-    case 'processing':
-      return 'wait'
-    case 'valid':
-      return 'download'
-    case 'invalid':
-      return 'give-up'
-    default:
-      return unreachable(status, 'order status')
-  }
 }
 
 /** The newOrder payload. */

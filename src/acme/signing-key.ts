@@ -1,5 +1,5 @@
 /** Keys that sign ACME requests: account keys, and certificate keys for revoking. Stores none. */
-import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose'
+import { type CryptoKey, calculateJwkThumbprint, exportJWK, type JWK } from 'jose'
 import type { Bytes } from '../core/bytes.ts'
 import { err, ok, type Result } from '../core/result.ts'
 
@@ -21,12 +21,6 @@ export interface SigningKey {
   readonly thumbprint: string
 }
 
-export interface NewSigningKey {
-  readonly key: SigningKey
-  /** PKCS#8 DER: to be sealed and stored before the key is used. */
-  readonly pkcs8: Bytes
-}
-
 /** The parameters that WebCrypto takes for each algorithm. */
 const PARAMETERS = {
   ES256: { name: 'ECDSA', namedCurve: 'P-256' },
@@ -35,20 +29,8 @@ const PARAMETERS = {
   RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
 } as const
 
-/** Every CA takes it; longer ones sign more slowly. */
-const RSA_MODULUS_BITS = 2048
-
 /** RFC 7518 §3.3: "A key of size 2048 bits or larger MUST be used". 256 bytes are 342 characters of base64url. */
 const MIN_RSA_MODULUS_CHARS = 342
-
-/** A new key and its stored form. */
-export async function createSigningKey(algorithm: SignatureAlgorithm = 'ES256'): Promise<NewSigningKey> {
-  const { privateKey } = await generateKeyPair(algorithm, { extractable: true, modulusLength: RSA_MODULUS_BITS })
-  const pkcs8 = new Uint8Array((await crypto.subtle.exportKey('pkcs8', privateKey)) as ArrayBuffer)
-  const key = await importSigningKey(pkcs8)
-  if (!key.ok) throw new TypeError(`a fresh ${algorithm} key does not import: ${key.error}`)
-  return { key: key.value, pkcs8 }
-}
 
 /** Reads a stored private key (PKCS#8 DER) of any supported kind. The error says nothing about the key. */
 export async function importSigningKey(pkcs8: Bytes): Promise<Result<SigningKey, string>> {

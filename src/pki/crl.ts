@@ -152,21 +152,6 @@ export function* crlEntries(crl: Crl): Generator<CrlEntry> {
   while (!revoked.atEnd) yield readEntry(revoked, crl.version, null)
 }
 
-/** The entry of that serial number, content octets, or null where the list does not have it. */
-export function findCrlEntry(crl: Crl, serialNumber: Bytes): CrlEntry | null {
-  if (crl.revokedDer === null) return null
-  const revoked = DerReader.over(crl.revokedDer, { budget: budgetOf(crl.revokedDer) }).sequence()
-  while (!revoked.atEnd) {
-    // Entries of other serial numbers were checked when the list was read, and are passed over here.
-    const whole = revoked.raw(TAG.sequence)
-    const entry = DerReader.over(whole, { budget: budgetOf(whole) })
-    if (equalBytes(entry.sequence().integerOctets(), serialNumber)) {
-      return readEntry(DerReader.over(whole, { budget: budgetOf(whole) }), crl.version, null)
-    }
-  }
-  return null
-}
-
 /** Was the list signed with that key? */
 export function verifyCrlSignature(crl: Crl, spki: SubjectPublicKeyInfo): Promise<Result<void, SignatureError>> {
   const { tbsDer, signatureAlgorithm, signature } = crl

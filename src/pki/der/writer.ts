@@ -2,7 +2,7 @@
 import { type Bytes, concatBytes, utf8 } from '../../core/bytes.ts'
 import { encodeOid } from './oid.ts'
 import { contextConstructed, TAG } from './tags.ts'
-import { encodeGeneralizedTime, encodeTime } from './time.ts'
+import { encodeTime } from './time.ts'
 
 /** Tag and length octets for a content of that many bytes. */
 export function derHeader(tag: number, contentLength: number): Bytes {
@@ -126,9 +126,6 @@ export function derTime(epochMs: number): Bytes {
   const { tag, content } = encodeTime(epochMs)
   return derValue(tag, content)
 }
-
-export const derGeneralizedTime = (epochMs: number): Bytes =>
-  derValue(TAG.generalizedTime, encodeGeneralizedTime(epochMs))
 
 export const derUtf8String = (text: string): Bytes => derValue(TAG.utf8String, utf8(text))
 

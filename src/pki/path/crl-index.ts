@@ -44,7 +44,7 @@ export class CrlIndex {
     const found = new Map<string, CrlEntry>()
     for (const entry of crlEntries(crl)) {
       const key = toHex(entry.serialNumber)
-      // Of two entries for one number the first counts, as it does for `findCrlEntry`.
+      // Of two entries for one number the first counts.
       if (this.#wanted.has(key) && !found.has(key)) found.set(key, entry)
     }
     this.#found.set(crl, found)

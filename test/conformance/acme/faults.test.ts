@@ -3,9 +3,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { isTransient } from '../../../src/acme/acme-error.ts'
 import type { AcmeClient } from '../../../src/acme/client.ts'
 import { dnsIdentifier } from '../../../src/acme/identifier.ts'
-import { createSigningKey, type SigningKey } from '../../../src/acme/signing-key.ts'
+import type { SigningKey } from '../../../src/acme/signing-key.ts'
 import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts'
 import { type Pebble, startPebble } from '../../support/pebble.ts'
+import { createSigningKey } from '../../support/signing-key.ts'
 import { must, pebbleClient, registeredClient } from './pebble-client.ts'
 
 const IDENTIFIERS = [dnsIdentifier('acme.example')]

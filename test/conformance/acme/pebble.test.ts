@@ -1,14 +1,13 @@
 /** RFC 8555 as Pebble understands them: strict, refusing one good nonce in twenty, shuffling what it lists. */
 import { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { dnsAccount01RecordName } from '../../../src/acme/challenge.ts'
 import type { AcmeClient } from '../../../src/acme/client.ts'
 import { dnsIdentifier, ipIdentifier } from '../../../src/acme/identifier.ts'
 import { problemName } from '../../../src/acme/problem.ts'
-import { createSigningKey } from '../../../src/acme/signing-key.ts'
 import type { Bytes } from '../../../src/core/bytes.ts'
 import { type Bind, startBind } from '../../support/bind.ts'
 import { type Pebble, startPebble } from '../../support/pebble.ts'
+import { createSigningKey } from '../../support/signing-key.ts'
 import { authorizeByDns, issue, makeCsr, must, pebbleClient, registeredClient, until } from './pebble-client.ts'
 
 const APEX_AND_WILDCARD = ['acme.example', '*.acme.example']
@@ -156,18 +155,6 @@ describe('orders', () => {
     expect(order.authorizationUrls.length).toBe(2)
     const authorizations = await Promise.all(order.authorizationUrls.map((url) => client.authorization(url)))
     expect(authorizations.map((each) => must(each).identifier.value).sort()).toEqual(['192.0.2.7', '2001:db8::7'])
-  })
-
-  it('ok: dns-account-01 at the name that the account’s address makes', async () => {
-    const { order, orderUrl } = must(await client.newOrder({ identifiers: [dnsIdentifier('labelled.acme.example')] }))
-    const url = order.authorizationUrls[0] ?? ''
-    const challenge = must(await client.authorization(url)).challenges.find(({ type }) => type === 'dns-account-01')
-    const token = challenge?.type === 'dns-account-01' ? challenge.token : ''
-    const name = await dnsAccount01RecordName('labelled.acme.example', client.accountUrl() ?? '')
-    await bind.addRecord(name, 'TXT', await client.dns01Value(token))
-    must(await client.respond(challenge?.url ?? ''))
-    expect((await until(() => client.authorization(url), ['valid', 'invalid'])).status).toBe('valid')
-    expect((await until(() => client.order(orderUrl), ['ready'])).status).toBe('ready')
   })
 
   it('fail: a challenge without its record makes authorization and order invalid and says why', async () => {

@@ -1,7 +1,8 @@
 /** Accounts against a server that checks every request: registering, finding, changing, replacing keys, ending. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type AcmeClient, createAcmeClient } from '../../../src/acme/client.ts'
-import { createSigningKey, SIGNATURE_ALGORITHMS, type SigningKey } from '../../../src/acme/signing-key.ts'
+import { SIGNATURE_ALGORITHMS, type SigningKey } from '../../../src/acme/signing-key.ts'
+import { createSigningKey } from '../../support/signing-key.ts'
 import { json, NOW_MS, ODD_ORIGIN, ORIGIN, problem, type ScriptedCa, startScriptedCa } from './scripted-ca.ts'
 
 let ca: ScriptedCa

@@ -1,14 +1,7 @@
 /** What answers a challenge, with the drafts' and the RFC's own examples. */
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import {
-  dns01RecordName,
-  dns01Value,
-  dnsAccount01RecordName,
-  http01Path,
-  keyAuthorization,
-  tlsAlpn01Digest,
-} from '../../../src/acme/challenge.ts'
+import { dns01RecordName, dns01Value, keyAuthorization, tlsAlpn01Digest } from '../../../src/acme/challenge.ts'
 import { buildPersistRecord, parsePersistRecord, persistAccountHash } from '../../../src/acme/dns-persist.ts'
 
 describe('key authorizations (RFC 8555 §8)', () => {
@@ -28,15 +21,9 @@ describe('key authorizations (RFC 8555 §8)', () => {
     expect(dns01RecordName('www.acme.example')).toBe('_acme-challenge.www.acme.example')
   })
 
-  it('ok: the path of http-01 and the digest of tls-alpn-01', async () => {
-    expect(http01Path('abc')).toBe('/.well-known/acme-challenge/abc')
+  it('ok: the digest of tls-alpn-01', async () => {
     const expected = createHash('sha256').update(authorization).digest('hex')
     expect(Buffer.from(await tlsAlpn01Digest(authorization)).toString('hex')).toBe(expected)
-  })
-
-  it('ok: the label of dns-account-01 (draft-ietf-acme-dns-account-label-02 §3.2)', async () => {
-    const account = 'https://example.com/acme/acct/ExampleAccount'
-    expect(await dnsAccount01RecordName('*.example.org', account)).toBe('_ujmmovf2vn55tgye._acme-challenge.example.org')
   })
 })
 

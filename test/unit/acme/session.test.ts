@@ -3,8 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { describeAcmeError, isRateLimited, isTransient, retryAfterOf } from '../../../src/acme/acme-error.ts'
 import { type AcmeClient, type AcmeClientOptions, createAcmeClient } from '../../../src/acme/client.ts'
 import { dnsIdentifier } from '../../../src/acme/identifier.ts'
-import { createSigningKey, type SigningKey } from '../../../src/acme/signing-key.ts'
+import type { SigningKey } from '../../../src/acme/signing-key.ts'
 import { createHttpClient } from '../../../src/core/http-client.ts'
+import { createSigningKey } from '../../support/signing-key.ts'
 import { json, NOW_MS, ORIGIN, problem, type ScriptedCa, startScriptedCa, USER_AGENT } from './scripted-ca.ts'
 
 let ca: ScriptedCa

@@ -1,8 +1,9 @@
 /** Keys that sign: the RFC's thumbprint, fixed-length coordinates, and what is refused. */
 import { createECDH, createHash, createPrivateKey, generateKeyPairSync, type JsonWebKey } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { createSigningKey, importSigningKey, SIGNATURE_ALGORITHMS } from '../../../src/acme/signing-key.ts'
+import { importSigningKey, SIGNATURE_ALGORITHMS } from '../../../src/acme/signing-key.ts'
 import { utf8 } from '../../../src/core/bytes.ts'
+import { createSigningKey } from '../../support/signing-key.ts'
 
 /** RFC 7517 §A.2, the key `2011-04-29`: its public part is the example of RFC 7638 §3.1. */
 const RFC_KEY = {

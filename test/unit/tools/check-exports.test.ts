@@ -55,6 +55,15 @@ describe('exports that somebody imports', () => {
     expect(found({ 'src/acme/a.ts': 'export const a = 1\n', 'test/plans.ts': glob })).toHaveLength(1)
   })
 
+  it('fail: what the product exports for tests alone; ok: what it uses itself, or a tool does', () => {
+    const files = {
+      'src/a.ts': 'export const used = 1\nexport const dead = used\nexport const told = 2\n',
+      'test/a.test.ts': "import { dead, told, used } from '../src/a.ts'",
+      'tools/a.ts': "import { told } from '../src/a.ts'",
+    }
+    expect(found(files)).toEqual(['src/a.ts:2 exports dead, which tests alone use'])
+  })
+
   it("ok: what the platform calls is nobody's import", () => {
     expect(found({ 'src/index.ts': 'export class AcmeOrder {}\n' })).toEqual([])
   })
