@@ -4,10 +4,11 @@ import { missing } from '../core/errors.ts'
 import { type CertificateFilter, listCertificates as listRows } from '../store/certificate-list.ts'
 import {
   type CertificateRow,
-  type CertificateVersionRow,
+  type CertificateVersions,
   findCertificate,
-  listEarlierVersions,
+  findCertificateVersions,
 } from '../store/certificates.ts'
+import { currentVersionOf, earlierVersionOf, type IssuedVersion } from '../store/issued-versions.ts'
 import type { Page } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
 
@@ -55,15 +56,24 @@ function endsOf(status: CertificateQuery['status'], withinMs: number | null, now
   return { afterMs, byMs }
 }
 
-/** Ten years of six-day certificates; more are not shown. */
+/** Ten years of six-day certificates; more are not shown, and more cannot be valid at a time. */
 const MAX_VERSIONS = 1_000
 
-/** The certificate, whose row is its current version, and its earlier versions, newest first. Throws `not_found`. */
+/** Throws `not_found`. */
 export async function readVersions(
   store: Store,
-  actor: Pick<Actor, 'tenantId'>,
+  { tenantId }: Pick<Actor, 'tenantId'>,
   id: string,
-): Promise<{ readonly current: CertificateRow; readonly earlier: readonly CertificateVersionRow[] }> {
-  const current = await requireCertificate(store, actor, id)
-  return { current, earlier: await listEarlierVersions(store, actor.tenantId, id, MAX_VERSIONS) }
+): Promise<CertificateVersions> {
+  const versions = await findCertificateVersions(store, tenantId, id, MAX_VERSIONS)
+  if (versions === null) throw missing(certificateResource(id))
+  return versions
+}
+
+/** What revoking a certificate is about: its current version, and the earlier ones whose time is not over. */
+export function revocableVersions(
+  { current, earlier }: CertificateVersions,
+  nowMs: number,
+): readonly [IssuedVersion, ...IssuedVersion[]] {
+  return [currentVersionOf(current), ...earlier.map(earlierVersionOf).filter(({ notAfterMs }) => notAfterMs > nowMs)]
 }

@@ -41,23 +41,35 @@ export async function findCertificate(store: Store, tenantId: string, id: string
   return row === undefined ? null : withCascades(row, cascades)
 }
 
-/** Earlier versions, newest first, each as revoked where its CA is. The current one is in the certificate's own row. */
-export async function listEarlierVersions(
+/** A certificate, whose row is its current version, and its earlier ones, newest first. */
+export interface CertificateVersions {
+  readonly current: CertificateRow
+  readonly earlier: readonly CertificateVersionRow[]
+}
+
+/** Both as they stand at one time, so that a renewal is in neither or in both; each version as revoked where its CA is. */
+export async function findCertificateVersions(
   store: Store,
   tenantId: string,
-  certificateId: string,
+  id: string,
   limit: number,
-): Promise<CertificateVersionRow[]> {
-  const [cascades, rows] = await store.db.batch([
+): Promise<CertificateVersions | null> {
+  const [cascades, rows, versions] = await store.db.batch([
     openCascadesQuery(store, tenantId),
     store.db
       .select()
+      .from(certificates)
+      .where(and(eq(certificates.tenantId, tenantId), eq(certificates.id, id))),
+    store.db
+      .select()
       .from(certificateVersions)
-      .where(and(eq(certificateVersions.tenantId, tenantId), eq(certificateVersions.certificateId, certificateId)))
+      .where(and(eq(certificateVersions.tenantId, tenantId), eq(certificateVersions.certificateId, id)))
       .orderBy(desc(certificateVersions.version))
       .limit(limit),
   ])
-  return rows.map((row) => withCascades(row, cascades))
+  const [row] = rows
+  if (row === undefined) return null
+  return { current: withCascades(row, cascades), earlier: versions.map((each) => withCascades(each, cascades)) }
 }
 
 /** One earlier version. */

@@ -5,7 +5,7 @@
 
 import type { Actor } from '../../core/actor.ts'
 import { formatTime } from '../../core/clock.ts'
-import { AppError, invalidField } from '../../core/errors.ts'
+import { invalidField } from '../../core/errors.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
 import { findCa, noteRevocations } from '../../store/authorities.ts'
 import { type CaCertificateRow, findCaCertificatesBySerial, revokeCaCertificate } from '../../store/ca-certificates.ts'
@@ -49,13 +49,13 @@ export async function findCrossCertificate(
   return first
 }
 
-/** The certificate as it is then. Revoking twice is no error and changes nothing. Throws `invalid_request` and `conflict`. */
+/** The certificate as it is then; null where another request revoked it since it was read. Revoking twice is no error and changes nothing. Throws `invalid_request`. */
 export async function revokeCrossCertificate(
   dependencies: AuthorityDependencies,
   actor: Actor,
   certificate: CrossCertificate,
   { reason, invalidityDateMs }: RevocationInput,
-): Promise<CaCertificateRow> {
+): Promise<CaCertificateRow | null> {
   const { store, now } = dependencies
   if (certificate.revokedAtMs !== null) return certificate
   if (reason === HOLD) throw invalidField('reason', 'the certificate of a CA cannot be put on hold')
@@ -86,9 +86,7 @@ export async function revokeCrossCertificate(
       }),
     ],
   })
-  if (outcome.kind !== 'committed') {
-    throw new AppError('conflict', 'The certificate was revoked at the same time: look at it and try again')
-  }
+  if (outcome.kind !== 'committed') return null
   await tryPublishCrl(dependencies, tenantId, issuerCaId)
   return { ...certificate, revokedAtMs, revocationReason: reason }
 }

@@ -8,10 +8,11 @@ import { renewAcmeCertificate } from '../../../src/orders/issue.ts'
 import { generateKeyPair } from '../../../src/pki/keys.ts'
 import { formatPem } from '../../../src/pki/pem.ts'
 import { checkRenewalInfo } from '../../../src/renewal/renewal-checks.ts'
-import { type CertificateRow, findCertificate, listEarlierVersions } from '../../../src/store/certificates.ts'
-import { DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
+import { type CertificateRow, findCertificate, findCertificateVersions } from '../../../src/store/certificates.ts'
+import { openDatabase, DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
 import { ACTOR, failure, OrderWorld } from '../orders/scripted-order.ts'
 import { bindings } from '../support/bindings.ts'
+import { testApp } from '../support/worker-app.ts'
 import { sweepRenewals } from './sweep.ts'
 
 const YEAR_MS = 365 * 86_400_000
@@ -45,6 +46,25 @@ const revoke = (id: string, reason = 'superseded') =>
 const unhold = (id: string) => world.app.request('POST', `/v1/pki/certificates/${id}/unhold`)
 const renew = (id: string) => world.app.request('POST', `/v1/pki/certificates/${id}/renew`, { body: {} })
 
+/** The database, in which something changes once the first batch of reads is over. */
+function afterFirstBatch(change: () => Promise<unknown>): D1Database {
+  let isOver = false
+  return new Proxy(bindings.DB, {
+    get(target, name) {
+      if (name === 'batch') {
+        return async (statements: D1PreparedStatement[]) => {
+          const found = await target.batch(statements)
+          if (!isOver) await change()
+          isOver = true
+          return found
+        }
+      }
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
 /** Starts a renewal and runs it until that phase. */
 async function renewal(id: string, phase: string): Promise<string> {
   const { order_id } = (await renew(id)).json
@@ -62,7 +82,7 @@ async function events(id: string): Promise<readonly string[]> {
 /** No version of a revoked certificate stands, and nothing is going to renew it. */
 async function expectRevoked(id: string, reason: string): Promise<CertificateRow> {
   const row = await read(id)
-  const versions = [row, ...(await listEarlierVersions(world.app.store, TENANT, id, 100))]
+  const versions = [row, ...((await findCertificateVersions(world.app.store, TENANT, id, 100))?.earlier ?? [])]
   expect(versions.map(({ revocationReason }) => revocationReason)).toEqual(versions.map(() => reason))
   expect(versions.map(({ revokedAtMs }) => revokedAtMs)).not.toContain(null)
   expect(row).toMatchObject({ nextRenewalAtMs: null, ariCheckAtMs: null, openOrderId: null })
@@ -284,6 +304,20 @@ describe('a certificate on hold', () => {
     expect(await read(id)).toMatchObject({ nextRenewalAtMs, ariCheckAtMs: world.app.nowMs, revokedAtMs: null })
     world.app.nowMs += 80 * 86_400_000
     expect(await sweep()).toEqual({ started: 1, failed: 0 })
+  })
+
+  it('fail: is not lifted with the schedule of a version that another request replaces after it was read', async () => {
+    const id = await certificate()
+    await revoke(id, 'certificate_hold')
+    const replace = bindings.DB.prepare(
+      'UPDATE certificates SET version = version + 1, not_after_ms = not_after_ms + ? WHERE id = ?',
+    ).bind(YEAR_MS, id)
+    const app = await testApp({
+      wrapStore: (store) => ({ ...store, db: openDatabase(afterFirstBatch(() => replace.run())) }),
+    })
+    const { status, json } = await app.request('POST', `/v1/pki/certificates/${id}/unhold`)
+    expect([status, json.error?.code]).toEqual([409, 'conflict'])
+    expect(await read(id)).toMatchObject({ version: 2, revocationReason: 'certificate_hold', nextRenewalAtMs: null })
   })
 
   it('ok: keeps what auto_renew is set to meanwhile', async () => {

@@ -1,0 +1,56 @@
+/** Lifting a hold: of every version that is on hold, in one batch with its line in the CRL, and the renewal that the hold has cleared. */
+
+import { HOLD, placesOf, revokedEntry } from '../authority/crl/revocation-record.ts'
+import type { AuthorityDependencies } from '../authority/dependencies.ts'
+import type { Actor } from '../core/actor.ts'
+import { AppError } from '../core/errors.ts'
+import { renewalSchedule } from '../renewal/renewal-time.ts'
+import { findCa, mustBeActive, noteRevocations } from '../store/authorities.ts'
+import type { CertificateRow } from '../store/certificates.ts'
+import { type HeldRenewal, releaseVersion } from '../store/issued-versions.ts'
+import { deleteRevocation } from '../store/revocations.ts'
+import type { Statement } from '../store/transaction.ts'
+import { publishCrls } from './mark-revoked.ts'
+import { readVersions, requireCertificate, revocableVersions } from './read-certificate.ts'
+
+/** The certificate as it is then. Throws `not_found`, and `conflict` for what is not on hold, or below a CA that is revoked. */
+export async function unholdCertificate(
+  dependencies: AuthorityDependencies,
+  actor: Actor,
+  certificateId: string,
+): Promise<CertificateRow> {
+  const { store, now } = dependencies
+  const versions = await readVersions(store, actor, certificateId)
+  const held = revocableVersions(versions, now()).filter(({ revocationReason }) => revocationReason === HOLD)
+  if (held.length === 0)
+    throw new AppError('conflict', 'The certificate is not on hold; no other revocation can be lifted')
+  const caIds = new Set(held.flatMap(({ issuerCaId }) => (issuerCaId === null ? [] : [issuerCaId])))
+  const standing: Statement[] = []
+  for (const caId of caIds) {
+    const ca = await findCa(store, actor.tenantId, caId)
+    if (ca?.status !== 'active') throw new AppError('conflict', 'Its CA is revoked, and with it the certificate')
+    standing.push(mustBeActive(store, actor.tenantId, [caId]))
+  }
+  const places = await placesOf(dependencies, held)
+  const outcome = await store.commit({
+    tenantId: actor.tenantId,
+    statements: [
+      ...standing,
+      ...held.map((version) =>
+        releaseVersion(store, version, now(), version.isCurrent ? renewalAfter(versions.current, now()) : null),
+      ),
+      ...places.map((place) => deleteRevocation(store, place)),
+      ...Array.from(caIds, (caId) => noteRevocations(store, actor.tenantId, caId, now())),
+    ],
+    entries: held.map((version) => ({ ...revokedEntry(actor, version, HOLD, now()), event: 'certificate.unheld' })),
+  })
+  if (outcome.kind !== 'committed') {
+    throw new AppError('conflict', 'The certificate was changed at the same time: look at it and try again')
+  }
+  await publishCrls(dependencies, actor, caIds)
+  return requireCertificate(store, actor, certificateId)
+}
+
+function renewalAfter(row: CertificateRow, nowMs: number): HeldRenewal {
+  return { autoRenew: row.autoRenew, schedule: row.autoRenew ? renewalSchedule(row, true, nowMs) : {} }
+}
