@@ -35,7 +35,7 @@ import { requireFullCrl } from '../given/given-crl.ts'
 import type { MaterialFields } from '../given/given-material.ts'
 import { findSigner, parseStored, type Signer } from '../signer.ts'
 import { certificateColumns, subjectHashOf } from './ca-certificate.ts'
-import { commitNewCa, newCrlColumns, publishedRow } from './create-ca.ts'
+import { commitNewCa, newCrlColumns, publishedRow } from './store-ca.ts'
 
 export interface CaImport {
   readonly name: string

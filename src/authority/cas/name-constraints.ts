@@ -1,4 +1,4 @@
-/** Name constraints for mailboxes, URIs and addresses (RFC 5280 §4.2.1.10), between text and names. DNS domains are in create-ca.ts. */
+/** Name constraints (RFC 5280 §4.2.1.10), between text and names. */
 import { concatBytes } from '../../core/bytes.ts'
 import { invalidField } from '../../core/errors.ts'
 import type { AltName } from '../../pki/alt-name.ts'
@@ -15,7 +15,7 @@ export interface ConstraintFields {
   readonly ipRanges: readonly string[]
 }
 
-/** The bases of subtrees. Throws `invalid_request`. */
+/** The bases of subtrees for mailboxes, URIs and addresses. Throws `invalid_request`. */
 export function constraintNames(side: 'permitted' | 'excluded', fields: ConstraintFields): AltName[] {
   return [
     ...fields.emailDomains.map(
@@ -30,6 +30,18 @@ export function constraintNames(side: 'permitted' | 'excluded', fields: Constrai
       return { type: 'ip', value: concatBytes(range.value.octets, maskOf(range.value)) }
     }),
   ]
+}
+
+/** RFC 5280 §4.2.1.10: host names; each stands for itself and everything below it. Throws `invalid_request`. */
+export function constrainedDomains(side: 'permitted' | 'excluded', domains: readonly string[]): string[] {
+  return domains.map((domain, index) => {
+    const parsed = parseCertifiedDnsName(domain.replace(/^\./, ''))
+    const path = `${side}_dns_domains[${index}]`
+    if (!parsed.ok) throw invalidField(path, parsed.error)
+    if (parsed.value.isWildcard)
+      throw invalidField(path, 'give the domain without a star: it stands for all names below')
+    return parsed.value.name
+  })
 }
 
 function requireHost(path: string, text: string): string {

@@ -10,7 +10,7 @@ import type { AltName } from '../../pki/alt-name.ts'
 import { isAltName } from '../../pki/alt-name.ts'
 import { certifiedName } from '../../pki/certified-name.ts'
 import { buildCsr, type ProvenCsr, readProvenCsr } from '../../pki/csr.ts'
-import { buildName, type SubjectFields } from '../../pki/distinguished-name.ts'
+import type { SubjectFields } from '../../pki/distinguished-name.ts'
 import { commonNameOf } from '../../pki/general-name.ts'
 import { exportPkcs8, generateKeyPair, type KeySpec } from '../../pki/keys.ts'
 import { formatPem } from '../../pki/pem.ts'
@@ -21,6 +21,7 @@ import { entryBy } from '../../store/journal.ts'
 import { allowsSelfApproval } from '../../store/tenants.ts'
 import { type Alongside, nothingElse } from '../../store/transaction.ts'
 import type { AuthorityDependencies } from '../dependencies.ts'
+import { requireSubjectName } from '../subject.ts'
 import { namesOf } from './leaf.ts'
 
 type CsrDependencies = Pick<AuthorityDependencies, 'store' | 'now'>
@@ -38,11 +39,7 @@ export async function generateCsr(
   input: GeneratedCsrInput,
   alongside: Alongside<CsrRow> = nothingElse,
 ): Promise<CsrRow> {
-  const subject = buildName(input.subject)
-  if (!subject.ok) {
-    const field = subject.error.field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-    throw invalidField(`subject.${field}`, subject.error.message)
-  }
+  const subjectDer = requireSubjectName(input.subject, 'subject.')
   const commonName = input.subject.commonName ?? null
   if (commonName === null && input.altNames.length === 0) {
     throw invalidField('subject.common_name', 'give a common name, or at least one alternative name')
@@ -52,7 +49,7 @@ export async function generateCsr(
     privateKey: pair.privateKey,
     spkiDer: pair.spkiDer,
     altNames: input.altNames,
-    subjectDer: subject.value,
+    subjectDer,
   })
   const id = newId('csr', now())
   const sealedKey = await sealCsrKey(store, { tenantId: actor.tenantId, id }, await exportPkcs8(pair.privateKey))

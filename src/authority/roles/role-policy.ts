@@ -8,6 +8,7 @@ import { parseCertifiedDnsName } from '../../pki/dns-name.ts'
 import type { KeyUsage } from '../../pki/extensions.ts'
 import { type IpRange, isInIpRange, parseIpRange } from '../../pki/ip-range.ts'
 import type { PublicKeyKind } from '../../pki/public-key.ts'
+import { subjectFieldName } from '../subject.ts'
 import { checkPurposes, extKeyUsagesOf } from './purposes.ts'
 import type { ResolvedNames } from './requested-names.ts'
 import { isUriAllowed, uriPatternError } from './uri-pattern.ts'
@@ -133,10 +134,6 @@ export function checkRolePolicy(policy: RolePolicy): Result<RolePolicy, readonly
   if (!subject.ok) report(subjectFieldName(subject.error.field), subject.error.message)
   return details.length > 0 ? err(details) : ok({ ...policy, allowedDomains, allowedEmailDomains })
 }
-
-/** A field of a subject as bodies have it: `organizational_unit`. */
-const subjectFieldName = (field: keyof SubjectFields): string =>
-  field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
 /** Why the role does not allow the names; empty where it does. */
 export function checkNames(policy: RolePolicy, names: ResolvedNames): string[] {

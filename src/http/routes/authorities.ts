@@ -1,8 +1,9 @@
 /** The CAs of the internal PKI: `/v1/pki/ca`. Their CRLs are in `crls.ts`. */
 
 import { z } from '@hono/zod-openapi'
-import { createCa, crossSignCa, reissueCa } from '../../authority/cas/create-ca.ts'
+import { createCa } from '../../authority/cas/create-ca.ts'
 import { importCa } from '../../authority/cas/import-ca.ts'
+import { crossSignCa, reissueCa } from '../../authority/cas/reissue-ca.ts'
 import { revokeCa } from '../../authority/cas/revoke-ca.ts'
 import { shownCrlNumber } from '../../authority/crl/crl-number.ts'
 import { MAX_CRL_PEM_CHARS } from '../../authority/given/given-crl.ts'

@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { newCrlColumns } from '../../../src/authority/cas/create-ca.ts'
+import { newCrlColumns } from '../../../src/authority/cas/store-ca.ts'
 import { type CaRow, insertCa, type Lineage, mustHaveSigner } from '../../../src/store/authorities.ts'
 import { newCertificateRow } from '../../../src/store/certificate-row.ts'
 import { type CertificateRow, insertCertificate } from '../../../src/store/certificates.ts'
