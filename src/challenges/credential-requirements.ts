@@ -1,6 +1,6 @@
 /**
- * What a change of a DNS provider demands of the caller, so that nobody sends credentials to places of their own choice
- * that they do not have: whoever changes where credentials go gives them again, or may read the secrets that hold them.
+ * What a change of a DNS provider requires of the caller, so that no caller has credentials that it does not know sent to a
+ * place of its choice: one that changes where credentials go gives them again, or may read the secrets that hold them.
  * Decides; asks and stores nothing.
  */
 import type { DnsProviderDescriptor } from '../dns/provider-descriptor.ts'
@@ -20,7 +20,7 @@ export interface CredentialRequirements {
 /**
  * `before` is null for a new provider; `given` is what the request holds, `after` what would be stored.
  * A secret that is newly referred to must be readable where the provider sends credentials to an address that its owner
- * has named; at the provider's own addresses the path alone decides, since nobody gets to see it there.
+ * has named; at the provider's own addresses the path alone decides, since no caller gets to see it there.
  */
 export function credentialRequirements(
   descriptor: DnsProviderDescriptor,

@@ -1,4 +1,4 @@
-/** Names of zones that a DNS provider is said to manage. Asks nobody. */
+/** Names of zones that a DNS provider is said to manage. Text alone: no provider and no server is asked. */
 import { err, ok, type Result } from '../core/result.ts'
 import { parseDnsName } from '../pki/dns-name.ts'
 import { MAX_DNS_NAME_CHARS } from '../pki/limits.ts'

@@ -20,7 +20,7 @@ export interface OpenedProvider extends CallableProvider {
   readonly id: string
   readonly descriptor: DnsProviderDescriptor
   readonly common: CommonSettings
-  /** Of rfc2136: the server that the updates go to, which knows the zone when nobody else does. */
+  /** Of rfc2136: the server that the updates go to, which knows the zone where no other server does. */
   readonly primary: string | null
   readonly keys: ProviderKeys
 }
@@ -72,7 +72,7 @@ export async function openConfig(
   })
 }
 
-/** Keyed digests: a name of an object is seen by whoever may look at the deployment, and secrets may be weak. */
+/** Keyed digests: the names of objects are seen by all who may inspect the deployment, and secrets may be weak. */
 async function keysOf(
   ring: KeyRing,
   { code, settings }: DnsProviderDescriptor,

@@ -64,7 +64,7 @@ export async function place(
   if (kept !== null) return kept
   const followed = await follow(placing, closest, challengeName)
   if (followed.ok) return serveFollowed(placing, allowed, followed.value)
-  // Nobody could say: the record goes where the name itself is served, and propagation will tell.
+  // No server answered: the record goes where the name itself is served, and propagation will tell.
   if (followed.error.reason === 'unanswered' && closest !== null) return serve(placing, allowed, challengeName)
   return err(followRefusal(followed.error))
 }
@@ -87,7 +87,7 @@ export async function serveUnfollowed(
 }
 
 /**
- * The provider that serves where CNAMEs lead. A wildcard is followed only where nobody serves the name that it covers:
+ * The provider that serves where CNAMEs lead. A wildcard is followed only where no provider serves the name that it covers:
  * then no record can be put in its place, and a CA will follow it.
  */
 export async function serveFollowed(
@@ -177,7 +177,7 @@ export async function serve(
   return err(failure ?? refusal(`no DNS provider's managed_zones match ${name}: add its zone to a provider`))
 }
 
-/** The TXT values that stand at that name, behind CNAMEs; none where nobody could say. */
+/** The TXT values that stand at that name, behind CNAMEs; none where no server answered. */
 export async function standing(
   placing: Placing,
   recordName: string,

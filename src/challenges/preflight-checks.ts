@@ -11,7 +11,7 @@ import { type CaaRequest, evaluateCaa, findCaa } from '../dns/caa.ts'
 import { type LookupContext, type PreferredServers, sourcesFor } from '../dns/dns-source.ts'
 import { lookupTxt } from '../dns/lookup.ts'
 
-/** ok: nothing in the way. warning: worth a look. error: the order would fail. unknown: it could not be found out. */
+/** ok: nothing in the way. warning: should be checked. error: the order would fail. unknown: it could not be found out. */
 export const CHECK_STATUSES = ['ok', 'warning', 'error', 'unknown'] as const
 export type CheckStatus = (typeof CHECK_STATUSES)[number]
 
@@ -117,7 +117,7 @@ const HTTP_TIMEOUT_MS = 10_000
 /** Statuses by which Cloudflare says that it has reached no server behind it. */
 const CLOUDFLARE_UNREACHED = { from: 520, to: 530 } as const
 
-/** Does somebody answer where the CA will begin (RFC 8555 §8.3)? Whatever the answer is: the connection counts. */
+/** Does port 80 answer, where the CA begins (RFC 8555 §8.3)? The connection counts, whatever the answer is. */
 export async function checkHttp(http: HttpClient, name: string, signal: AbortSignal): Promise<HttpCheck> {
   const url = `http://${name}/.well-known/acme-challenge/${toBase64Url(randomBytes(16))}`
   const answer = await http({

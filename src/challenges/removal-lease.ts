@@ -20,14 +20,14 @@ import { providerEntry } from './dns-providers.ts'
 
 /** A mark that is older than this is renewed. */
 const RENEWED_AFTER_MS = 30_000
-/** A mark that is older than this may have lapsed for somebody whose clock is ahead. */
+/** A mark that is older than this may have lapsed for a request whose clock is ahead. */
 const LAPSED_AFTER_MS = REMOVAL_PATIENCE_MS - 60_000
 
 export interface RemovalLease {
   /** To be called before each step. Throws `conflict` where records may have been written meanwhile. */
   renew(): Promise<void>
-  /** Deletes the provider; false where one of `demands` does not hold. Throws where the right was lost. */
-  remove(actor: Actor, demands: readonly Statement[]): Promise<boolean>
+  /** Deletes the provider; false where one of the preconditions does not hold. Throws where the right was lost. */
+  remove(actor: Actor, preconditions: readonly Statement[]): Promise<boolean>
   /** Gives the right up: the provider takes records again, unless the right is another's by now. Never throws. */
   release(): Promise<void>
 }
@@ -68,7 +68,7 @@ export async function leaseRemoval(
   }
 
   const renew = (): Promise<void> => {
-    // For all that go on side by side: each mark replaces the one before.
+    // Callers that go on side by side share one renewal: each mark replaces the one before.
     renewing ??= mark().finally(() => {
       renewing = null
     })
@@ -77,11 +77,11 @@ export async function leaseRemoval(
 
   return {
     renew,
-    async remove(actor, demands) {
+    async remove(actor, preconditions) {
       await renew()
       const outcome = await store.commit({
         tenantId,
-        statements: [deleteDnsProvider(store, config, atMs), ...demands],
+        statements: [deleteDnsProvider(store, config, atMs), ...preconditions],
         entries: [providerEntry('dns_provider.deleted', actor, config)],
       })
       if (outcome.kind === 'committed') return true

@@ -27,12 +27,12 @@ export interface RecordHolders {
   withdraw(tenantId: string, orderId: string, providerId: string): Promise<Result<void, PeerFailure>>
 }
 
-/** Orders that appear while the others are looked at make it look again. */
-const MAX_LOOKS = 3
+/** An order that appears while the others are read makes the removal read them again, at most so often. */
+const MAX_ROUNDS = 3
 const PER_PAGE = 200
 /** How many orders are asked at once. */
 const MAX_AT_ONCE = 5
-/** Where so many need the provider, nobody counts on. */
+/** Where so many need the provider, no more are counted. */
 const MAX_COUNTED = 100
 
 interface Removal extends RemovalDependencies {
@@ -54,7 +54,7 @@ export async function removeProvider(
   const lease = await leaseRemoval(dependencies, config)
   const removal = { ...dependencies, tenantId, config, lease }
   try {
-    for (let looks = 0; looks < MAX_LOOKS; looks += 1) {
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const seen = force ? await withdrawRecords(removal) : await refuseUsed(removal)
       if (await lease.remove(actor, [noOpenOrdersBut(store, tenantId, seen)])) return
     }

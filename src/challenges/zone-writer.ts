@@ -24,7 +24,7 @@ export class ZoneWriter {
     this.#write = write
   }
 
-  /** Is there nothing under way and nobody waiting? */
+  /** Is no change under way and none waiting? */
   get isIdle(): boolean {
     return !this.#running && this.#queue.length === 0
   }

@@ -95,12 +95,12 @@ function propertiesFor(records: readonly CaaData[], wildcard: boolean): readonly
 }
 
 interface IssueValue {
-  /** Lower case; empty where nobody is named. */
+  /** Lower case; empty where no CA is named. */
   readonly issuer: string
   readonly parameters: readonly { readonly tag: string; readonly value: string }[]
 }
 
-/** RFC 8659 §4.2: `issuer; tag=value; …`. Null where the value is malformed, which allows nobody. */
+/** RFC 8659 §4.2: `issuer; tag=value; …`. Null where the value is malformed, which allows no CA. */
 export function parseIssueValue(value: string): IssueValue | null {
   const [issuer = '', ...rest] = value.split(';').map((part) => part.replace(/^[ \t]+|[ \t]+$/g, ''))
   if (issuer !== '' && !/^[0-9a-z]([0-9a-z-]*[0-9a-z])?(\.[0-9a-z]([0-9a-z-]*[0-9a-z])?)*$/i.test(issuer)) return null
@@ -129,7 +129,7 @@ function objectionOf(parameters: IssueValue['parameters'], request: CaaRequest):
   const [list] = methods
   if (list === undefined) return null
   const named = list.split(',')
-  // RFC 8657 §4: a list in which one is not of letters, digits and hyphens is malformed, and nobody satisfies it.
+  // RFC 8657 §4: a list in which one is not of letters, digits and hyphens is malformed, and no CA satisfies it.
   if (!named.includes(request.validationMethod) || named.some((each) => !/^[0-9A-Za-z-]+$/.test(each))) {
     return `only for the validation methods ${list}, not ${request.validationMethod}`
   }

@@ -19,7 +19,7 @@ import { TYPE } from './wire/codes.ts'
 import { parentOf, parseName } from './wire/name.ts'
 import { findZoneServers, hostSource, type ZoneServers } from './zone-servers.ts'
 
-/** `nameservers` are asked instead of everybody else; `fallbackNameservers` where the others know of no CNAME. */
+/** `nameservers` are asked instead of all others; `fallbackNameservers` where the others know of no CNAME. */
 export interface FollowOptions extends PreferredServers {
   readonly signal?: AbortSignal
 }
@@ -41,7 +41,7 @@ export interface FollowFailure {
 }
 
 /**
- * Follows CNAMEs from `_acme-challenge.<domain>` to the name that takes the TXT value; CAs do the same when they look
+ * Follows CNAMEs from `_acme-challenge.<domain>` to the name that takes the TXT value; CAs do the same when they validate
  * (RFC 8555 §8.4 leaves delegation to DNS). A CNAME that a wildcard makes up is not followed: RFC 1034 §4.3.3 has it for
  * names alone that do not exist, so the TXT record takes its place.
  */
@@ -64,7 +64,7 @@ export async function followChallengeName(
 
 /**
  * The TXT values at the name itself, whatever CNAME there is besides. RFC 1034 §3.6.2 forbids both, but there are
- * services that answer so: a CA then reads these values and follows no CNAME. Empty also where nobody answers.
+ * services that answer so: a CA then reads these values and follows no CNAME. Empty also where no server answers.
  */
 export async function findOwnTxt(
   context: LookupContext,
@@ -210,7 +210,7 @@ function askAuthorities(context: LookupContext, { zone, hosts }: ZoneServers, si
   }
 }
 
-/** Servers remember nothing: a look for the wildcard is needed only where there is a CNAME. */
+/** Servers remember nothing: the wildcard is asked for only where there is a CNAME. */
 async function askServers(ask: Ask, name: string): Promise<CnameAnswer> {
   const found = await ask(name, TYPE.CNAME)
   if (!found.ok) return found
@@ -232,7 +232,7 @@ async function askCaches(ask: Ask, name: string): Promise<CnameAnswer> {
   return ok(found.value.cname === null ? null : { target: found.value.cname, synthesized: false })
 }
 
-/** The CNAME of a name that nobody has made, beside `name`: by a wildcard. Null where there is none. */
+/** The CNAME of a name that does not exist, beside `name`: by a wildcard. Null where there is none. */
 async function madeUpBeside(ask: Ask, name: string): Promise<string | null> {
   const parent = parentOf(name)
   return parent === null ? null : madeUpAt(ask, parent)

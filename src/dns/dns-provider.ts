@@ -31,7 +31,7 @@ export interface DnsProviderError {
 export interface DnsProvider {
   /**
    * The zones that the credentials can change: absolute names, lower case, no trailing dot. Reads every page.
-   * Empty, without asking anybody, where the descriptor says `listsZones: false`: then see `checkZone`.
+   * Empty, without any call, where the descriptor says `listsZones: false`: then see `checkZone`.
    */
   listZones(signal: AbortSignal): Promise<Result<readonly string[], DnsProviderError>>
   /**

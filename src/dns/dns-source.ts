@@ -10,13 +10,13 @@ import { type DnsExchangeFailure, exchangeOverTcp } from './tcp-exchange.ts'
 import { CLASS, OPCODE } from './wire/codes.ts'
 import { type DnsMessage, emptyMessage, encodeMessage } from './wire/message.ts'
 
-/** Somebody who answers DNS questions. */
+/** A server or resolver that answers DNS questions. */
 export interface DnsSource {
   /** As log lines call it: `ns1.example.net`, `dns.google`. */
   readonly label: string
   /** Any answer that belongs to the question, whatever its RCODE; the error is a sentence. */
   ask(name: string, type: number, signal: AbortSignal): Promise<Result<DnsMessage, string>>
-  /** Of resolvers: the same question with the CD bit, by which they leave DNSSEC to whoever asks (RFC 4035 §3.2.2). */
+  /** Of resolvers: the same question with the CD bit, by which they leave DNSSEC to the client (RFC 4035 §3.2.2). */
   askUnvalidated?(name: string, type: number, signal: AbortSignal): Promise<Result<DnsMessage, string>>
   /** Asked only where no resolver can answer; never to overrule one that answered SERVFAIL. */
   readonly isFallback?: boolean
@@ -87,11 +87,11 @@ function namedSource(context: LookupContext, address: TcpAddress): DnsSource {
 export interface PreferredServers {
   /** `host:port` each, of the provider's settings: asked first. */
   readonly nameservers?: readonly string[]
-  /** `host:port` each: asked where nobody else answers. */
+  /** `host:port` each: asked where no other source answers. */
   readonly fallbackNameservers?: readonly string[]
 }
 
-/** Everybody who may know, the best first: settings, resolvers, the server that the records are written to. */
+/** All sources that may know, the best first: settings, resolvers, the server that the records are written to. */
 export function sourcesFor(context: LookupContext, servers: PreferredServers): DnsSource[] {
   return [
     ...configuredSources(context, servers.nameservers ?? []),

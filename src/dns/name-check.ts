@@ -8,7 +8,7 @@ import { TYPE } from './wire/codes.ts'
 /** An error waits no longer than this for its text. */
 const CHECK_TIMEOUT_MS = 3_000
 
-/** Asks the deployment's resolvers for addresses of public names. Addresses and private names: nobody can say. */
+/** Asks the deployment's resolvers for addresses of public names. Null for addresses and private names: that cannot be known. */
 export function createNameCheck(context: Pick<LookupContext, 'http' | 'connect' | 'resolvers'>): NameCheck {
   const sources = resolverSources({ ...context, allowPrivateTargets: false })
   return async (hostname) => {

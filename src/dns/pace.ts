@@ -1,6 +1,6 @@
 /**
  * When the next call may go to a provider: a bucket at the published rate, which is halved when the provider says "too
- * many" and grows again with every call that it takes (additive increase, multiplicative decrease). Sleeps for nobody.
+ * many" and grows again with every call that it takes (additive increase, multiplicative decrease). Does not wait itself.
  */
 import type { Clock } from '../core/clock.ts'
 import type { ProviderRate } from './rates.ts'
@@ -32,7 +32,7 @@ export class Pace {
   #pausedUntilMs = 0
   #pauses = 0
   #running = 0
-  /** Until when those who were sent away are expected back. */
+  /** Until when the operations that were sent away come back. */
   #expectedUntilMs = 0
 
   constructor(rate: Pick<ProviderRate, 'burst' | 'perSecond'>, now: Clock, random: () => number) {
@@ -44,7 +44,7 @@ export class Pace {
   }
 
   /**
-   * Lets an operation begin; it MUST be ended with `end`. Null then, else when to come back: those who are sent away
+   * Lets an operation begin; it MUST be ended with `end`. Null then, else when to come back: operations that are sent away
    * come back one after another, at the pace of the provider.
    */
   begin(): number | null {
@@ -65,7 +65,7 @@ export class Pace {
     this.#running -= 1
   }
 
-  /** The turn of one call, epoch milliseconds: it is taken. Look again after waiting for it, since it may have moved. */
+  /** The turn of one call, epoch milliseconds: it is taken. It may move while its caller waits: see `pausedUntilMs`. */
   take(): number {
     const nowMs = this.#now()
     this.#count(nowMs)
@@ -73,7 +73,7 @@ export class Pace {
     return Math.max(nowMs, nowMs - this.#tokens * this.#intervalMs())
   }
 
-  /** Nobody may go before this. */
+  /** No call may go before this. */
   get pausedUntilMs(): number {
     return this.#pausedUntilMs
   }

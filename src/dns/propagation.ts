@@ -1,6 +1,6 @@
 /**
- * Are the TXT values there for everybody? One look: asks the configured servers, or every server of the zone, or
- * resolvers where servers cannot be reached. Does not wait and does not decide how long to go on looking.
+ * Do all servers show the TXT values? One poll: asks the configured servers, or every server of the zone, or
+ * resolvers where servers cannot be reached. Does not wait and does not decide how long to go on polling.
  */
 import { concatBytes, equalBytes, utf8 } from '../core/bytes.ts'
 import { mapBounded } from '../core/map-bounded.ts'
@@ -36,7 +36,7 @@ export interface ServerView {
 }
 
 export interface PropagationReport {
-  /** Somebody sees every value, and nobody who counts misses one. */
+  /** At least one server shows every value, and none that counts misses one. */
   readonly complete: boolean
   readonly servers: readonly ServerView[]
   /** Plain lines for the order's log. */
@@ -48,7 +48,7 @@ interface Observation extends ServerView {
   readonly line: string
 }
 
-/** Looks once. */
+/** Polls once. */
 export async function checkPropagation(
   context: LookupContext,
   question: PropagationQuestion,

@@ -32,7 +32,7 @@ export interface DnsProviderSetting {
   readonly example: string
   /**
    * Says where the credentials go: to an address of the owner's choice, or to whose account at the provider's own.
-   * Whoever changes it must have the credentials.
+   * A caller that changes it must have the credentials.
    */
   readonly destination?: 'address' | 'account'
 }
@@ -49,7 +49,7 @@ export interface DnsProviderDescriptor {
   readonly settings: readonly DnsProviderSetting[]
   /** What the credentials must be allowed to do at the provider, as a sentence. */
   readonly rights: string
-  /** How long to wait for propagation at most, and how often to look, unless the settings say otherwise. */
+  /** How long to wait for propagation at most, and how often to poll, unless the settings say otherwise. */
   readonly propagation: { readonly timeoutSeconds: number; readonly intervalSeconds: number }
   readonly defaultTtlSeconds: number
   /** False for providers that have no list of zones to ask for; their zones are proved one by one with `checkZone`. */

@@ -53,7 +53,7 @@ export interface ParsedSettings {
   /** For `descriptor.create`. */
   readonly settings: Readonly<Record<string, string>>
   readonly common: CommonSettings
-  /** Of rfc2136: `host:port` of the server that takes the updates; it knows the zone when nobody else does. */
+  /** Of rfc2136: `host:port` of the server that takes the updates; it knows the zone where no other server does. */
   readonly primary: string | null
 }
 

@@ -1,6 +1,6 @@
 /**
  * TXT values at providers that replace whole record sets: reads the sets, works out which differ, has them replaced on
- * condition that they are still as read, and starts anew where somebody else was faster. Knows no provider.
+ * condition that they are still as read, and starts anew where another change came first. Knows no provider.
  */
 
 import { mapBoundedResults } from '../core/map-bounded.ts'
@@ -63,7 +63,7 @@ export function txtSetProvider<Value, Before extends TxtSet<Value>>(
   }
 }
 
-/** How often the sets are read and changed anew because somebody else changed them meanwhile. */
+/** How often the sets are read and changed anew because another user changed them meanwhile. */
 const MAX_SET_ATTEMPTS = 5
 
 /** Adds the values to their sets, or takes them out; other values and the sets' TTLs stay. */

@@ -1,10 +1,10 @@
-/** Which zones may hold a name. Asks nobody. */
+/** Which zones may hold a name. By the name alone: no server is asked. */
 import { ok, type Result } from '../core/result.ts'
 import { isWithin, parentOf, parseName } from './wire/name.ts'
 
 /**
- * The name and what is above it, the longest first, down to two labels: a top-level domain is nobody's zone at a
- * provider. The error is a sentence.
+ * The name and what is above it, the longest first, down to two labels: no provider has a top-level domain as a
+ * zone. The error is a sentence.
  */
 export function zoneCandidates(name: string): Result<readonly string[], string> {
   const parsed = parseName(name)

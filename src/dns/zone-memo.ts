@@ -1,5 +1,5 @@
 /**
- * What one set of credentials was told about zones, for a while and for all who ask at once. MUST NOT be shared between
+ * What one set of credentials was told about zones, for a while and for all callers at once. MUST NOT be shared between
  * credentials. Bounded; forgets everything when a write finds that a zone is not there.
  */
 import type { Clock } from '../core/clock.ts'
@@ -15,7 +15,7 @@ export interface FoundZone {
   readonly isPrivate: boolean
 }
 
-/** Zones hardly move, and a write notices; that there is none, somebody may be about to mend. */
+/** Zones hardly move, and a write notices; a zone that is missing may be about to be made. */
 const FOUND_FOR_MS = 10 * 60_000
 const MISSING_FOR_MS = 60_000
 
@@ -39,7 +39,7 @@ export class ZoneMemo {
     this.#now = now
   }
 
-  /** What is known under the key, or what `ask` says. A failure is that of whoever asked: the next one asks anew. */
+  /** What is known under the key, or what `ask` says. A failure is told to its own caller alone: the next caller asks anew. */
   async share(key: string, ask: () => Promise<Told>): Promise<Told> {
     for (let waits = 0; waits < MAX_WAITS; waits += 1) {
       const known = this.#known.get(key)
@@ -50,7 +50,7 @@ export class ZoneMemo {
     return this.#ask(key, ask)
   }
 
-  /** Was nothing heard here before? */
+  /** Is nothing remembered? */
   get isEmpty(): boolean {
     return this.#known.size === 0
   }

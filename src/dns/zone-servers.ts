@@ -60,7 +60,7 @@ async function findPublicZone(
 
 /**
  * The server as a source that looks its addresses up when it is first asked, IPv4 before IPv6, and tries a few of
- * them. Private addresses are passed over unless they are allowed: whoever holds a zone writes what stands there.
+ * them. Private addresses are passed over unless they are allowed: what stands there is the zone owner's choice.
  */
 export function hostSource(context: LookupContext, host: string): DnsSource {
   return {

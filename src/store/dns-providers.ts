@@ -71,7 +71,7 @@ export function noteUsedSecrets(
   )
 }
 
-/** A removal that nobody has gone on with for this long was cut off, and counts no more. */
+/** A removal that was not gone on with for this long was cut off, and counts no more. */
 export const REMOVAL_PATIENCE_MS = 300_000
 
 /** Is it being removed right now? */

@@ -1,6 +1,6 @@
 /**
  * TXT values in Route 53's public hosted zones. A record set can only be replaced as a whole there, so every change is a
- * deletion of exactly what was read and a creation of what shall be: if somebody else was faster, it fails and is
+ * deletion of exactly what was read and a creation of what shall be: if another change came first, it fails and is
  * worked out anew.
  */
 import { ok } from '../../core/result.ts'

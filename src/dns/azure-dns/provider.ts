@@ -1,6 +1,6 @@
 /**
  * TXT values in public zones of Azure DNS. A record set can only be replaced as a whole there, so every change carries
- * the ETag of the set that was read: if somebody else was faster, it fails and is worked out anew.
+ * the ETag of the set that was read: if another change came first, it fails and is worked out anew.
  */
 import { utf8 } from '../../core/bytes.ts'
 import { err, ok } from '../../core/result.ts'

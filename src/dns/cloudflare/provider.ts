@@ -1,5 +1,5 @@
 /**
- * TXT values in Cloudflare's zones. Looks what is there, then makes one batch of what is missing or too much; every
+ * TXT values in Cloudflare's zones. Reads what is there, then makes one batch of what is missing or too much; every
  * value is a record of its own there, so other people's are never touched.
  */
 
@@ -24,7 +24,7 @@ const MIN_TTL_SECONDS = 60
 /** "The record already exists", "An identical record already exists", "Record does not exist". */
 const CROSSED_CODES = [81057, 81058, 81044]
 
-/** How often a batch is made anew because somebody else changed the same records meanwhile. */
+/** How often a batch is made anew because another user changed the same records meanwhile. */
 const MAX_ATTEMPTS = 3
 
 interface Existing {

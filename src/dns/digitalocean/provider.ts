@@ -95,7 +95,7 @@ interface Place {
   readonly wanted: readonly TxtRecord[]
 }
 
-/** Values are given and shown without quotes; those that somebody put there with quotes count as well. */
+/** Values are given and shown without quotes; those that another user put there with quotes count as well. */
 function textOf({ data }: DigitalOceanRecord): string {
   return unquoteTxt(data)
 }

@@ -1,6 +1,6 @@
 /**
  * TXT values in public zones of Cloud DNS. A record set can only be replaced as a whole there, so every change names
- * exactly the set that was read: if somebody else was faster, it fails and is worked out anew.
+ * exactly the set that was read: if another change came first, it fails and is worked out anew.
  */
 import { ok } from '../../core/result.ts'
 import type { DnsProvider } from '../dns-provider.ts'

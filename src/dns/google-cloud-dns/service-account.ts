@@ -1,4 +1,4 @@
-/** Service accounts of Google Cloud: their key files read, and assertions signed with them. Asks nobody. */
+/** Service accounts of Google Cloud: their key files read, and assertions signed with them. Makes no calls. */
 import { importPKCS8, SignJWT } from 'jose'
 import { z } from 'zod'
 import { err, ok, type Result } from '../../core/result.ts'

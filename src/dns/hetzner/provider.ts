@@ -16,12 +16,12 @@ const APEX = '@'
 /** The shortest TTL that the API takes (docs.hetzner.cloud/reference/cloud#zone-rrsets). */
 const MIN_TTL_SECONDS = 60
 
-/** How often a set is read and changed anew because somebody else changed it meanwhile. */
+/** How often a set is read and changed anew because another user changed it meanwhile. */
 const MAX_ATTEMPTS = 3
 
 /**
- * When to look whether an action is done. It is the API's own bookkeeping that is waited for, not propagation; one that
- * takes longer is accepted all the same, and whoever asks the name servers will see.
+ * When to poll whether an action is done. The API's own bookkeeping is waited for, not propagation; an action that takes
+ * longer is accepted all the same, and the name servers will show it.
  */
 const ACTION_PAUSES_MS = [100, 200, 400, 800, 1000, 1000, 1000, 1000]
 

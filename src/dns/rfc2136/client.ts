@@ -29,7 +29,7 @@ export interface Rfc2136ClientOptions {
   readonly disclosure?: DisclosurePolicy | undefined
 }
 
-/** A message id that nobody can guess (RFC 5452 §9.2). */
+/** A message id that cannot be guessed (RFC 5452 §9.2). */
 export function randomMessageId(): number {
   const [high, low] = randomBytes(2)
   return ((high as number) << 8) | (low as number)

@@ -22,7 +22,7 @@ export function createRfc2136Provider(client: Rfc2136Client): DnsProvider {
       for (let at: string | null = parsed.value; at !== null && at !== ''; at = parentOf(at)) {
         const answer = await client.ask(soaQuery(at), `find the zone of ${parsed.value}`, signal)
         if (!answer.ok) return answer
-        // Else an expired zone would be passed over, and the value written where nobody looks.
+        // Else an expired zone would be passed over, and the value written where no resolver asks.
         if (answer.value.rcode === RCODE.SERVFAIL) {
           return err(client.failure('unavailable', `find the zone of ${parsed.value}`, `answered SERVFAIL for ${at}`))
         }

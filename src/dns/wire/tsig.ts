@@ -38,7 +38,7 @@ export type TsigFailure =
   | { readonly reason: 'unsigned' } // no TSIG, or not where it belongs
   | { readonly reason: 'other_key'; readonly name: string; readonly algorithm: string }
   | { readonly reason: 'bad_mac' }
-  /** The MAC is right, the time is not: the clocks differ, or somebody replays. */
+  /** The MAC is right, the time is not: the clocks differ, or it is a replay. */
   | { readonly reason: 'bad_time'; readonly timeSignedSeconds: number; readonly nowSeconds: number }
   /** The server refused our signature. `serverTimeSeconds` where it said so (BADTIME). */
   | { readonly reason: 'rejected'; readonly error: number; readonly serverTimeSeconds: number | null }
@@ -103,7 +103,7 @@ export async function verifyAnswer(
   if (tsig.error !== 0) {
     return err({ reason: 'rejected', error: tsig.error, serverTimeSeconds: serverTime(tsig) })
   }
-  // RFC 8945 §5.2.3: the time is looked at after the MAC, since before that anybody may have written it.
+  // RFC 8945 §5.2.3: the time is checked after the MAC, since before that it may be anyone's.
   if (Math.abs(nowSeconds - tsig.timeSignedSeconds) > tsig.fudgeSeconds) {
     return err({ reason: 'bad_time', timeSignedSeconds: tsig.timeSignedSeconds, nowSeconds })
   }
