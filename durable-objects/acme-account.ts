@@ -4,22 +4,26 @@
  */
 import { DurableObject } from 'cloudflare:workers'
 import { type AccountBudget, accountBudget } from '../src/accounts/account-budget.ts'
-import { contactOf, signingKey } from '../src/accounts/account-client.ts'
+import { contactOf, newOrderOf, signingKey } from '../src/accounts/account-client.ts'
 import type {
   AccountIdentity,
+  AccountObject,
   CaRevocation,
+  OrderEnd,
+  OrderInput,
   Registration,
   RegistrationRefusal,
   RolloverRefusal,
 } from '../src/accounts/account-object.ts'
-import { type AcmeRequests, acmeRequests } from '../src/accounts/account-requests.ts'
 import { type AccountSession, AcmeAccountSession } from '../src/accounts/account-session.ts'
-import { acmeFailure } from '../src/accounts/acme-failure.ts'
-import type { AcmePort, OrderEnd, PortOrder } from '../src/accounts/acme-port.ts'
+import { acmeFailure, KEY_CHANGED } from '../src/accounts/acme-failure.ts'
 import type { BudgetLedger, BudgetVerdict } from '../src/accounts/budget.ts'
 import type { BudgetReport } from '../src/accounts/budget-report.ts'
+import { type OfferedAuthorization, withAnswers } from '../src/accounts/challenge-answer.ts'
 import { RenewalQuestions } from '../src/accounts/renewal-questions.ts'
 import type { AcmeError } from '../src/acme/acme-error.ts'
+import type { DownloadedChain } from '../src/acme/certificate.ts'
+import type { CreatedOrder, Order } from '../src/acme/order.ts'
 import type { RenewalInfo } from '../src/acme/renewal-info.ts'
 import type { RevocationDone } from '../src/acme/revocation.ts'
 import type { Actor } from '../src/core/actor.ts'
@@ -28,127 +32,125 @@ import { systemClock } from '../src/core/clock.ts'
 import type { PeerFailure } from '../src/core/peer-failure.ts'
 import { err, ok, type Result } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
+import { accountNamed } from '../src/objects.ts'
 import type { CertificateKeySpec } from '../src/pki/keys.ts'
 import { runtimeOf } from '../src/runtime.ts'
 import { dueRenewalsOf, openPrivateKey } from '../src/store/certificates.ts'
 
-/** Which account an object is; every call says so, since an object does not know its own name after a restart. */
-export interface AccountKey {
-  readonly tenantId: string
-  readonly accountId: string
-}
-
-export class AcmeAccount extends DurableObject<Env> {
-  #account: AcmeAccountSession | null = null
-  #ledger: BudgetLedger | undefined
+export class AcmeAccount extends DurableObject<Env> implements AccountObject {
+  readonly #account = accountNamed(this.ctx.id)
+  readonly #session = new AcmeAccountSession(() => runtimeOf(this.env), this.#account.tenantId, this.#account.accountId)
   readonly #renewalQuestions = new RenewalQuestions(systemClock)
+  #ledger: BudgetLedger | undefined
 
-  register(key: AccountKey, registration: Registration): Promise<Result<string, RegistrationRefusal>> {
-    return this.#of(key).register(registration)
+  registerAtCa(registration: Registration): Promise<Result<string, RegistrationRefusal>> {
+    return this.#session.register(registration)
   }
 
-  deactivate(key: AccountKey): Promise<Result<void, AcmeError>> {
-    return this.#of(key).deactivate()
+  deactivate(): Promise<Result<void, AcmeError>> {
+    return this.#session.deactivate()
   }
 
-  async updateContact(key: AccountKey, email: string | null): Promise<Result<void, AcmeError>> {
-    const done = await this.#use(key, ({ client }) => client.updateAccount({ contact: contactOf(email) }))
-    return done.ok ? ok(undefined) : done
+  async changeContact(email: string | null): Promise<Result<void, AcmeError>> {
+    return nothingOf(await this.#session.use(({ client }) => client.updateAccount({ contact: contactOf(email) })))
   }
 
-  rollover(key: AccountKey, actor: Actor, spec: CertificateKeySpec): Promise<Result<void, RolloverRefusal>> {
-    return this.#of(key).replaceKey(actor, spec)
+  replaceKey(actor: Actor, spec: CertificateKeySpec): Promise<Result<void, RolloverRefusal>> {
+    return this.#session.replaceKey(actor, spec)
   }
 
-  revoke(key: AccountKey, revocation: CaRevocation): Promise<Result<RevocationDone, AcmeError>> {
-    const { certificateDer, reason, by } = revocation
-    return this.#use(key, async ({ client }) => {
-      if (by === 'account') return client.revoke({ certificateDer, reason, by })
-      const { store } = await runtimeOf(this.env)
-      const pkcs8 = await openPrivateKey(store, { tenantId: key.tenantId, ...by }, by.sealedPrivateKey)
-      return client.revoke({ certificateDer, reason, by: await signingKey(pkcs8) })
-    })
-  }
-
-  renewalInfo(key: AccountKey, certificateId: string): Promise<Result<RenewalInfo, AcmeError>> {
-    return this.#renewalQuestions.ask(certificateId, () =>
-      this.#use(key, ({ client }) => client.renewalInfo(certificateId)),
-    )
-  }
-
-  newOrder(key: AccountKey, order: PortOrder): ReturnType<AcmePort['newOrder']> {
-    return this.#ask(key, async (requests, session) => (await this.#budget(key, session)).newOrder(requests, order))
-  }
-
-  async settle(key: AccountKey, orderId: string, end: OrderEnd): Promise<void> {
-    const budget = await this.#openBudget(key)
-    budget.settle(orderId, end)
-  }
-
-  async reserve(key: AccountKey, orderId: string, domains: readonly string[]): Promise<BudgetVerdict> {
-    return (await this.#openBudget(key)).reserve(orderId, domains)
-  }
-
-  async outlook(key: AccountKey, domains: readonly string[]): Promise<BudgetVerdict> {
-    return (await this.#openBudget(key)).outlook(domains)
-  }
-
-  async limits(key: AccountKey, domain: string | null): Promise<BudgetReport> {
-    return (await this.#openBudget(key)).report(domain)
-  }
-
-  identity(key: AccountKey): Promise<Result<AccountIdentity, AcmeError>> {
-    return this.#use(key, async ({ client }) => {
+  identity(): Promise<Result<AccountIdentity, AcmeError>> {
+    return this.#session.use(async ({ client }) => {
       // Read anew, since whether the CA answers is part of the question.
       const directory = await client.directory({ refresh: true })
       if (!directory.ok) return directory
       const { caaIdentities, accountHashPrefix, issuerDomainNames } = directory.value.meta
-      const isKnown = await this.#of(key).isKnown()
       const meta = { caaIdentities, accountHashPrefix, issuerDomainNames }
-      return ok({ meta, thumbprint: client.thumbprint(), isKnown })
+      return ok({ meta, thumbprint: client.thumbprint(), isKnown: await this.#session.isKnown() })
     })
   }
 
-  order(key: AccountKey, orderUrl: string): ReturnType<AcmePort['order']> {
-    return this.#ask(key, (port) => port.order(orderUrl))
+  async reserveOrder(orderId: string, domains: readonly string[]): Promise<BudgetVerdict> {
+    return this.#budget(await this.#session.open()).reserve(orderId, domains)
   }
 
-  authorization(key: AccountKey, url: string): ReturnType<AcmePort['authorization']> {
-    return this.#ask(key, (port) => port.authorization(url))
+  async checkBudget(domains: readonly string[]): Promise<BudgetVerdict> {
+    return this.#budget(await this.#session.open()).outlook(domains)
   }
 
-  respond(key: AccountKey, challengeUrl: string, keyAuthorization: string | null): ReturnType<AcmePort['respond']> {
-    return this.#ask(key, (port) => port.respond(challengeUrl, keyAuthorization))
+  async reportBudget(domain: string | null): Promise<BudgetReport> {
+    return this.#budget(await this.#session.open()).report(domain)
   }
 
-  finalize(key: AccountKey, finalizeUrl: string, csrDer: Bytes): ReturnType<AcmePort['finalize']> {
-    return this.#ask(key, (port) => port.finalize(finalizeUrl, csrDer))
-  }
-
-  certificate(key: AccountKey, url: string): ReturnType<AcmePort['certificate']> {
-    return this.#ask(key, (port) => port.certificate(url))
-  }
-
-  deactivateAuthorization(key: AccountKey, url: string): ReturnType<AcmePort['deactivateAuthorization']> {
-    return this.#ask(key, (port) => port.deactivateAuthorization(url))
-  }
-
-  #ask<T>(
-    key: AccountKey,
-    call: (requests: AcmeRequests, session: AccountSession) => Promise<Result<T, PeerFailure>>,
-  ): Promise<Result<T, PeerFailure>> {
-    return this.#of(key).use(
-      (session) => call(acmeRequests(session.client), session),
-      (error) => err(acmeFailure(error)),
+  openOrder(order: OrderInput): Promise<Result<CreatedOrder, PeerFailure>> {
+    return this.#forOrder((session) =>
+      this.#budget(session).openOrder(order, async () => {
+        const made = await session.client.newOrder(newOrderOf(order))
+        return made.ok ? made : err(acmeFailure(made.error))
+      }),
     )
   }
 
-  async #openBudget(key: AccountKey): Promise<AccountBudget> {
-    return this.#budget(key, await this.#of(key).open())
+  async settleOrder(orderId: string, end: OrderEnd): Promise<void> {
+    this.#budget(await this.#session.open()).settle(orderId, end)
   }
 
-  async #budget(key: AccountKey, { limits }: Pick<AccountSession, 'limits'>): Promise<AccountBudget> {
-    const { store } = await runtimeOf(this.env)
+  readOrder(orderUrl: string): Promise<Result<Order, PeerFailure>> {
+    return this.#forOrder(({ client }) => client.order(orderUrl))
+  }
+
+  readAuthorization(authorizationUrl: string): Promise<Result<OfferedAuthorization, PeerFailure>> {
+    return this.#forOrder(async ({ client }) => {
+      const found = await client.authorization(authorizationUrl)
+      return found.ok ? ok(await withAnswers(client, found.value)) : found
+    })
+  }
+
+  async giveUpAuthorization(authorizationUrl: string): Promise<Result<void, PeerFailure>> {
+    return nothingOf(await this.#forOrder(({ client }) => client.deactivateAuthorization(authorizationUrl)))
+  }
+
+  async answerChallenge(challengeUrl: string, keyAuthorization: string | null): Promise<Result<void, PeerFailure>> {
+    const told = await this.#forOrder(async ({ client }) => {
+      const isOfKey = keyAuthorization === null || keyAuthorization.endsWith(`.${client.thumbprint()}`)
+      return isOfKey ? client.respond(challengeUrl) : err(KEY_CHANGED)
+    })
+    return nothingOf(told)
+  }
+
+  finalizeOrder(finalizeUrl: string, csrDer: Bytes): Promise<Result<Order, PeerFailure>> {
+    return this.#forOrder(({ client }) => client.finalize(finalizeUrl, csrDer))
+  }
+
+  downloadChain(certificateUrl: string): Promise<Result<DownloadedChain, PeerFailure>> {
+    return this.#forOrder(({ client }) => client.certificate(certificateUrl))
+  }
+
+  revokeCertificate({ certificateDer, reason, by }: CaRevocation): Promise<Result<RevocationDone, AcmeError>> {
+    return this.#session.use(async ({ client }) => {
+      if (by === 'account') return client.revoke({ certificateDer, reason, by })
+      const { store } = await runtimeOf(this.env)
+      const pkcs8 = await openPrivateKey(store, { tenantId: this.#account.tenantId, ...by }, by.sealedPrivateKey)
+      return client.revoke({ certificateDer, reason, by: await signingKey(pkcs8) })
+    })
+  }
+
+  readRenewalInfo(certificateId: string): Promise<Result<RenewalInfo, AcmeError>> {
+    return this.#renewalQuestions.ask(certificateId, () =>
+      this.#session.use(({ client }) => client.renewalInfo(certificateId)),
+    )
+  }
+
+  /** What the CA refuses an order comes back sorted by what to do next. */
+  async #forOrder<T>(
+    call: (session: AccountSession) => Promise<Result<T, AcmeError | PeerFailure>>,
+  ): Promise<Result<T, PeerFailure>> {
+    const done = await this.#session.use(call)
+    if (done.ok) return done
+    return err('reason' in done.error ? acmeFailure(done.error) : done.error)
+  }
+
+  #budget({ limits }: Pick<AccountSession, 'limits'>): AccountBudget {
     return accountBudget({
       storage: {
         load: () => {
@@ -165,19 +167,12 @@ export class AcmeAccount extends DurableObject<Env> {
       },
       limits,
       now: systemClock,
-      dueRenewals: () => dueRenewalsOf(store, key, systemClock()),
+      dueRenewals: async () => dueRenewalsOf((await runtimeOf(this.env)).store, this.#account, systemClock()),
     })
   }
+}
 
-  #use<T>(
-    key: AccountKey,
-    call: (session: AccountSession) => Promise<Result<T, AcmeError>>,
-  ): Promise<Result<T, AcmeError>> {
-    return this.#of(key).use(call, err)
-  }
-
-  #of({ tenantId, accountId }: AccountKey): AcmeAccountSession {
-    this.#account ??= new AcmeAccountSession(() => runtimeOf(this.env), tenantId, accountId)
-    return this.#account
-  }
+/** The result without its value, which nobody asked for. */
+function nothingOf<E>(result: Result<unknown, E>): Result<void, E> {
+  return result.ok ? ok(undefined) : result
 }

@@ -25,9 +25,9 @@ import { closeForgotten, closeOrder, reportPhase } from '../src/orders/report-or
 import { runPhase } from '../src/orders/run-order.ts'
 import type { StepContext } from '../src/orders/step.ts'
 import { decodeCommands, decodeOrderState } from '../src/orders/stored-order.ts'
+import { accountObjects } from '../src/objects.ts'
 import { runtimeOf } from '../src/runtime.ts'
 import { findAcmeOrder } from '../src/store/acme-orders.ts'
-import { accountPort } from './account-port.ts'
 import { zoneObjects } from './zone-port.ts'
 
 /** Waits of up to this are slept through; longer ones are alarms, which cost a row. */
@@ -166,7 +166,7 @@ export class AcmeOrder extends DurableObject<Env> {
       now: systemClock,
       random: Math.random,
       store: runtime.store,
-      acme: accountPort(this.env, state.tenantId, state.request.accountId),
+      acme: accountObjects(this.env)(state.tenantId, state.request.accountId),
       dns: challengeDns({ ...runtime, zones: zoneObjects(this.env) }, state.tenantId),
       released: new Set(),
       save: async (intent) => {

@@ -1,9 +1,9 @@
 /** Unchecked bindings → checked bindings, once per isolate, with a message that says how to set what is missing. */
-import type { AcmeAccount } from '../durable-objects/acme-account.ts'
 import type { AcmeOrder } from '../durable-objects/acme-order.ts'
 import type { CrlPublisher } from '../durable-objects/crl-publisher.ts'
 import type { DnsZone } from '../durable-objects/dns-zone.ts'
 import type { TenantLedger } from '../durable-objects/tenant-ledger.ts'
+import type { AccountObject } from './accounts/account-object.ts'
 import { type KeyRing, parseKeyRing } from './store/key-ring.ts'
 
 /** What wrangler.toml and the Worker's secrets provide; nothing is believed before `checkEnv`. */
@@ -11,7 +11,7 @@ export interface Env {
   readonly DB: D1Database
   readonly CRLS: R2Bucket
   readonly TENANT_LEDGER: DurableObjectNamespace<TenantLedger>
-  readonly ACME_ACCOUNT: DurableObjectNamespace<AcmeAccount>
+  readonly ACME_ACCOUNT: ObjectNamespace<AccountObject>
   readonly ACME_ORDER: DurableObjectNamespace<AcmeOrder>
   readonly CRL_PUBLISHER: DurableObjectNamespace<CrlPublisher>
   readonly DNS_ZONE: DurableObjectNamespace<DnsZone>
@@ -21,6 +21,9 @@ export interface Env {
   readonly ALLOW_PRIVATE_TARGETS?: string
   readonly DNS_RESOLVERS?: string
 }
+
+/** The objects of a class, by the methods that they offer: what those are belongs to the room that uses them. */
+type ObjectNamespace<Methods> = DurableObjectNamespace<Methods & Rpc.DurableObjectBranded>
 
 export interface Settings {
   readonly ring: KeyRing

@@ -1,5 +1,4 @@
 /** The composition root: requests, cron triggers, and the Durable Object classes. */
-import { accountObjects } from '../durable-objects/account-port.ts'
 import { crlPublications } from '../durable-objects/crl-port.ts'
 import { orderObjects } from '../durable-objects/order-port.ts'
 import { zoneObjects } from '../durable-objects/zone-port.ts'
@@ -9,6 +8,7 @@ import { runCron } from './cron/run-cron.ts'
 import type { Env } from './env.ts'
 import { createApp } from './http/app.ts'
 import type { AppDependencies } from './http/dependencies.ts'
+import { accountObjects } from './objects.ts'
 import { runtimeOf } from './runtime.ts'
 
 export { AcmeAccount } from '../durable-objects/acme-account.ts'

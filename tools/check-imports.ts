@@ -22,8 +22,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'durable-objects': ['environment', ...USE_CASES],
   http: ['environment', ...USE_CASES],
   cron: ['environment', ...USE_CASES],
-  // The bindings name the types of the objects that they lead to.
-  environment: ['durable-objects', ...BASE],
+  // The bindings name the methods of the objects that they lead to, which are declared in the rooms that use them.
+  environment: ['durable-objects', ...USE_CASES],
   orders: ORDERS,
   certificates: CERTIFICATES,
   renewal: RENEWAL,
@@ -48,7 +48,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const STEPS = 'src/orders/steps/'
 
 /** What is made of the bindings, for whatever the platform starts. */
-const ENVIRONMENT_FILES = new Set(['src/env.ts', 'src/runtime.ts'])
+const ENVIRONMENT_FILES = new Set(['src/env.ts', 'src/objects.ts', 'src/runtime.ts'])
 
 const MIGRATIONS_LIST = 'migrations/meta/_journal.json'
 

@@ -1,10 +1,10 @@
 /** The budget of one account: its ledger, kept by the account's object, around the requests that count. */
+import { type CreatedOrder, isReplacement } from '../acme/order.ts'
 import type { OrderKind, RateLimit } from '../acme/rate-limits.ts'
 import type { Clock } from '../core/clock.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'
 import { err, type Result } from '../core/result.ts'
-import type { AcmeRequests } from './account-requests.ts'
-import type { CreatedCaOrder, OrderEnd, PortOrder } from './acme-port.ts'
+import type { OrderEnd, OrderInput } from './account-object.ts'
 import {
   type BudgetLedger,
   type BudgetVerdict,
@@ -39,8 +39,11 @@ export interface AccountBudget {
   /** For a new certificate, asked for by somebody who does not wait. */
   reserve(orderId: string, domains: readonly string[]): Promise<BudgetVerdict>
   outlook(domains: readonly string[]): Promise<BudgetVerdict>
-  /** Opens an order at the CA if the budget allows it; else the failure says when to ask again. */
-  newOrder(requests: AcmeRequests, order: PortOrder): Promise<Result<CreatedCaOrder, PeerFailure>>
+  /** Opens an order at the CA, by `open`, if the budget allows it; else the failure says when to ask again. */
+  openOrder(
+    order: OrderInput,
+    open: () => Promise<Result<CreatedOrder, PeerFailure>>,
+  ): Promise<Result<CreatedOrder, PeerFailure>>
   settle(orderId: string, end: OrderEnd): void
   report(domain: string | null): BudgetReport
 }
@@ -72,7 +75,7 @@ export function accountBudget({ storage, limits, now, dueRenewals }: AccountBudg
       return checkBudget(load(), request, now())
     },
 
-    async newOrder(requests, order) {
+    async openOrder(order, open) {
       const isRenewal = order.purpose !== 'issue'
       const demand = await demandOf(limits, order.domains, kindOf(order))
       const request = { demand, orderId: order.orderId, isRenewal, due: isRenewal ? [] : await due(), queue: true }
@@ -80,10 +83,10 @@ export function accountBudget({ storage, limits, now, dueRenewals }: AccountBudg
       if (verdict.allowed) storage.keep(ledger)
       else storage.save(ledger)
       if (!verdict.allowed) return err(limited(verdict))
-      const made = await requests.newOrder(order)
+      const made = await open()
       if (made.ok) {
         if (limits.length === 0) return made
-        const kind = made.value.isReplacement ? kindOf(order) : kindOf({ ...order, replaces: null })
+        const kind = isReplacement(made.value, order.replaces) ? kindOf(order) : kindOf({ ...order, replaces: null })
         storage.save(placed(load(), order.orderId, await demandOf(limits, order.domains, kind), now()))
       } else if (made.error.code === 'backend_rate_limited' && made.error.retryAtMs !== null) {
         const refusal = { untilMs: made.error.retryAtMs, message: made.error.message }
@@ -109,7 +112,7 @@ export function accountBudget({ storage, limits, now, dueRenewals }: AccountBudg
  * What the order is to the CA. A renewal by time falls into the window that the CA suggests (RFC 9773 §4.2); one that
  * somebody forced may not, and then counts as the same names again.
  */
-function kindOf({ purpose, replaces }: Pick<PortOrder, 'purpose' | 'replaces'>): OrderKind {
+function kindOf({ purpose, replaces }: Pick<OrderInput, 'purpose' | 'replaces'>): OrderKind {
   switch (purpose) {
     case 'issue':
       return 'new'

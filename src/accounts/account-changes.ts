@@ -33,7 +33,7 @@ export async function changeAccount(
   if (change.email !== undefined && fields.includes('email')) {
     await requireActive(store, actor.tenantId, accountId)
     if (change.email === null) checkContactless(account)
-    const told = await accounts.updateContact(actor.tenantId, accountId, change.email)
+    const told = await accounts(actor.tenantId, accountId).changeContact(change.email)
     if (!told.ok) throw acmeAppError(told.error, now())
   }
   const changed = { ...change, updatedAtMs: now() }
@@ -82,7 +82,7 @@ export async function rolloverAccountKey(
 ): Promise<AcmeAccountRow> {
   const account = await requireActive(dependencies.store, actor.tenantId, accountId)
   const spec = key ?? ({ type: account.keyType, size: account.keySize } as CertificateKeySpec)
-  const done = await dependencies.accounts.rollover(actor, accountId, spec)
+  const done = await dependencies.accounts(actor.tenantId, accountId).replaceKey(actor, spec)
   if (done.ok) return requireAccount(dependencies.store, actor.tenantId, accountId)
   if (done.error.reason === 'busy') {
     throw new AppError('conflict', 'The key of this account is being replaced already: read the account')

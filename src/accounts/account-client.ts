@@ -1,10 +1,14 @@
-/** The ACME client of a stored account, with the key that is asked for. */
+/** The ACME client of a stored account, with the key that is asked for, and what it sends in ACME's own form. */
 import { type AcmeClient, createAcmeClient } from '../acme/client.ts'
+import { dnsIdentifier, type Identifier, ipIdentifier } from '../acme/identifier.ts'
+import type { NewOrder } from '../acme/order.ts'
 import { importSigningKey, type SigningKey } from '../acme/signing-key.ts'
 import type { Bytes } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import type { HttpClient } from '../core/http-client.ts'
+import { parseIpAddress } from '../pki/ip-address.ts'
 import type { AcmeAccountRow } from '../store/acme-accounts.ts'
+import type { OrderInput } from './account-object.ts'
 
 export interface ClientDependencies {
   readonly http: HttpClient
@@ -34,3 +38,17 @@ export async function signingKey(pkcs8: Bytes): Promise<SigningKey> {
 export function contactOf(email: string | null): readonly string[] {
   return email === null ? [] : [`mailto:${email}`]
 }
+
+/** RFC 8555 §7.4: what newOrder asks for. */
+export function newOrderOf({ domains, profile, notAfterMs, replaces }: OrderInput): NewOrder {
+  return {
+    identifiers: domains.map(identifierOf),
+    ...(profile === null ? {} : { profile }),
+    ...(notAfterMs === null ? {} : { notAfterMs }),
+    ...(replaces === null ? {} : { replaces }),
+  }
+}
+
+/** RFC 8738 §3: addresses are identifiers of their own type. */
+const identifierOf = (name: string): Identifier =>
+  parseIpAddress(name) === null ? dnsIdentifier(name) : ipIdentifier(name)

@@ -87,19 +87,18 @@ export class AcmeAccountSession {
   }
 
   /**
-   * Calls with the account's client; any number at once, but none while the key is being replaced. `refuse` says what it
-   * means that the CA could not be asked which key holds. A CA that says that it has no such account is asked once more, by
-   * the key, and then the account is marked as lost. Throws where D1 has no such account.
+   * Calls with the account's client; any number at once, but none while the key is being replaced. Fails without a call
+   * where the CA cannot be asked which key holds. A CA that says that it has no such account is asked once more, by the key,
+   * and then the account is marked as lost. Throws where D1 has no such account.
    */
   async use<T, E extends AcmeError | PeerFailure>(
     call: (session: AccountSession) => Promise<Result<T, E>>,
-    refuse: (error: AcmeError) => Result<T, E>,
-  ): Promise<Result<T, E>> {
+  ): Promise<Result<T, E | AcmeError>> {
     while (this.#replacing !== null) await this.#replacing
     this.#users += 1
     try {
       const settled = await this.#settle()
-      if (!settled.ok) return refuse(settled.error)
+      if (!settled.ok) return settled
       const done = await call(await this.#open())
       if (!done.ok) await this.#doubt(done.error)
       return done
@@ -134,7 +133,7 @@ export class AcmeAccountSession {
    * off, by another at the same time, or by somebody else.
    */
   async deactivate(): Promise<Result<void, AcmeError>> {
-    const done = await this.use(({ client }) => client.deactivateAccount(), err)
+    const done = await this.use(({ client }) => client.deactivateAccount())
     if (done.ok) return ok(undefined)
     // RFC 8555 §7.3.6: the server MUST reject further requests authorized by that account's key, but one
     // refusal may be a slip: so the CA is asked once more, by the key.

@@ -46,7 +46,7 @@ export async function deactivateAccount(
     return
   }
   if (account.status === 'active') {
-    const done = await accounts.deactivate(actor.tenantId, accountId)
+    const done = await accounts(actor.tenantId, accountId).deactivate()
     if (!done.ok && !isProblem(done.error, 'accountDoesNotExist')) throw acmeAppError(done.error, now())
   }
   // The CA's word that it has lost the account may have changed the row meanwhile.

@@ -119,7 +119,11 @@ async function finish(
   alongside: Alongside<AcmeAccountRow>,
 ): Promise<AcmeAccountRow> {
   const { store, now, accounts } = dependencies
-  const registered = await accounts.register(actor.tenantId, account.id, { isFirst, eab, email: fields.email })
+  const registered = await accounts(actor.tenantId, account.id).registerAtCa({
+    isFirst,
+    eab,
+    email: fields.email,
+  })
   if (!registered.ok) {
     const isOver = registered.error.reason === 'refused' && !registered.error.mayBeKnown
     // Nothing came of it: the name is free again.

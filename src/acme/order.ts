@@ -5,7 +5,7 @@ import { err, ok, type Result } from '../core/result.ts'
 import { type AcmeError, isProblem, isTransient } from './acme-error.ts'
 import { type Identifier, identifierShape } from './identifier.ts'
 import { MAX_AUTHORIZATIONS, MAX_IDENTIFIERS } from './limits.ts'
-import { type AcmeProblem, parseProblem } from './problem.ts'
+import { type AcmeProblem, describeProblem, parseProblem } from './problem.ts'
 import { checkServerUrls, checkShape, optionalTime, type TargetPolicy, urlText } from './shape.ts'
 
 /** RFC 8555 §7.1.6: the states that an order can be in, as the server sees it. */
@@ -48,6 +48,16 @@ export interface CreatedOrder {
   readonly order: Order
   /** True where the CA refused `replaces` and took the order without it: then no rate limit exempts it. */
   readonly replacesRefused: boolean
+}
+
+/** RFC 9773 §5: did the CA take the order as the replacement that it was sent as? */
+export function isReplacement({ order, replacesRefused }: CreatedOrder, replaces: string | null): boolean {
+  return replaces !== null && !replacesRefused && order.replaces === replaces
+}
+
+/** What the CA said of an order that it declared invalid. */
+export function whyInvalid({ error }: Pick<Order, 'error'>): string {
+  return error === null ? 'the CA declared the order invalid' : describeProblem(error)
 }
 
 /** The newOrder payload. */

@@ -3,9 +3,8 @@
  * certificate, in the batch of its event.
  */
 
-import type { AccountObjects, CaRevocation } from '../accounts/account-object.ts'
-import { acmeAppError } from '../accounts/acme-failure.ts'
-import type { AcmePort } from '../accounts/acme-port.ts'
+import type { AccountObject, AccountObjects, CaRevocation } from '../accounts/account-object.ts'
+import { acmeAppError, acmeFailure } from '../accounts/acme-failure.ts'
 import { isProblem } from '../acme/acme-error.ts'
 import { CERTIFICATE_AUTHORITIES, type CertificateAuthorityCode } from '../acme/certificate-authorities.ts'
 import type { RevocationReason as ReasonCode, RevocationDone } from '../acme/revocation.ts'
@@ -25,7 +24,7 @@ import type { Store } from '../store/store.ts'
 export interface RevokeAtCaDependencies {
   readonly store: Store
   readonly now: Clock
-  readonly accounts: Pick<AccountObjects, 'revoke'>
+  readonly accounts: AccountObjects<'revokeCertificate'>
 }
 
 /** A certificate's current version, or an earlier one with the certificate's id and account. */
@@ -64,7 +63,7 @@ export async function revokeAtCa(
   const signer = signerOf(account, certificate, request.by)
   if (!signer.ok) return signer
   const revocation = { certificateDer: leafDerOf(certificate), reason: code.value, by: signer.value }
-  const done = await accounts.revoke(actor.tenantId, account.id, revocation)
+  const done = await accounts(actor.tenantId, account.id).revokeCertificate(revocation)
   if (done.ok) return done
   // RFC 8555 §7.6: a server that does not take the reason answers badRevocationReason.
   if (isProblem(done.error, 'badRevocationReason')) {
@@ -79,7 +78,7 @@ export async function revokeAtCa(
  */
 export async function revokeUnwanted(
   store: Store,
-  acme: Pick<AcmePort, 'revoke'>,
+  acme: Pick<AccountObject, 'revokeCertificate'>,
   certificate: RevocableCertificate & Pick<CertificateRow, 'tenantId' | 'revocationReason'>,
 ): Promise<Result<void, PeerFailure>> {
   const { tenantId, acmeAccountId, revocationReason } = certificate
@@ -90,7 +89,8 @@ export async function revokeUnwanted(
   if (!signer.ok) return err(notSent(signer.error.message))
   const code = takenReason(account, (revocationReason ?? 'unspecified') as RevocationReason)
   const reason = code.ok ? code.value : REVOCATION_REASONS.unspecified
-  return acme.revoke({ certificateDer: leafDerOf(certificate), reason, by: signer.value })
+  const done = await acme.revokeCertificate({ certificateDer: leafDerOf(certificate), reason, by: signer.value })
+  return done.ok ? ok(undefined) : err(acmeFailure(done.error))
 }
 
 const notSent = (message: string): PeerFailure => ({

@@ -1,6 +1,6 @@
 /** Which of the chains that a CA offers is taken (RFC 8555 §7.4.2). */
 
-import type { AcmePort } from '../accounts/acme-port.ts'
+import type { AccountObject } from '../accounts/account-object.ts'
 import type { Bytes } from '../core/bytes.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'
 import { ok, type Result } from '../core/result.ts'
@@ -16,18 +16,20 @@ export interface DownloadedChain {
 
 /** The chain whose last certificate was issued by `preferred`, by common name; else the CA's default. */
 export async function chooseChain(
-  acme: AcmePort,
+  acme: Pick<AccountObject, 'downloadChain'>,
   url: string,
   preferred: string | null,
 ): Promise<Result<DownloadedChain, PeerFailure>> {
-  const first = await acme.certificate(url)
+  const first = await acme.downloadChain(url)
   if (!first.ok) return first
-  const standard = { chain: first.value.chain, note: null }
+  const standard = { chain: first.value.certificatesDer, note: null }
   if (preferred === null || topIssuer(standard.chain) === preferred) return ok(standard)
-  for (const alternate of first.value.alternates) {
-    const other = await acme.certificate(alternate)
+  for (const alternate of first.value.alternateUrls) {
+    const other = await acme.downloadChain(alternate)
     if (!other.ok) return other
-    if (topIssuer(other.value.chain) === preferred) return ok({ chain: other.value.chain, note: null })
+    if (topIssuer(other.value.certificatesDer) === preferred) {
+      return ok({ chain: other.value.certificatesDer, note: null })
+    }
   }
   return ok({ ...standard, note: `no chain leads to ${preferred}: the CA's default was taken` })
 }

@@ -32,7 +32,7 @@ export interface IssueDependencies extends ChallengeDependencies {
   readonly store: Store
   readonly now: Clock
   readonly orders: OrderObjects
-  readonly accounts: Pick<AccountObjects, 'reserve'>
+  readonly accounts: AccountObjects<'reserveOrder'>
 }
 
 /** A request for a certificate, its shape checked and nothing else. */
@@ -74,7 +74,7 @@ async function requireBudget(
   request: OrderRequest,
   orderId: string,
 ): Promise<void> {
-  const verdict = await accounts.reserve(actor.tenantId, request.accountId, orderId, request.domains)
+  const verdict = await accounts(actor.tenantId, request.accountId).reserveOrder(orderId, request.domains)
   if (verdict.allowed) return
   const retryAfterSeconds = Math.ceil((verdict.notBeforeMs - now()) / 1_000)
   throw new AppError('backend_rate_limited', verdict.message, { retryAfterSeconds })

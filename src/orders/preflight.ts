@@ -58,7 +58,7 @@ export interface BudgetCheck extends Check {
 }
 
 export interface PreflightDependencies extends Omit<IssueDependencies, 'accounts' | 'orders'> {
-  readonly accounts: Pick<AccountObjects, 'outlook' | 'identity'>
+  readonly accounts: AccountObjects<'checkBudget' | 'identity'>
 }
 
 export interface ProviderCheck extends Check {
@@ -114,9 +114,10 @@ export async function preflight(
   const { account, request } = await readRequest(dependencies, actor, input, ['lost'])
   const placing = startPlacing(dependencies, actor.tenantId)
   const deadline = AbortSignal.timeout(TIME_MS)
+  const object = dependencies.accounts(actor.tenantId, account.id)
   const [verdict, identity, providers] = await Promise.all([
-    dependencies.accounts.outlook(actor.tenantId, account.id, request.domains),
-    inTime(AbortSignal.timeout(CHECK_MS), dependencies.accounts.identity(actor.tenantId, account.id)),
+    object.checkBudget(request.domains),
+    inTime(AbortSignal.timeout(CHECK_MS), object.identity()),
     allowedProviders(placing, request.dnsProviderIds),
   ])
   const looking: Looking = {

@@ -1,6 +1,6 @@
 /** What the steps share: results, failures, waiting, journal entries. */
 
-import type { AcmePort } from '../accounts/acme-port.ts'
+import type { AccountObject } from '../accounts/account-object.ts'
 import type { ChallengeDns } from '../challenges/challenge-dns.ts'
 import type { Json } from '../core/canonical-json.ts'
 import type { Clock } from '../core/clock.ts'
@@ -17,7 +17,8 @@ export interface StepContext {
   /** From 0 to 1, for the jitter of retries. */
   readonly random: () => number
   readonly store: Store
-  readonly acme: AcmePort
+  /** The order's account at its CA. */
+  readonly acme: AccountObject
   readonly dns: ChallengeDns
   /** Challenge ids that their owner has said are ready (`solver: manual`). */
   readonly released: ReadonlySet<string>

@@ -34,7 +34,7 @@ import { fractionOf } from './renewal-time.ts'
 export interface RenewalCheckDependencies {
   readonly store: Store
   readonly now: Clock
-  readonly accounts: Pick<AccountObjects, 'renewalInfo'>
+  readonly accounts: AccountObjects<'readRenewalInfo'>
   readonly log: Log
 }
 
@@ -143,7 +143,7 @@ async function ask(
   certificateId: string,
 ): Promise<Result<RenewalInfo, AcmeError> | null> {
   try {
-    return await accounts.renewalInfo(tenantId, accountId, certificateId)
+    return await accounts(tenantId, accountId).readRenewalInfo(certificateId)
   } catch (fault) {
     log.error('renewal_info_fault', { account: accountId, ...errorFields(fault) })
     return null
@@ -193,7 +193,7 @@ export async function checkRenewalNow(
   const info =
     acmeAccountId === null || certificateId === null
       ? null
-      : await accounts.renewalInfo(tenantId, acmeAccountId, certificateId)
+      : await accounts(tenantId, acmeAccountId).readRenewalInfo(certificateId)
   if (info !== null && !info.ok && info.error.reason !== 'unsupported') throw acmeAppError(info.error, now())
   const window = info?.ok ? info.value : null
   if (window !== null) {

@@ -1,9 +1,9 @@
 /** Changing an account (RFC 8555 §7.3.2) at a real Pebble. */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { accountObjects } from '../../durable-objects/account-port.ts'
 import { changeAccount } from '../../src/accounts/account-changes.ts'
 import { AcmeAccountSession } from '../../src/accounts/account-session.ts'
 import { err } from '../../src/core/result.ts'
+import { accountObjects } from '../../src/objects.ts'
 import { runtimeOf } from '../../src/runtime.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
 import { accountOf, api, bindings, prepare } from './support/product.ts'
@@ -16,10 +16,7 @@ const change = (body: unknown) => api('PATCH', `/v1/pki/acme/accounts/${accountO
 async function contacts() {
   const runtime = await runtimeOf(bindings)
   const session = new AcmeAccountSession(async () => runtime, DEFAULT_TENANT_ID, accountOf())
-  const account = await session.use(
-    ({ client }) => client.account(),
-    (error) => ({ ok: false as const, error }),
-  )
+  const account = await session.use(({ client }) => client.account())
   return account.ok ? account.value.contact : account.error
 }
 
@@ -58,7 +55,10 @@ describe('changing an account', () => {
     const runtime = await runtimeOf(bindings)
     const refused = { reason: 'bad_answer', wrong: 'status', url: 'https://ca.example', status: 403 } as const
     const error = { ...refused, message: 'answered 403', excerpt: '', retryAfterMs: null }
-    const accounts = { ...accountObjects(bindings), updateContact: async () => err(error) }
+    const accounts = (tenantId: string, accountId: string) => ({
+      ...accountObjects(bindings)(tenantId, accountId),
+      changeContact: async () => err(error),
+    })
     const actor = { tenantId: DEFAULT_TENANT_ID, tokenId: 'tok_test', requestId: null }
     const dependencies = { ...runtime, accounts }
     const changing = changeAccount(dependencies, actor, accountOf(), { email: 'other@acme.example', name: 'other' })

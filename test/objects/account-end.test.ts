@@ -1,10 +1,10 @@
 /** Ending accounts at a real Pebble, cut off and several at once (RFC 8555 §7.3.6). */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { accountObjects } from '../../durable-objects/account-port.ts'
 import { AcmeAccountSession } from '../../src/accounts/account-session.ts'
 import { deactivateAccount } from '../../src/accounts/accounts.ts'
 import { fromBase64Url, utf8 } from '../../src/core/bytes.ts'
-import { err, ok } from '../../src/core/result.ts'
+import { ok } from '../../src/core/result.ts'
+import { accountObjects } from '../../src/objects.ts'
 import { type Runtime, runtimeOf } from '../../src/runtime.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
 import { api, bindings, prepare } from './support/product.ts'
@@ -31,7 +31,7 @@ const sessionOf = (id: string, http = runtime.http) =>
 /** The account is deactivated at the CA, and nobody here knows. */
 async function endedAtCa(name: string): Promise<string> {
   const id = await registered(name)
-  expect(await sessionOf(id).use(({ client }) => client.deactivateAccount(), err)).toMatchObject({ ok: true })
+  expect(await sessionOf(id).use(({ client }) => client.deactivateAccount())).toMatchObject({ ok: true })
   expect(await statusOf(id)).toBe('active')
   return id
 }

@@ -2,7 +2,6 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { AcmeAccountSession } from '../../src/accounts/account-session.ts'
-import { err } from '../../src/core/result.ts'
 import type { OrderState } from '../../src/orders/order-state.ts'
 import { runtimeOf } from '../../src/runtime.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
@@ -25,14 +24,7 @@ async function authorizationsOf(orderId: string): Promise<readonly string[]> {
 async function statuses(urls: readonly string[]): Promise<readonly string[]> {
   const runtime = await runtimeOf(bindings)
   const session = new AcmeAccountSession(async () => runtime, DEFAULT_TENANT_ID, accountOf())
-  const read = await Promise.all(
-    urls.map((url) =>
-      session.use(
-        ({ client }) => client.authorization(url),
-        (error) => err(error),
-      ),
-    ),
-  )
+  const read = await Promise.all(urls.map((url) => session.use(({ client }) => client.authorization(url))))
   return read.map((each) => (each.ok ? each.value.status : each.error.reason))
 }
 

@@ -1,6 +1,7 @@
 /** Renewal by the CA's advice (RFC 9773), against a Pebble whose windows the tests move. */
 import { createScheduledController } from 'cloudflare:test'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { AccountObject } from '../../src/accounts/account-object.ts'
 import worker from '../../src/index.ts'
 import { checkRenewalInfo } from '../../src/renewal/renewal-checks.ts'
 import { runtimeOf } from '../../src/runtime.ts'
@@ -205,13 +206,14 @@ describe('renewal at the time that the CA suggests (RFC 9773)', () => {
   })
 })
 
-type Ask = Parameters<typeof checkRenewalInfo>[0]['accounts']['renewalInfo']
+type Ask = AccountObject['readRenewalInfo']
 
 async function dependencies(ask: (accountId: string) => ReturnType<Ask>) {
   const { store, now } = await runtimeOf(bindings)
   const quiet = () => undefined
   const log = { info: quiet, warn: quiet, error: quiet }
-  return { store, now, log, accounts: { renewalInfo: (_tenant: string, account: string) => ask(account) } }
+  const accounts = (_tenant: string, account: string) => ({ readRenewalInfo: () => ask(account) })
+  return { store, now, log, accounts }
 }
 
 /** Another row like it, as if it had been issued at the same time. */

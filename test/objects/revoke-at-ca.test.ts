@@ -1,9 +1,9 @@
 /** Revoking at a real Pebble (RFC 8555 §7.6), which says what became of it. */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { accountObjects } from '../../durable-objects/account-port.ts'
 import type { AccountObjects } from '../../src/accounts/account-object.ts'
 import { type CaRevocationRequest, type RevocableCertificate, revokeAtCa } from '../../src/certificates/revoke-at-ca.ts'
-import { err } from '../../src/core/result.ts'
+import { err, ok } from '../../src/core/result.ts'
+import { accountObjects } from '../../src/objects.ts'
 import { REVOCATION_REASONS, type RevocationReason } from '../../src/pki/revocation-reason.ts'
 import { type Runtime, runtimeOf } from '../../src/runtime.ts'
 import { findCertificate } from '../../src/store/certificates.ts'
@@ -28,14 +28,12 @@ async function issued(domain: string, more: Readonly<Record<string, unknown>> = 
 const revoke = (
   certificate: RevocableCertificate,
   request: CaRevocationRequest,
-  accounts: Pick<AccountObjects, 'revoke'> = accountObjects(bindings),
+  accounts: AccountObjects<'revokeCertificate'> = accountObjects(bindings),
 ) => revokeAtCa({ ...runtime, accounts }, ACTOR, certificate, request)
 
 /** Nobody may be asked. */
-const nobody: Pick<AccountObjects, 'revoke'> = {
-  revoke: () => {
-    throw new Error('the CA was asked')
-  },
+const nobody: AccountObjects<'revokeCertificate'> = () => {
+  throw new Error('the CA was asked')
 }
 
 async function atPebble({ serialNumber }: RevocableCertificate) {
@@ -90,7 +88,7 @@ describe('revoking at the CA', () => {
     const certificate = await issued('reasons.acme.example')
     const taken: RevocationReason[] = []
     for (const reason of Object.keys(REVOCATION_REASONS) as RevocationReason[]) {
-      const asked = { revoke: async () => ({ ok: true as const, value: { already: false } }) }
+      const asked = () => ({ revokeCertificate: async () => ok({ already: false }) })
       const answer = await revoke(certificate, { reason, by: 'account' }, asked)
       if (answer.ok) taken.push(reason)
       else expect(answer.error.details).toEqual([{ path: 'reason', message: expect.stringContaining(reason) }])
@@ -148,12 +146,12 @@ describe('revoking at the CA', () => {
       accountUrl: null,
     } as const
     const request = { reason: 'superseded', by: 'account' } as const
-    const badReason = await revoke(certificate, request, { revoke: async () => err(problem) })
+    const badReason = await revoke(certificate, request, () => ({ revokeCertificate: async () => err(problem) }))
     expect(badReason).toMatchObject({
       error: { code: 'invalid_request', message: expect.stringContaining('not that one') },
     })
     const unauthorized = { ...problem, status: 403, type: 'urn:ietf:params:acme:error:unauthorized' }
-    const refused = await revoke(certificate, request, { revoke: async () => err(unauthorized) })
+    const refused = await revoke(certificate, request, () => ({ revokeCertificate: async () => err(unauthorized) }))
     expect(refused).toMatchObject({
       error: { code: 'backend_error', message: expect.stringContaining('not that one') },
     })

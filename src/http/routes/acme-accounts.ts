@@ -267,7 +267,7 @@ const limits = defineRoute({
   async handler({ params: { id }, query, principal, deps }) {
     const account = await requireAccount(deps.store, principal.tenantId, id)
     const domain = query.domain === undefined ? null : domainOf(query.domain)
-    const report = await deps.accounts.limits(principal.tenantId, account.id, domain)
+    const report = await deps.accounts(principal.tenantId, account.id).reportBudget(domain)
     return json(200, {
       account_id: account.id,
       limits: report.limits.map((row) => ({

@@ -1,6 +1,7 @@
 /** Waits for the CA's verdict on every authorization (RFC 8555 §7.5.1, §7.1.6). */
 
-import type { CaAuthorization } from '../../accounts/acme-port.ts'
+import type { Authorization } from '../../acme/authorization.ts'
+import { describeProblem } from '../../acme/problem.ts'
 import { ok } from '../../core/result.ts'
 import { type AuthorizationState, logged, orderedName } from '../order-state.ts'
 import type { Step } from '../step.ts'
@@ -10,9 +11,9 @@ export const authorize: Step = async (context, state) => {
   let retryAtMs: number | null = null
   const read = await forEach(state.authorizations, async (authorization) => {
     if (authorization.status === 'valid') return ok(authorization)
-    const answer = await context.acme.authorization(authorization.url)
+    const answer = await context.acme.readAuthorization(authorization.url)
     if (!answer.ok) return answer
-    if (answer.value.status === 'pending') retryAtMs = latest(retryAtMs, answer.value.retryAtMs)
+    if (answer.value.status === 'pending') retryAtMs = latest(retryAtMs, answer.value.retryAfterMs)
     return ok(withVerdict(authorization, answer.value))
   })
   if (!read.ok) return afterFailure(context, state, read.error)
@@ -30,15 +31,19 @@ export const authorize: Step = async (context, state) => {
 }
 
 /** RFC 8555 §7.5.1: the authorization's state is the verdict; the challenge says why. */
-function withVerdict(known: AuthorizationState, answer: CaAuthorization): AuthorizationState {
+function withVerdict(
+  known: AuthorizationState,
+  answer: Pick<Authorization, 'status' | 'challenges'>,
+): AuthorizationState {
   const challenge = answer.challenges.find(({ url }) => url === known.challenge?.url)
+  const error = challenge?.error ? describeProblem(challenge.error) : null
   return {
     ...known,
     status: answer.status,
     challenge:
       known.challenge === null || challenge === undefined
         ? known.challenge
-        : { ...known.challenge, status: challenge.status, error: challenge.error },
+        : { ...known.challenge, status: challenge.status, error },
   }
 }
 

@@ -3,7 +3,7 @@
  * and the tokens that it held of the account's budget. Every order comes by here.
  */
 
-import type { OrderEnd } from '../../accounts/acme-port.ts'
+import type { OrderEnd } from '../../accounts/account-object.ts'
 import { stopServingHttpChallenges } from '../../challenges/http-01.ts'
 import { PROVIDER_GONE } from '../../challenges/provider-failure.ts'
 import { logged, type OrderState, orderedName } from '../order-state.ts'
@@ -13,7 +13,7 @@ import { advance, afterFailure, forEach } from '../step.ts'
 
 export const cleanUp: Step = async (context, state) => {
   // A budget that cannot be told keeps no record in the zone: it forgets the order by itself.
-  await context.acme.settle(state.orderId, endOf(state)).catch(() => undefined)
+  await context.acme.settleOrder(state.orderId, endOf(state)).catch(() => undefined)
   await stopServingHttpChallenges(context, state, tokensOf(state))
   const records = recordsOf(state)
   if (records.length === 0) return advance(await giveUpAuthorizations(context, state), 'settled')
@@ -54,7 +54,7 @@ function endOf(state: OrderState): OrderEnd {
 async function giveUpAuthorizations(context: StepContext, state: OrderState): Promise<OrderState> {
   if (state.job.failure === null) return state
   const pending = state.authorizations.filter(({ status }) => status === 'pending')
-  const given = await forEach(pending, ({ url }) => context.acme.deactivateAuthorization(url))
+  const given = await forEach(pending, ({ url }) => context.acme.giveUpAuthorization(url))
   if (given.ok || pending.length === 0) return state
   return logged(state, context.now(), `pending authorizations were left to expire: ${given.error.message}`)
 }

@@ -1,6 +1,6 @@
 /** Fetches the certificate (RFC 8555 §7.4.2), checks that it is what was ordered, and stores it. */
 
-import type { CaOrder } from '../../accounts/acme-port.ts'
+import { type Order, whyInvalid } from '../../acme/order.ts'
 import { revokeUnwanted } from '../../certificates/revoke-at-ca.ts'
 import { toHex } from '../../core/bytes.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
@@ -16,12 +16,12 @@ import { storeIssued } from '../store-issued.ts'
 export const download: Step = async (context, state) => {
   if (state.ca === null) return fail(context, state, 'internal', 'the order has no address at the CA')
   if (state.ca.certificateUrl !== null) return fetchChain(context, state, state.ca.certificateUrl)
-  const order = await context.acme.order(state.ca.orderUrl)
+  const order = await context.acme.readOrder(state.ca.orderUrl)
   if (!order.ok) return afterFailure(context, state, order.error)
   return follow(context, state, order.value)
 }
 
-async function follow(context: StepContext, state: OrderState, order: CaOrder): Promise<StepResult> {
+async function follow(context: StepContext, state: OrderState, order: Order): Promise<StepResult> {
   switch (order.status) {
     case 'valid': {
       if (order.certificateUrl === null) {
@@ -32,11 +32,11 @@ async function follow(context: StepContext, state: OrderState, order: CaOrder): 
       return fetchChain(context, { ...state, ca }, order.certificateUrl)
     }
     case 'invalid':
-      return fail(context, state, 'backend_error', order.error ?? 'the CA declared the order invalid')
+      return fail(context, state, 'backend_error', whyInvalid(order))
     case 'pending':
     case 'ready':
     case 'processing':
-      return poll(context, state, order.retryAtMs, 'the CA to issue the certificate')
+      return poll(context, state, order.retryAfterMs, 'the CA to issue the certificate')
   }
 }
 

@@ -1,6 +1,6 @@
 /** Sends the CSR (RFC 8555 §7.4). Key and CSR are stored before; sent once, unless the CA never saw it. */
 
-import type { CaOrder } from '../../accounts/acme-port.ts'
+import { type Order, whyInvalid } from '../../acme/order.ts'
 import { type Bytes, fromBase64, toBase64 } from '../../core/bytes.ts'
 import type { PeerFailure } from '../../core/peer-failure.ts'
 import { COMPROMISED, isCompromised } from '../../store/compromised-keys.ts'
@@ -14,7 +14,7 @@ export const finalize: Step = async (context, state) => {
   if (state.ca === null) return fail(context, state, 'internal', 'the order has no address at the CA')
   // Sent before a crash or an error: what the CA made of it decides, RFC 8555 §7.4.
   if (state.finalizeSent || state.polls > 0 || state.job.errors > 0) {
-    const order = await context.acme.order(state.ca.orderUrl)
+    const order = await context.acme.readOrder(state.ca.orderUrl)
     if (!order.ok) return afterFailure(context, state, order.error)
     if (order.value.status !== 'ready') return followUnjournaled(context, state, state.ca.orderUrl, order.value)
   }
@@ -29,7 +29,7 @@ export const finalize: Step = async (context, state) => {
   const csrDer = fromBase64(prepared.csrBase64 ?? '') as Bytes
   const intent = { ...prepared, finalizeSent: true, finalizeJournaled: false }
   if (!(await context.commitToFinalize(intent))) return calledOff(context, prepared)
-  const order = await context.acme.finalize(state.ca.finalizeUrl, csrDer)
+  const order = await context.acme.finalizeOrder(state.ca.finalizeUrl, csrDer)
   const entry = sendingOf(state, state.ca.orderUrl)
   const sent = { ...intent, finalizeJournaled: true }
   if (order.ok) return follow(context, sent, order.value, [entry])
@@ -43,7 +43,7 @@ export const finalize: Step = async (context, state) => {
 const sendingOf = (state: OrderState, orderUrl: string) => effect(state, 'acme_order_finalize', { order_url: orderUrl })
 
 /** After a crash between the sending and its entry, the entry follows as soon as the CA shows that it has the CSR. */
-function followUnjournaled(context: StepContext, state: OrderState, orderUrl: string, order: CaOrder): StepResult {
+function followUnjournaled(context: StepContext, state: OrderState, orderUrl: string, order: Order): StepResult {
   const isTaken = order.status === 'processing' || order.status === 'valid'
   if (!isTaken || !state.finalizeSent || state.finalizeJournaled) return follow(context, state, order)
   return follow(context, { ...state, finalizeJournaled: true }, order, [sendingOf(state, orderUrl)])
@@ -73,7 +73,7 @@ async function afterRefusal(
   entries: StepResult['entries'],
 ): Promise<StepResult> {
   if (!failure.transient) return afterFailure(context, sent, failure, entries)
-  const order = await context.acme.order(orderUrl)
+  const order = await context.acme.readOrder(orderUrl)
   if (!order.ok) return afterFailure(context, sent, failure, entries)
   if (order.value.status !== 'ready') return follow(context, sent, order.value, entries)
   if (!isServerError(failure)) return afterFailure(context, notTaken(sent), failure, entries)
@@ -110,7 +110,7 @@ async function prepare(context: StepContext, state: OrderState): Promise<OrderSt
 function follow(
   context: StepContext,
   state: OrderState,
-  order: CaOrder,
+  order: Order,
   entries: StepResult['entries'] = [],
 ): StepResult {
   switch (order.status) {
@@ -120,13 +120,11 @@ function follow(
       const ca = state.ca === null ? null : { ...state.ca, certificateUrl: order.certificateUrl }
       return advance({ ...state, ca }, 'download', entries)
     }
-    case 'invalid': {
-      const reason = order.error ?? 'the CA declared the order invalid'
-      return fail(context, state, 'backend_error', reason, entries)
-    }
+    case 'invalid':
+      return fail(context, state, 'backend_error', whyInvalid(order), entries)
     case 'pending':
-      return { ...poll(context, notTaken(state), order.retryAtMs, NOT_READY), entries }
+      return { ...poll(context, notTaken(state), order.retryAfterMs, NOT_READY), entries }
     case 'ready':
-      return { ...poll(context, state, order.retryAtMs, 'the CA to take the CSR'), entries }
+      return { ...poll(context, state, order.retryAfterMs, 'the CA to take the CSR'), entries }
   }
 }

@@ -1,7 +1,9 @@
 /** Opens the order at the CA and reads its authorizations (RFC 8555 §7.4, §7.5). Changes nothing in DNS. */
 
-import type { CaAuthorization, CaChallenge, CaOrder } from '../../accounts/acme-port.ts'
+import type { OfferedAuthorization, OfferedChallenge } from '../../accounts/challenge-answer.ts'
 import { dns01Value } from '../../acme/challenge.ts'
+import { isReplacement, type Order, whyInvalid } from '../../acme/order.ts'
+import { describeProblem } from '../../acme/problem.ts'
 import type { PeerFailure } from '../../core/peer-failure.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { certificateIdOf } from '../../renewal/certificate-id.ts'
@@ -21,7 +23,7 @@ export const newOrder: Step = async (context, state) => {
   const { order, state: current } = opened.value
   switch (order.status) {
     case 'invalid':
-      return fail(context, current, 'backend_error', order.error ?? 'the CA declared the order invalid')
+      return fail(context, current, 'backend_error', whyInvalid(order))
     case 'processing':
     case 'valid': {
       // RFC 8555 §7.4 lets a CA answer with an order that is under way already: finalized with another key.
@@ -58,19 +60,19 @@ function afterRefusal(context: StepContext, state: OrderState, failure: PeerFail
 async function openOrder(
   context: StepContext,
   state: OrderState,
-): Promise<Result<{ order: CaOrder; state: OrderState }, PeerFailure>> {
+): Promise<Result<{ order: Order; state: OrderState }, PeerFailure>> {
   if (state.ca !== null) {
-    const found = await context.acme.order(state.ca.orderUrl)
+    const found = await context.acme.readOrder(state.ca.orderUrl)
     return found.ok ? ok({ order: found.value, state }) : err(found.error)
   }
   const { orderId, purpose } = state
   const { domains, profile, notAfterMs } = state.request
   const replaces = await replacedCertificateId(context, state)
-  const made = await context.acme.newOrder({ orderId, purpose, domains, profile, notAfterMs, replaces })
+  const made = await context.acme.openOrder({ orderId, purpose, domains, profile, notAfterMs, replaces })
   if (!made.ok) return err(made.error)
-  const { orderUrl, order, isReplacement } = made.value
+  const { orderUrl, order } = made.value
   const ca = { orderUrl, finalizeUrl: order.finalizeUrl, certificateUrl: null }
-  const kind = isReplacement ? ', as the replacement of the certificate' : ''
+  const kind = isReplacement(made.value, replaces) ? ', as the replacement of the certificate' : ''
   const opened = logged({ ...state, ca }, context.now(), `order opened at the CA: ${orderUrl}${kind}`)
   await context.save(opened)
   return ok({ order, state: opened })
@@ -94,10 +96,10 @@ async function replacedCertificateId(context: StepContext, state: OrderState): P
 async function readAuthorizations(
   context: StepContext,
   state: OrderState,
-  order: CaOrder,
+  order: Order,
 ): Promise<Result<AuthorizationState[], PeerFailure>> {
   const read = await forEach(order.authorizationUrls, async (url) => {
-    const authorization = await context.acme.authorization(url)
+    const authorization = await context.acme.readAuthorization(url)
     return authorization.ok ? ok({ url, authorization: authorization.value }) : authorization
   })
   if (!read.ok) return read
@@ -121,10 +123,10 @@ async function authorizationState(
   state: OrderState,
   url: string,
   index: number,
-  authorization: CaAuthorization,
+  authorization: OfferedAuthorization,
 ): Promise<Result<AuthorizationState, PeerFailure>> {
-  const { domain, wildcard, status } = authorization
-  const base = { url, domain, wildcard, status, record: null }
+  const { identifier, wildcard, status } = authorization
+  const base = { url, domain: identifier.value, wildcard, status, record: null }
   if (status === 'valid') return ok({ ...base, challenge: null })
   const name = orderedName(base)
   if (status !== 'pending') return err(refusal(`the CA's authorization for ${name} is ${status} from the start`))
@@ -142,20 +144,19 @@ async function authorizationState(
       id: challengeId(state, index),
       type: offered.type,
       url: offered.url,
-      token: offered.token,
-      keyAuthorization: offered.keyAuthorization,
+      token: 'token' in offered ? offered.token : null,
+      keyAuthorization: 'token' in offered ? offered.answer : null,
       recordValue,
       status: offered.status,
-      error: offered.error,
+      error: offered.error === null ? null : describeProblem(offered.error),
       answered: false,
     },
   })
 }
 
 /** What is published in DNS; null for a challenge that lacks what it is answered with. */
-async function recordValueOf({ keyAuthorization, persistRecord }: CaChallenge): Promise<string | null> {
-  if (persistRecord !== null) return persistRecord.value
-  return keyAuthorization === null ? null : dns01Value(keyAuthorization)
+async function recordValueOf({ type, answer }: OfferedChallenge): Promise<string | null> {
+  return type === 'dns-persist-01' || answer === null ? answer : dns01Value(answer)
 }
 
 /**

@@ -62,14 +62,14 @@ async function answer(
 ): Promise<Result<void, PeerFailure>> {
   if (challenge === null) return ok(undefined)
   if (challenge.answered && !(await stillPending(context, url, challenge.url))) return ok(undefined)
-  const told = await context.acme.respond(challenge.url, challenge.keyAuthorization)
+  const told = await context.acme.answerChallenge(challenge.url, challenge.keyAuthorization)
   // Some CAs refuse a second answer (Boulder: "already being validated"): what counts is the authorization's state.
   if (told.ok || told.error.transient || (await stillPending(context, url, challenge.url))) return told
   return ok(undefined)
 }
 
 async function stillPending(context: StepContext, authorizationUrl: string, challengeUrl: string): Promise<boolean> {
-  const authorization = await context.acme.authorization(authorizationUrl)
+  const authorization = await context.acme.readAuthorization(authorizationUrl)
   if (!authorization.ok) return true
   const challenge = authorization.value.challenges.find(({ url }) => url === challengeUrl)
   return authorization.value.status === 'pending' && challenge?.status === 'pending'

@@ -8,10 +8,10 @@ import { testApp } from '../support/worker-app.ts'
 describe('an account whose directory cannot be read', () => {
   it('fail: the error says that the name does not resolve, and which setting has it', async () => {
     const app = await testApp()
-    const accounts = {
-      register: (tenantId, accountId, registration) =>
+    const accounts: AccountObjects<'registerAtCa'> = (tenantId, accountId) => ({
+      registerAtCa: (registration) =>
         registerAtCa({ ...app.deps, store: app.store }, { tenantId, accountId }, registration),
-    } satisfies Partial<AccountObjects> as AccountObjects
+    })
     Object.assign(app.deps, {
       accounts,
       http: async ({ url }: { url: string }) =>

@@ -36,12 +36,11 @@ function register(input: Partial<AccountInput>, answer: unknown, name: string) {
     const headers = new Headers({ 'content-type': 'application/json' })
     return ok({ status: 200, headers, body: utf8(JSON.stringify(answer)), url })
   }
-  const accounts = {
-    register: async (_tenantId: string, _accountId: string, { eab }: Registration) => {
-      bound.push(eab)
-      return ok('https://acme.zerossl.com/account/1')
-    },
-  } as Partial<TestApp['deps']['accounts']> as TestApp['deps']['accounts']
+  const registerAtCa = async ({ eab }: Registration) => {
+    bound.push(eab)
+    return ok('https://acme.zerossl.com/account/1')
+  }
+  const accounts = (() => ({ registerAtCa })) as unknown as TestApp['deps']['accounts']
   return registerAccount({ ...app.deps, http, accounts }, ACTOR, { ...INPUT, name, ...input })
 }
 

@@ -17,7 +17,7 @@ let app: TestApp
 let ledger: BudgetLedger | undefined
 
 /** The account's object, without the object. */
-function accountObjects(): Pick<AccountObjects, 'reserve' | 'outlook' | 'limits' | 'identity'> {
+function accountObjects(): AccountObjects<'reserveOrder' | 'checkBudget' | 'reportBudget' | 'identity'> {
   const directoryUrl = 'https://acme-v02.api.letsencrypt.org/directory'
   const budget = accountBudget({
     storage: {
@@ -33,13 +33,13 @@ function accountObjects(): Pick<AccountObjects, 'reserve' | 'outlook' | 'limits'
     now: () => app.nowMs,
     dueRenewals: async () => [],
   })
-  return {
-    reserve: (_tenantId, _accountId, orderId, domains) => budget.reserve(orderId, domains),
-    outlook: (_tenantId, _accountId, domains) => budget.outlook(domains),
-    limits: async (_tenantId, _accountId, domain) => budget.report(domain),
+  return () => ({
+    reserveOrder: (orderId, domains) => budget.reserve(orderId, domains),
+    checkBudget: (domains) => budget.outlook(domains),
+    reportBudget: async (domain) => budget.report(domain),
     identity: async () =>
       err({ reason: 'transport', failure: 'unreachable', url: directoryUrl, message: 'nobody there' }),
-  }
+  })
 }
 
 beforeAll(async () => {
@@ -83,7 +83,7 @@ const body = (...domains: readonly string[]) => ({ account_id: ACCOUNT_ID, domai
 async function hold(count: number, domains: readonly string[]): Promise<readonly BudgetVerdict[]> {
   const verdicts: BudgetVerdict[] = []
   for (let index = 0; index < count; index += 1) {
-    verdicts.push(await app.deps.accounts.reserve(DEFAULT_TENANT_ID, ACCOUNT_ID, `order-${index}`, domains))
+    verdicts.push(await app.deps.accounts(DEFAULT_TENANT_ID, ACCOUNT_ID).reserveOrder(`order-${index}`, domains))
   }
   return verdicts
 }

@@ -39,10 +39,10 @@ async function dyingApp(moment: 'after' | 'before'): Promise<TestApp> {
 
 const objects = {
   orders: { start: async () => undefined, progress: async () => null } as Partial<OrderObjects> as OrderObjects,
-  accounts: {
-    register: async (_tenantId, accountId) => ok(`https://ca.example/account/${accountId}`),
-    reserve: async () => ({ allowed: true }),
-  } as Partial<AccountObjects> as AccountObjects,
+  accounts: ((_tenantId, accountId) => ({
+    registerAtCa: async () => ok(`https://ca.example/account/${accountId}`),
+    reserveOrder: async () => ({ allowed: true }),
+  })) satisfies AccountObjects<'registerAtCa' | 'reserveOrder'> as unknown as AccountObjects,
 }
 
 let app: TestApp

@@ -64,12 +64,12 @@ describe('a renewal that its owner cancels', () => {
   })
 
   it('ok: one by hand after a failure leaves that failure and its next try as they were', async () => {
-    const { newOrder } = world.ca.port
-    world.ca.port.newOrder = async () => ({ ok: false, error: failure('refused', { transient: false }) })
+    const { openOrder } = world.ca.port
+    world.ca.port.openOrder = async () => ({ ok: false, error: failure('refused', { transient: false }) })
     await world.drive(await renew())
     const before = scheduleOf(await read())
     expect(before).toMatchObject({ renewalFailures: 1, renewalError: expect.stringContaining('refused') })
-    world.ca.port.newOrder = newOrder
+    world.ca.port.openOrder = openOrder
     await cancelled(await renew())
     expect(scheduleOf(await read())).toEqual(before)
   })

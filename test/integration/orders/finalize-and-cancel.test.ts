@@ -44,10 +44,10 @@ describe('an order that is called off', () => {
       }),
     })
     let sent = 0
-    const { finalize } = world.ca.port
-    world.ca.port.finalize = (url, csr) => {
+    const { finalizeOrder } = world.ca.port
+    world.ca.port.finalizeOrder = (url, csr) => {
       sent += 1
-      return finalize(url, csr)
+      return finalizeOrder(url, csr)
     }
     expect((await world.drive(id)).job).toMatchObject(CANCELLED)
     expect([answered, sent]).toEqual([true, 0])
@@ -55,11 +55,11 @@ describe('an order that is called off', () => {
 
   it('fail: while the CSR is on its way, and after: the answer says so, and the certificate comes', async () => {
     const id = await ordered('finalize')
-    const { finalize } = world.ca.port
+    const { finalizeOrder } = world.ca.port
     let during: number | null = null
-    world.ca.port.finalize = async (url, csr) => {
+    world.ca.port.finalizeOrder = async (url, csr) => {
       during = (await cancel(id)).status
-      return finalize(url, csr)
+      return finalizeOrder(url, csr)
     }
     await world.drive(id, 'download')
     const after = await cancel(id)
@@ -84,12 +84,12 @@ describe('an order that is called off', () => {
 
   it('ok: after a CSR that the CA did not take, and not while nobody knows', async () => {
     const id = await ordered('finalize')
-    world.ca.port.finalize = async () => ({ ok: false, error: failure('500', { status: 500 }) })
-    const { order } = world.ca.port
-    world.ca.port.order = async () => ({ ok: false, error: failure('no answer') })
+    world.ca.port.finalizeOrder = async () => ({ ok: false, error: failure('500', { status: 500 }) })
+    const { readOrder } = world.ca.port
+    world.ca.port.readOrder = async () => ({ ok: false, error: failure('no answer') })
     await world.step(id)
     expect((await cancel(id)).status).toBe(409)
-    world.ca.port.order = order
+    world.ca.port.readOrder = readOrder
     world.app.nowMs += 60_000
     await world.step(id)
     expect((await cancel(id)).status).toBe(200)
@@ -102,7 +102,7 @@ describe('a CA that does not take the CSR', () => {
     const id = await ordered('finalize')
     const startMs = world.app.nowMs
     let sent = 0
-    world.ca.port.finalize = async () => {
+    world.ca.port.finalizeOrder = async () => {
       sent += 1
       return { ok: false, error: failure('500: no certificate lives that long', { status: 500 }) }
     }
@@ -119,11 +119,11 @@ describe('a CA that does not take the CSR', () => {
     ['never twice the same', null],
   ])('ok: %s: asked on, and the certificate comes', async (_how, same) => {
     const id = await ordered('finalize')
-    const { finalize } = world.ca.port
+    const { finalizeOrder } = world.ca.port
     let sent = 0
-    world.ca.port.finalize = async (url, csr) => {
+    world.ca.port.finalizeOrder = async (url, csr) => {
       sent += 1
-      if (sent > 12) return finalize(url, csr)
+      if (sent > 12) return finalizeOrder(url, csr)
       return { ok: false, error: failure(same === null ? `incident ${sent}` : 'down', same ?? { status: 500 }) }
     }
     expect((await world.drive(id)).job).toMatchObject({ phase: 'issued', failure: null })
@@ -132,11 +132,11 @@ describe('a CA that does not take the CSR', () => {
 
   it('ok: says an error, and has taken it all the same: it is sent once', async () => {
     const id = await ordered('finalize')
-    const { finalize } = world.ca.port
+    const { finalizeOrder } = world.ca.port
     let sent = 0
-    world.ca.port.finalize = async (url, csr) => {
+    world.ca.port.finalizeOrder = async (url, csr) => {
       sent += 1
-      await finalize(url, csr)
+      await finalizeOrder(url, csr)
       return { ok: false, error: failure('500', { status: 500 }) }
     }
     expect((await world.drive(id)).job).toMatchObject({ phase: 'issued', failure: null })
@@ -154,10 +154,10 @@ describe('the entry of what was sent', () => {
 
   it('ok: follows a crash between the sending and the entry', async () => {
     const id = await ordered('finalize')
-    const { finalize } = world.ca.port
-    world.ca.port.finalize = async (url, csr) => {
-      await finalize(url, csr)
-      world.ca.port.finalize = finalize
+    const { finalizeOrder } = world.ca.port
+    world.ca.port.finalizeOrder = async (url, csr) => {
+      await finalizeOrder(url, csr)
+      world.ca.port.finalizeOrder = finalizeOrder
       throw new Error('the process has ended')
     }
     await world.step(id)

@@ -33,33 +33,33 @@ async function untilAttempt(id: string, attempt: number): Promise<void> {
 describe('an order with retry', () => {
   it('ok: survives an outage of its CA, and shows when it is tried again', async () => {
     const id = await ordered(true)
-    const { newOrder } = world.ca.port
-    world.ca.port.newOrder = async () => ({ ok: false, error: failure('ca.example does not resolve') })
+    const { openOrder } = world.ca.port
+    world.ca.port.openOrder = async () => ({ ok: false, error: failure('ca.example does not resolve') })
     await untilAttempt(id, 2)
     const waiting = await read(id)
     expect(waiting).toMatchObject({ status: 'pending', step: 'new-order', retry: true, attempt: 2, error: null })
     expect(waiting.last_error).toEqual({ code: 'too_many_errors', message: 'ca.example does not resolve' })
     expect(waiting.waiting_for).toContain('ca.example does not resolve')
     expect(Date.parse(waiting.next_attempt_at) - world.app.nowMs).toBeLessThanOrEqual(60_000)
-    world.ca.port.newOrder = newOrder
+    world.ca.port.openOrder = openOrder
     expect((await world.drive(id)).job).toMatchObject({ phase: 'issued', failure: null, attempt: 2 })
     expect(await read(id)).toMatchObject({ status: 'valid', attempt: 1 + 1, last_error: null })
   })
 
   it('ok: a new order at the CA, with a new key, after one that it did not finish', async () => {
     const id = await ordered(true)
-    const { finalize } = world.ca.port
-    world.ca.port.finalize = async () => ({ ok: false, error: failure('down', { status: 503 }) })
+    const { finalizeOrder } = world.ca.port
+    world.ca.port.finalizeOrder = async () => ({ ok: false, error: failure('down', { status: 503 }) })
     await untilAttempt(id, 2)
     expect(world.states.get(id)).toMatchObject({ ca: null, csrBase64: null, sealedKey: null, finalizeSent: false })
-    world.ca.port.finalize = finalize
+    world.ca.port.finalizeOrder = finalizeOrder
     expect((await world.drive(id)).job.phase).toBe('issued')
     expect(world.ca.issued).toHaveLength(1)
   })
 
   it('fail: ends after ten tries, with what the last one broke of', async () => {
     const id = await ordered(true)
-    world.ca.port.newOrder = async () => ({ ok: false, error: failure('down') })
+    world.ca.port.openOrder = async () => ({ ok: false, error: failure('down') })
     const startMs = world.app.nowMs
     await untilAttempt(id, MAX_ATTEMPTS)
     const { job } = await world.drive(id)
@@ -70,7 +70,7 @@ describe('an order with retry', () => {
 
   it('ok: can be cancelled while it waits for its next try', async () => {
     const id = await ordered(true)
-    world.ca.port.newOrder = async () => ({ ok: false, error: failure('down') })
+    world.ca.port.openOrder = async () => ({ ok: false, error: failure('down') })
     await untilAttempt(id, 2)
     expect((await world.app.request('POST', `/v1/pki/acme/orders/${id}/cancel`)).status).toBe(200)
     expect((await world.drive(id)).job).toMatchObject({ phase: 'failed', failure: { code: 'cancelled' } })
@@ -78,7 +78,7 @@ describe('an order with retry', () => {
 
   it('ok: cancelled while it cleans up between two tries: the zone is cleaned, and it is over', async () => {
     const id = await ordered(true)
-    world.ca.port.newOrder = async () => ({ ok: false, error: failure('down') })
+    world.ca.port.openOrder = async () => ({ ok: false, error: failure('down') })
     await world.drive(id, 'clean-up')
     expect(await read(id)).toMatchObject({ status: 'processing', error: null })
     expect((await world.app.request('POST', `/v1/pki/acme/orders/${id}/cancel`)).status).toBe(200)
@@ -91,7 +91,7 @@ describe('an order with retry', () => {
     ['an outage, by default', undefined, failure('down')],
   ])('fail: ends at once with %s', async (_what, retry, error) => {
     const id = await ordered(retry)
-    world.ca.port.newOrder = async () => ({ ok: false, error })
+    world.ca.port.openOrder = async () => ({ ok: false, error })
     const { job } = await world.drive(id)
     expect(job).toMatchObject({ phase: 'failed', failure: { message: error.message } })
     expect(await read(id)).toMatchObject({ retry: retry === true, attempt: 1 })

@@ -3,8 +3,9 @@
  * place of the orders' objects stand ones in memory that run the same phases by the same rules, when a test drives them.
  */
 
-import type { CaRevocation } from '../../../src/accounts/account-object.ts'
-import type { AcmePort, CaOrder } from '../../../src/accounts/acme-port.ts'
+import type { AccountObject, CaRevocation } from '../../../src/accounts/account-object.ts'
+import { formatPemChain } from '../../../src/acme/certificate.ts'
+import type { Order } from '../../../src/acme/order.ts'
 import type { ChallengeDns } from '../../../src/challenges/challenge-dns.ts'
 import { type Bytes, concatBytes, randomBytes } from '../../../src/core/bytes.ts'
 import type { PeerFailure } from '../../../src/core/peer-failure.ts'
@@ -38,14 +39,26 @@ export const failure = (message: string, more: Partial<PeerFailure> = {}): PeerF
   ...more,
 })
 
+/** What an order asks of its account. */
+type AskedByOrders =
+  | 'openOrder'
+  | 'settleOrder'
+  | 'readOrder'
+  | 'readAuthorization'
+  | 'answerChallenge'
+  | 'finalizeOrder'
+  | 'downloadChain'
+  | 'giveUpAuthorization'
+  | 'revokeCertificate'
+
 /** A CA of one account. A test puts its own functions in the place of those that are to go wrong. */
 class ScriptedCa {
-  readonly port: { -readonly [Name in keyof AcmePort]: AcmePort[Name] }
+  readonly port: { -readonly [Name in AskedByOrders]: AccountObject[Name] }
   /** What it was asked to revoke. */
   readonly revoked: CaRevocation[] = []
   /** Certificates that it has issued. */
   readonly issued: Bytes[] = []
-  readonly #orders = new Map<string, { status: CaOrder['status']; csr: Bytes | null }>()
+  readonly #orders = new Map<string, { status: Order['status']; csr: Bytes | null }>()
   readonly #root: TestAuthority
   readonly #now: () => number
 
@@ -53,34 +66,34 @@ class ScriptedCa {
     this.#root = root
     this.#now = now
     this.port = {
-      newOrder: async () => {
+      openOrder: async () => {
         const orderUrl = `https://ca.example/order/${this.#orders.size + 1}`
         this.#orders.set(orderUrl, { status: 'ready', csr: null })
-        return ok({ orderUrl, order: this.orderAt(orderUrl), isReplacement: false })
+        return ok({ orderUrl, order: this.orderAt(orderUrl), replacesRefused: false })
       },
-      settle: async () => undefined,
-      order: async (url) => ok(this.orderAt(url)),
-      authorization: async () => err(failure('no authorization is asked for here', { transient: false })),
-      respond: async () => ok(undefined),
-      finalize: async (url, csr) => this.accept(url, csr),
-      certificate: async (url) => {
+      settleOrder: async () => undefined,
+      readOrder: async (url) => ok(this.orderAt(url)),
+      readAuthorization: async () => err(failure('no authorization is asked for here', { transient: false })),
+      answerChallenge: async () => ok(undefined),
+      finalizeOrder: async (url, csr) => this.accept(url, csr),
+      downloadChain: async (url) => {
         const csr = this.#orders.get(url.replace('/certificate', ''))?.csr
         if (!csr) return err(failure('no such certificate', { transient: false }))
         const known = this.#chains.get(url) ?? [await this.#leaf(csr)]
         this.#chains.set(url, known)
-        return ok({ chain: known, alternates: [] })
+        return ok({ url, chainPem: formatPemChain(known), certificatesDer: known, alternateUrls: [] })
       },
-      deactivateAuthorization: async () => ok(undefined),
-      revoke: async (revocation) => {
+      giveUpAuthorization: async () => ok(undefined),
+      revokeCertificate: async (revocation) => {
         this.revoked.push(revocation)
-        return ok(undefined)
+        return ok({ already: false })
       },
     }
   }
 
   readonly #chains = new Map<string, readonly Bytes[]>()
 
-  orderAt(orderUrl: string): CaOrder {
+  orderAt(orderUrl: string): Order {
     const { status = 'invalid' } = this.#orders.get(orderUrl) ?? {}
     return {
       status,
@@ -88,12 +101,18 @@ class ScriptedCa {
       finalizeUrl: `${orderUrl}/finalize`,
       certificateUrl: status === 'valid' ? `${orderUrl}/certificate` : null,
       error: null,
-      retryAtMs: null,
+      retryAfterMs: null,
+      identifiers: [],
+      expiresAtMs: null,
+      notBeforeMs: null,
+      notAfterMs: null,
+      profile: null,
+      replaces: null,
     }
   }
 
   /** What finalize does where nothing goes wrong. */
-  accept(finalizeUrl: string, csr: Bytes): Result<CaOrder, PeerFailure> {
+  accept(finalizeUrl: string, csr: Bytes): Result<Order, PeerFailure> {
     const orderUrl = finalizeUrl.replace('/finalize', '')
     this.#orders.set(orderUrl, { status: 'valid', csr })
     return ok(this.orderAt(orderUrl))
@@ -146,7 +165,7 @@ export class OrderWorld {
     const world = new OrderWorld(app, new ScriptedCa(await testRoot({ type: 'ec', size: 256 }), () => app.nowMs))
     Object.assign(app.deps, {
       orders: world.orders,
-      accounts: { reserve: async () => ({ allowed: true }) },
+      accounts: () => ({ reserveOrder: async () => ({ allowed: true }) }),
     })
     return world
   }
@@ -211,7 +230,7 @@ export class OrderWorld {
       // Without luck: every wait is as long as it may be.
       random: () => 1,
       store: this.app.store,
-      acme: this.ca.port,
+      acme: this.ca.port as AccountObject,
       dns: this.dns,
       released: new Set(),
       save: async (intent) => void this.states.set(orderId, intent),

@@ -40,13 +40,13 @@ it('ok: a certificate about which the CA says what no calendar has', async () =>
   await set(whole, 'ari_check_at_ms', 2)
   const startMs = world.app.nowMs + 86_400_000
   let asked = 0
-  const accounts = {
-    renewalInfo: async () => {
+  const accounts = () => ({
+    readRenewalInfo: async () => {
       asked += 1
       const window = asked === 1 ? { startMs: -9e15, endMs: -8e15 } : { startMs, endMs: startMs + 1 }
       return ok({ ...window, explanationUrl: null, retryAfterMs: null })
     },
-  }
+  })
   await checkRenewalInfo({ ...world.app.deps, accounts, log })
   expect(asked).toBe(2)
   expect(await findCertificate(world.app.store, TENANT, whole)).toMatchObject({ renewalReason: 'ari' })
@@ -60,12 +60,12 @@ it('ok: asked about by hand, a CA is not asked again before the time that it gav
   const [startMs, endMs] = [world.app.nowMs + 86_400_000, world.app.nowMs + 2 * 86_400_000]
   const retryAfterMs = world.app.nowMs + 3_600_000
   let asked = 0
-  const accounts = {
-    renewalInfo: async () => {
+  const accounts = () => ({
+    readRenewalInfo: async () => {
       asked += 1
       return ok({ startMs, endMs, explanationUrl: null, retryAfterMs })
     },
-  }
+  })
   const check = async () => {
     const row = await findCertificate(world.app.store, TENANT, id)
     if (row === null) throw new Error(`no ${id}`)

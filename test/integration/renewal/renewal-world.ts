@@ -129,11 +129,11 @@ export class RenewalWorld {
   async sweep(): Promise<{ readonly started: number; readonly failed: number; readonly asked: number }> {
     const log = createLog(() => undefined)
     const orders = { start: (tenantId: string, orderId: string) => this.#start(tenantId, orderId) } as OrderObjects
-    const accounts = {
-      renewalInfo: (_tenant: string, account: string, id: string) => Promise.resolve(this.#advise(account, id)),
+    const accounts = (_tenant: string, account: string) => ({
+      readRenewalInfo: (id: string) => Promise.resolve(this.#advise(account, id)),
       // This world's CAs have limits of their own, which the order meets at the CA.
-      reserve: () => Promise.resolve({ allowed: true } as const),
-    }
+      reserveOrder: () => Promise.resolve({ allowed: true } as const),
+    })
     const dependencies = { ...this.#app.deps, store: this.store, now: () => this.nowMs, orders, accounts, log }
     const { answered, failed: unheard } = await checkRenewalInfo(dependencies)
     return { ...(await sweepRenewals(dependencies)), asked: answered + unheard }

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { newId } from '../../../src/core/ids.ts'
 import { createLog } from '../../../src/core/log.ts'
-import { ok } from '../../../src/core/result.ts'
+import { err, ok } from '../../../src/core/result.ts'
 import { requestFor } from '../../../src/orders/certificate-key.ts'
 import { renewAcmeCertificate } from '../../../src/orders/issue.ts'
 import { generateKeyPair } from '../../../src/pki/keys.ts'
@@ -129,13 +129,13 @@ describe('a revoked certificate', () => {
     await bindings.DB.prepare('UPDATE certificates SET ari_check_at_ms = 1 WHERE id = ?').bind(id).run()
     const window = { startMs: 1, endMs: 2, explanationUrl: null, retryAfterMs: world.app.nowMs + 1 }
     let asked = 0
-    const accounts = {
-      renewalInfo: async () => {
+    const accounts = () => ({
+      readRenewalInfo: async () => {
         asked += 1
         await revoke(id)
         return ok(window)
       },
-    }
+    })
     await checkRenewalInfo({ ...world.app.deps, accounts, log: createLog(() => undefined) })
     expect(asked).toBe(1)
     await expectRevoked(id, 'superseded')
@@ -207,11 +207,12 @@ describe('a renewal whose certificate is revoked', () => {
     const id = await certificate()
     const orderId = await renewal(id, 'download')
     await revoke(id)
-    const { revoke: done } = world.ca.port
+    const { revokeCertificate: done } = world.ca.port
     let refusals = 0
-    world.ca.port.revoke = async (revocation) => {
+    world.ca.port.revokeCertificate = async (revocation) => {
       refusals += 1
-      return refusals < 3 ? { ok: false, error: failure('the CA is down') } : done(revocation)
+      if (refusals >= 3) return done(revocation)
+      return err({ reason: 'transport', failure: 'unreachable', url: 'https://ca.example', message: 'down' })
     }
     expect((await world.drive(orderId)).job.failure?.message).toContain('the CA has revoked it too')
     expect([refusals, world.ca.revoked.length]).toEqual([3, 1])
@@ -219,7 +220,8 @@ describe('a renewal whose certificate is revoked', () => {
     const other = await certificate()
     const second = await renewal(other, 'download')
     await revoke(other)
-    world.ca.port.revoke = async () => ({ ok: false, error: failure('not yours', { transient: false }) })
+    world.ca.port.revokeCertificate = async () =>
+      err({ reason: 'invalid_argument', argument: 'certificate', message: 'not yours' })
     expect((await world.drive(second)).job.failure?.message).toContain('the CA did not revoke it: not yours')
     await expectRevoked(other, 'superseded')
   })
@@ -227,8 +229,8 @@ describe('a renewal whose certificate is revoked', () => {
   it('ok: revoked in the very moment in which the version is stored', async () => {
     const id = await certificate()
     const orderId = await renewal(id, 'download')
-    const { certificate: fetchChain } = world.ca.port
-    world.ca.port.certificate = async (url) => {
+    const { downloadChain: fetchChain } = world.ca.port
+    world.ca.port.downloadChain = async (url) => {
       const chain = await fetchChain(url)
       await revoke(id)
       return chain
@@ -262,7 +264,7 @@ describe('a renewal whose certificate is revoked', () => {
   it('ok: a renewal that fails after the revocation arms nothing', async () => {
     const id = await certificate()
     const orderId = await renewal(id, 'finalize')
-    world.ca.port.finalize = async () => {
+    world.ca.port.finalizeOrder = async () => {
       await revoke(id)
       return { ok: false, error: failure('badCSR', { transient: false }) }
     }
@@ -274,7 +276,7 @@ describe('a renewal whose certificate is revoked', () => {
   it('ok: revoked between the reading of the row and the end of an order that failed', async () => {
     const id = await certificate()
     const orderId = await renewal(id, 'finalize')
-    world.ca.port.finalize = async () => ({ ok: false, error: failure('badCSR', { transient: false }) })
+    world.ca.port.finalizeOrder = async () => ({ ok: false, error: failure('badCSR', { transient: false }) })
     const { store } = world.app
     const commit = store.commit
     let isFirst = true

@@ -77,7 +77,7 @@ describe('sweeps go on after one item that breaks', () => {
     const app = await testApp({
       objects: {
         orders: { start: async (_tenant: string, id: string) => void begun.push(id) } as unknown as OrderObjects,
-        accounts: { reserve: async () => ({ allowed: true }) } as unknown as AccountObjects,
+        accounts: (() => ({ reserveOrder: async () => ({ allowed: true }) })) as unknown as AccountObjects,
       },
     })
     const { store } = app

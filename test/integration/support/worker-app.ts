@@ -149,11 +149,10 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
 
 /** A dependency that these tests do without: using it fails the test. */
 function absent<T extends object>(name: string): T {
-  return new Proxy({} as T, {
-    get: () => {
-      throw new Error(`these tests have no ${name}`)
-    },
-  })
+  const fail = (): never => {
+    throw new Error(`these tests have no ${name}`)
+  }
+  return new Proxy(fail as unknown as T, { get: fail })
 }
 
 let tenants = 0

@@ -1,0 +1,18 @@
+/** How the Durable Objects are addressed: each by a name that says what it is of. */
+import type { AccountObjects } from './accounts/account-object.ts'
+import type { Env } from './env.ts'
+
+/** One object per account. */
+export function accountObjects(env: Env): AccountObjects {
+  return (tenantId, accountId) => env.ACME_ACCOUNT.getByName(`${tenantId}/${accountId}`)
+}
+
+/**
+ * Which account an object is of, by its own name. An object knows it from its first call on; one that an alarm woke may not
+ * (workerd, when it runs on one machine), so objects with alarms store what they are of.
+ */
+export function accountNamed({ name }: DurableObjectId): { readonly tenantId: string; readonly accountId: string } {
+  const [tenantId, accountId] = name?.split('/') ?? []
+  if (tenantId === undefined || accountId === undefined) throw new Error('an account is asked for by its name alone')
+  return { tenantId, accountId }
+}
