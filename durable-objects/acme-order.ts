@@ -10,6 +10,7 @@ import { consoleLog, errorFields } from '../src/core/log.ts'
 import type { PeerFailure } from '../src/core/peer-failure.ts'
 import { ok, type Result } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
+import { accountObjects, zoneObjects } from '../src/objects.ts'
 import {
   CANCELLED_BY_OWNER,
   type Cancellation,
@@ -18,6 +19,7 @@ import {
   isCancellable,
   isDue,
 } from '../src/orders/commands.ts'
+import type { OrderObject } from '../src/orders/order-object.ts'
 import { isFinal, isOpenStatus, type OrderProgress, progressOf } from '../src/orders/order-report.ts'
 import { newOrderState, type OrderState } from '../src/orders/order-state.ts'
 import { recordsAt, withdrawRecords } from '../src/orders/published.ts'
@@ -25,10 +27,8 @@ import { closeForgotten, closeOrder, reportPhase } from '../src/orders/report-or
 import { runPhase } from '../src/orders/run-order.ts'
 import type { StepContext } from '../src/orders/step.ts'
 import { decodeCommands, decodeOrderState } from '../src/orders/stored-order.ts'
-import { accountObjects } from '../src/objects.ts'
 import { runtimeOf } from '../src/runtime.ts'
 import { findAcmeOrder } from '../src/store/acme-orders.ts'
-import { zoneObjects } from './zone-port.ts'
 
 /** Waits of up to this are slept through; longer ones are alarms, which cost a row. */
 const LONGEST_NAP_MS = 500
@@ -39,7 +39,7 @@ const START_PATIENCE_MS = 2_000
 /** When a report could not be written: again after this. */
 const REPORT_RETRY_MS = 30_000
 
-export class AcmeOrder extends DurableObject<Env> {
+export class AcmeOrder extends DurableObject<Env> implements OrderObject {
   /** Those who wait in `start` for the first phase. */
   #starting: (() => void)[] = []
 
@@ -64,7 +64,7 @@ export class AcmeOrder extends DurableObject<Env> {
   }
 
   /** Where the order stands; null where the object has cleared itself and D1 has the last word. */
-  progress(): OrderProgress | null {
+  async progress(): Promise<OrderProgress | null> {
     const state = this.#load()
     return state === undefined ? null : progressOf(state, systemClock())
   }
@@ -96,7 +96,7 @@ export class AcmeOrder extends DurableObject<Env> {
   }
 
   /** How many TXT records the order has, or may have, at that DNS provider. */
-  recordsAt(providerId: string): number {
+  async recordsAt(providerId: string): Promise<number> {
     const state = this.#load()
     return state === undefined ? 0 : recordsAt(state, providerId).length
   }

@@ -3,9 +3,11 @@
  * that one which failed, or which this object died over, is made within seconds.
  */
 import { DurableObject } from 'cloudflare:workers'
+
 import { CrlWriter } from '../src/authority/crl/crl-writer.ts'
 import { makeCrl } from '../src/authority/crl/make-crl.ts'
-import type { PublishedCrl } from '../src/authority/crl/publish-crl.ts'
+import type { CrlPublications, PublishedCrl } from '../src/authority/crl/publish-crl.ts'
+
 import type { Actor } from '../src/core/actor.ts'
 import { systemClock } from '../src/core/clock.ts'
 import { consoleLog, errorFields } from '../src/core/log.ts'
@@ -24,7 +26,7 @@ const LOOK_AGAIN_MS = 10_000
 const FIRST_RETRY_MS = 1_000
 const MAX_RETRY_MS = 60_000
 
-export class CrlPublisher extends DurableObject<Env> {
+export class CrlPublisher extends DurableObject<Env> implements CrlPublications {
   readonly #writer = new CrlWriter((actor) => this.#make(actor))
   /** As it was last told or stored: storage may be cleared while somebody waits for a list. */
   #place: Place | undefined = this.ctx.storage.kv.get<Place>('ca')

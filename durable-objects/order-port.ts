@@ -1,11 +1,9 @@
 /** The way to the orders' objects. */
 import type { Env } from '../src/env.ts'
-import type { OrderObjects } from '../src/orders/order-object.ts'
-import type { AcmeOrder } from './acme-order.ts'
+import type { OrderObject, OrderObjects } from '../src/orders/order-object.ts'
 
 export function orderObjects(env: Env): OrderObjects {
-  const stubOf = (tenantId: string, orderId: string): DurableObjectStub<AcmeOrder> =>
-    env.ACME_ORDER.getByName(`${tenantId}/${orderId}`)
+  const stubOf = (tenantId: string, orderId: string): OrderObject => env.ACME_ORDER.getByName(`${tenantId}/${orderId}`)
   return {
     start: (tenantId, orderId) => stubOf(tenantId, orderId).start(tenantId, orderId),
     progress: async (tenantId, orderId) => stubOf(tenantId, orderId).progress(),

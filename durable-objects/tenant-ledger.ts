@@ -5,7 +5,7 @@ import type { Env } from '../src/env.ts'
 import { Ledger } from '../src/store/ledger.ts'
 import type { CommitOutcome, Transaction } from '../src/store/transaction.ts'
 
-export class TenantLedger extends DurableObject<Env> {
+export class TenantLedger extends DurableObject<Env> implements Pick<Ledger, 'commit'> {
   readonly #ledger: Ledger
 
   constructor(ctx: DurableObjectState, env: Env) {

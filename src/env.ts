@@ -1,20 +1,20 @@
 /** Unchecked bindings → checked bindings, once per isolate, with a message that says how to set what is missing. */
-import type { AcmeOrder } from '../durable-objects/acme-order.ts'
-import type { CrlPublisher } from '../durable-objects/crl-publisher.ts'
-import type { DnsZone } from '../durable-objects/dns-zone.ts'
-import type { TenantLedger } from '../durable-objects/tenant-ledger.ts'
 import type { AccountObject } from './accounts/account-object.ts'
+import type { CrlPublications } from './authority/crl/publish-crl.ts'
+import type { ZoneObject } from './challenges/zone-object.ts'
+import type { OrderObject } from './orders/order-object.ts'
 import { type KeyRing, parseKeyRing } from './store/key-ring.ts'
+import type { Ledger } from './store/ledger.ts'
 
 /** What wrangler.toml and the Worker's secrets provide; nothing is believed before `checkEnv`. */
 export interface Env {
   readonly DB: D1Database
   readonly CRLS: R2Bucket
-  readonly TENANT_LEDGER: DurableObjectNamespace<TenantLedger>
+  readonly TENANT_LEDGER: ObjectNamespace<Pick<Ledger, 'commit'>>
   readonly ACME_ACCOUNT: ObjectNamespace<AccountObject>
-  readonly ACME_ORDER: DurableObjectNamespace<AcmeOrder>
-  readonly CRL_PUBLISHER: DurableObjectNamespace<CrlPublisher>
-  readonly DNS_ZONE: DurableObjectNamespace<DnsZone>
+  readonly ACME_ORDER: ObjectNamespace<OrderObject>
+  readonly CRL_PUBLISHER: ObjectNamespace<CrlPublications>
+  readonly DNS_ZONE: ObjectNamespace<ZoneObject>
   readonly KEY_RING?: string
   readonly ADMIN_TOKEN?: string
   readonly PUBLIC_URL?: string

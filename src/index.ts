@@ -1,14 +1,13 @@
 /** The composition root: requests, cron triggers, and the Durable Object classes. */
-import { crlPublications } from '../durable-objects/crl-port.ts'
+
 import { orderObjects } from '../durable-objects/order-port.ts'
-import { zoneObjects } from '../durable-objects/zone-port.ts'
 import { systemClock } from './core/clock.ts'
 import { consoleLog } from './core/log.ts'
 import { runCron } from './cron/run-cron.ts'
 import type { Env } from './env.ts'
 import { createApp } from './http/app.ts'
 import type { AppDependencies } from './http/dependencies.ts'
-import { accountObjects } from './objects.ts'
+import { accountObjects, crlPublications, zoneObjects } from './objects.ts'
 import { runtimeOf } from './runtime.ts'
 
 export { AcmeAccount } from '../durable-objects/acme-account.ts'

@@ -1,10 +1,28 @@
 /** How the Durable Objects are addressed: each by a name that says what it is of. */
 import type { AccountObjects } from './accounts/account-object.ts'
+import type { CrlPublications } from './authority/crl/publish-crl.ts'
+import type { ZoneObjects } from './challenges/zone-object.ts'
 import type { Env } from './env.ts'
 
 /** One object per account. */
 export function accountObjects(env: Env): AccountObjects {
   return (tenantId, accountId) => env.ACME_ACCOUNT.getByName(`${tenantId}/${accountId}`)
+}
+
+/** One object per CA: its lists are made one after another. */
+export function crlPublications(env: Env): CrlPublications {
+  return {
+    publish: (tenantId, caId, actor) =>
+      env.CRL_PUBLISHER.getByName(`${tenantId}/${caId}`).publish(tenantId, caId, actor),
+  }
+}
+
+/**
+ * One object per tenant and credentials: what a provider counts together is paced together, and never across tenants. With
+ * another current key of the ring it is another object, which learns the pace anew.
+ */
+export function zoneObjects(env: Env): ZoneObjects {
+  return (tenantId, credentials) => env.DNS_ZONE.getByName(`${tenantId}/${credentials}`)
 }
 
 /**

@@ -6,7 +6,7 @@
  * Reads import statements alone: an import whose name is computed at run time is not seen.
  */
 import { posix } from 'node:path'
-import { circlesIn, type Graph, leadsBack } from './circles.ts'
+import { circlesIn } from './circles.ts'
 import { lineAt, type Problem, type ProjectFile, readProjectFiles, reportProblems } from './project-files.ts'
 
 const CORE = ['core']
@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   http: ['environment', ...USE_CASES],
   cron: ['environment', ...USE_CASES],
   // The bindings name the methods of the objects that they lead to, which are declared in the rooms that use them.
-  environment: ['durable-objects', ...USE_CASES],
+  environment: USE_CASES,
   orders: ORDERS,
   certificates: CERTIFICATES,
   renewal: RENEWAL,
@@ -73,26 +73,8 @@ export function checkImports(files: readonly ProjectFile[]): Problem[] {
   })
 }
 
-/**
- * Files and rooms that still lead back to themselves. A circle all of whose members stand here is borne with; a member
- * that is in no circle any more has to go.
- */
-const OPEN_CIRCLES: ReadonlySet<string> = new Set([
-  'durable-objects',
-  'environment',
-  'durable-objects/account-port.ts',
-  'durable-objects/acme-account.ts',
-  'durable-objects/acme-order.ts',
-  'durable-objects/crl-publisher.ts',
-  'durable-objects/dns-zone.ts',
-  'durable-objects/tenant-ledger.ts',
-  'durable-objects/zone-port.ts',
-  'src/env.ts',
-  'src/runtime.ts',
-])
-
 /** Every circle of imports, among files and among rooms. An import of a type alone counts: who reads one file needs the other. */
-export function checkCircles(files: readonly ProjectFile[], open: ReadonlySet<string> = OPEN_CIRCLES): Problem[] {
+export function checkCircles(files: readonly ProjectFile[]): Problem[] {
   const ofFiles = new Map<string, Set<string>>()
   const ofRooms = new Map<string, Set<string>>()
   for (const { path, text } of files) {
@@ -104,25 +86,15 @@ export function checkCircles(files: readonly ProjectFile[], open: ReadonlySet<st
       if (from !== null && to !== null && from !== to) addEdge(ofRooms, from, to)
     }
   }
-  const circles = [...circlesIn(ofFiles), ...circlesIn(ofRooms)]
-  const closed = circles.filter((circle) => !circle.every((member) => open.has(member)))
-  const members = new Set([...leadingBack(ofFiles), ...leadingBack(ofRooms)])
-  return [
-    ...closed.map((circle) => {
-      const [first = ''] = circle
-      return { path: first, message: `closes a circle of imports: ${[...circle, first].join(' → ')}` }
-    }),
-    ...[...open]
-      .filter((member) => !members.has(member))
-      .map((member) => ({ path: member, message: 'is in no circle any more; take it off OPEN_CIRCLES' })),
-  ]
+  return [...circlesIn(ofFiles), ...circlesIn(ofRooms)].map((circle) => {
+    const [first = ''] = circle
+    return { path: first, message: `closes a circle of imports: ${[...circle, first].join(' → ')}` }
+  })
 }
 
 function addEdge(graph: Map<string, Set<string>>, from: string, to: string): void {
   graph.set(from, (graph.get(from) ?? new Set()).add(to))
 }
-
-const leadingBack = (graph: Graph): string[] => [...graph.keys()].filter((node) => leadsBack(node, graph))
 
 function complainAboutFile(path: string, room: string, name: string): string | null {
   const target = posix.normalize(posix.join(posix.dirname(path), name))

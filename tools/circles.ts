@@ -17,8 +17,6 @@ export function circlesIn(graph: Graph): string[][] {
   return circles
 }
 
-export const leadsBack = (node: string, graph: Graph): boolean => wayBackTo(node, graph) !== null
-
 /** The shortest way from a node back to itself, or null. */
 function wayBackTo(start: string, graph: Graph): string[] | null {
   const cameFrom = new Map<string, string>()

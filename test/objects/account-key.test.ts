@@ -1,12 +1,12 @@
 /** Replacing an account's key (RFC 8555 §7.3.5) at a real Pebble, cut off at every point. */
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { zoneObjects } from '../../durable-objects/zone-port.ts'
 import { AcmeAccountSession, type SessionDependencies } from '../../src/accounts/account-session.ts'
 import { createAcmeClient } from '../../src/acme/client.ts'
 import { importSigningKey } from '../../src/acme/signing-key.ts'
 import { challengeDns } from '../../src/challenges/challenge-dns.ts'
 import { utf8 } from '../../src/core/bytes.ts'
 import { err } from '../../src/core/result.ts'
+import { zoneObjects } from '../../src/objects.ts'
 import { type Runtime, runtimeOf } from '../../src/runtime.ts'
 import { findAcmeAccount, openAccountKeys } from '../../src/store/acme-accounts.ts'
 import { parseKeyRing } from '../../src/store/key-ring.ts'

@@ -1,6 +1,7 @@
 /** The object that makes a CA's CRLs: that it clears itself, and that nobody who asks meanwhile is lost. */
 import { runInDurableObject } from 'cloudflare:test'
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { CrlPublisher } from '../../durable-objects/crl-publisher.ts'
 import { systemActor } from '../../src/core/actor.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
 import { bindings, prepareDatabase } from './support/product.ts'
@@ -8,7 +9,8 @@ import { bindings, prepareDatabase } from './support/product.ts'
 beforeAll(prepareDatabase)
 
 const ACTOR = systemActor(DEFAULT_TENANT_ID)
-const objectOf = (caId: string) => bindings.CRL_PUBLISHER.getByName(`${DEFAULT_TENANT_ID}/${caId}`)
+const objectOf = (caId: string): DurableObjectStub<CrlPublisher> =>
+  bindings.CRL_PUBLISHER.getByName(`${DEFAULT_TENANT_ID}/${caId}`) as DurableObjectStub<CrlPublisher>
 
 describe('a CA that needs no lists any more', () => {
   it('ok: its object clears itself, and whoever waits for a list meanwhile is told that there is none', async () => {

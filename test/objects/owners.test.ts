@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { zoneObjects } from '../../durable-objects/zone-port.ts'
 import { challengeDns } from '../../src/challenges/challenge-dns.ts'
 import type { RecordState } from '../../src/challenges/challenge-record.ts'
+import { zoneObjects } from '../../src/objects.ts'
 import { runtimeOf } from '../../src/runtime.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
 import { api, bindings, issue, prepare, untilAtOwner, untilFinished } from './support/product.ts'

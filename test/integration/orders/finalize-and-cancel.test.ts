@@ -74,7 +74,7 @@ describe('an order that is called off', () => {
     await world.drive([...world.states.keys()][0] ?? '')
     expect(cancellations()).toHaveLength(1)
     const id = await ordered('new-order')
-    world.ca.port.newOrder = async () => {
+    world.ca.port.openOrder = async () => {
       expect((await cancel(id)).status).toBe(200)
       return { ok: false, error: failure('refused', { transient: false }) }
     }

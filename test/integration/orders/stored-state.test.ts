@@ -1,6 +1,8 @@
 /** Orders that an earlier release has begun: each phase goes on from version 1 of the state. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { AcmePort, CaAuthorization } from '../../../src/accounts/acme-port.ts'
+import type { AccountObject } from '../../../src/accounts/account-object.ts'
+import type { AuthorizationStatus } from '../../../src/acme/authorization.ts'
+import { dnsIdentifier } from '../../../src/acme/identifier.ts'
 import type { RecordState } from '../../../src/challenges/challenge-record.ts'
 import { newId } from '../../../src/core/ids.ts'
 import { ok } from '../../../src/core/result.ts'
@@ -43,28 +45,37 @@ beforeEach(async () => {
 })
 
 /** A CA that wants the name proved, and is content as soon as it is told to look. */
-function answeringCa(ca: AcmePort): Partial<AcmePort> {
+function answeringCa(ca: Pick<AccountObject, 'openOrder'>): Partial<AccountObject> {
   const authorizationUrl = 'https://ca.example/authorization'
-  let status: CaAuthorization['status'] = 'pending'
+  let status: AuthorizationStatus = 'pending'
   return {
-    newOrder: async (order) => {
-      const created = await ca.newOrder(order)
+    openOrder: async (order) => {
+      const created = await ca.openOrder(order)
       if (!created.ok) return created
       const pending = { ...created.value.order, status: 'pending', authorizationUrls: [authorizationUrl] } as const
       return ok({ ...created.value, order: pending })
     },
-    authorization: async (url) => {
+    readAuthorization: async (url) => {
       const challenge = {
         type: 'dns-01',
         url: `${url}/challenge`,
-        status,
+        status: 'pending',
         token: 't',
-        keyAuthorization: 't.k',
+        answer: 't.k',
+        validatedAtMs: null,
+        error: null,
       } as const
-      const challenges = [{ ...challenge, status: 'pending', persistRecord: null, error: null } as const]
-      return ok({ domain: DOMAIN, wildcard: false, status, challenges, retryAtMs: null })
+      return ok({
+        identifier: dnsIdentifier(DOMAIN),
+        wildcard: false,
+        status,
+        challenges: [challenge],
+        unknownChallengeTypes: [],
+        expiresAtMs: null,
+        retryAfterMs: null,
+      })
     },
-    respond: async () => {
+    answerChallenge: async () => {
       status = 'valid'
       return ok(undefined)
     },

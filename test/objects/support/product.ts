@@ -74,7 +74,7 @@ export async function prepare(): Promise<void> {
 }
 
 export const objectOf = (orderId: string): DurableObjectStub<AcmeOrder> =>
-  bindings.ACME_ORDER.getByName(`${DEFAULT_TENANT_ID}/${orderId}`)
+  bindings.ACME_ORDER.getByName(`${DEFAULT_TENANT_ID}/${orderId}`) as DurableObjectStub<AcmeOrder>
 
 export async function issue(domain: string, more: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const body = { account_id: accountId, domains: [domain, `*.${domain}`], challenge_type: 'dns-01', ...more }
