@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { INSTALL_TIMEOUT_MS, installSchemathesis, runSchemathesis } from '../support/schemathesis.ts'
+import { runSchemathesis } from '../support/schemathesis.ts'
 import { type Service, startService } from '../support/service.ts'
 
 let service: Service
 
 beforeAll(async () => {
-  await installSchemathesis()
   service = await startService()
-}, INSTALL_TIMEOUT_MS)
+})
 afterAll(() => service?.stop())
 
 /** A 502 is a CA or provider that nobody has here; that there is no 500 is read from the log. */

@@ -1,15 +1,14 @@
 /** The internal PKI, judged by openssl: hierarchies of every kind of key, CRLs by the addresses in certificates, keys, PKCS#12. */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { INSTALL_TIMEOUT_MS, installLinters, pkilint, zlint } from '../support/linters.ts'
+import { pkilint, zlint } from '../support/linters.ts'
 import { openssl, runIn } from '../support/openssl.ts'
 import { type KeyFields, type PkiSetup, startPkiSetup, textOf, verifyWithCrls } from '../support/pki-setup.ts'
 
 let pki: PkiSetup
 beforeAll(async () => {
   pki = await startPkiSetup()
-  await installLinters()
-}, INSTALL_TIMEOUT_MS)
+})
 afterAll(() => pki?.service.stop())
 
 const KINDS: readonly (readonly [string, KeyFields, string])[] = [

@@ -1,9 +1,9 @@
 /**
- * The judges of certificates and CRLs: pkilint (Python) and zlint (Go), pinned, installed into `.cache` when first asked for.
+ * The judges of certificates and CRLs: pkilint (Python) and zlint (Go), pinned, installed into `.cache` before the first test (install-tools.ts).
  * A linter that cannot be installed is an exception that says what is missing, never a reason to skip.
  */
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { runIn } from './openssl.ts'
@@ -19,10 +19,9 @@ const ZLINT_VERSION = 'v3.7.1'
 const PKILINT_FOLDER = join(CACHE_FOLDER, `pkilint-${PKILINT_VERSION}`)
 const ZLINT_FOLDER = join(CACHE_FOLDER, 'bin', `zlint-${ZLINT_VERSION}`)
 
-/** Installing takes a minute or two; the tests that need them give this to `beforeAll`. */
-export const INSTALL_TIMEOUT_MS = 600_000
-
+/** Takes a minute or two. Not to be called by two processes at once. */
 export async function installLinters(): Promise<void> {
+  mkdirSync(CACHE_FOLDER, { recursive: true })
   if (!existsSync(join(PKILINT_FOLDER, 'bin', 'lint_crl'))) {
     await install('pkilint needs Python 3.10 or later with venv', 'python3', ['-m', 'venv', PKILINT_FOLDER])
     const pip = ['install', '--quiet', '--disable-pip-version-check', `pkilint==${PKILINT_VERSION}`]

@@ -1,4 +1,4 @@
-/** schemathesis (Python), pinned, installed into `.cache` when first asked for: sends what an OpenAPI document allows, and more. */
+/** schemathesis (Python), pinned, installed into `.cache` before the first test (install-tools.ts): sends what an OpenAPI document allows, and more. */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type RunResult, runProcess, runSuccessfully } from './process.ts'
@@ -10,9 +10,9 @@ const FOLDER = join(CACHE_FOLDER, `schemathesis-${VERSION}`)
 const PROGRAM = join(FOLDER, 'bin', 'schemathesis')
 
 /** Installing takes up to a few minutes. */
-export const INSTALL_TIMEOUT_MS = 600_000
+const INSTALL_TIMEOUT_MS = 600_000
 
-/** Needs Python 3.10 or later with venv; rejects with pip's output where that is missing. */
+/** Needs Python 3.10 or later with venv; rejects with pip's output where that is missing. Not to be called by two processes at once. */
 export async function installSchemathesis(): Promise<void> {
   if (existsSync(PROGRAM)) return
   mkdirSync(CACHE_FOLDER, { recursive: true })

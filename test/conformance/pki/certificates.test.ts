@@ -7,7 +7,7 @@ import { EKU } from '../../../src/pki/oids.ts'
 import { formatPem } from '../../../src/pki/pem.ts'
 import { formatSerial } from '../../../src/pki/serial.ts'
 import { buildChallengeCertificate } from '../../../src/pki/tls-alpn-certificate.ts'
-import { INSTALL_TIMEOUT_MS, installLinters, pkilint, zlint } from '../../support/linters.ts'
+import { pkilint, zlint } from '../../support/linters.ts'
 import { openssl } from '../../support/openssl.ts'
 import {
   DAY_MS,
@@ -33,8 +33,6 @@ const AT = ['-attime', String(NOW_MS / 1_000 + 60)]
 
 /** pkilint's profile for RFC 5280 has no wildcards, which RFC 5280 §4.2.1.6 leaves to others. */
 const WILDCARD_FINDING = 'ERROR pkix.invalid_domain_name_syntax'
-
-beforeAll(installLinters, INSTALL_TIMEOUT_MS)
 
 describe.each(SPECS)('%s', (_, spec) => {
   let root: TestAuthority

@@ -6,7 +6,7 @@ import { exportPrivateKeyPem, type KeySpec } from '../../../src/pki/keys.ts'
 import { formatPem, parsePemOf } from '../../../src/pki/pem.ts'
 import { REVOCATION_REASONS, type RevocationReason } from '../../../src/pki/revocation-reason.ts'
 import { formatSerial, newSerial } from '../../../src/pki/serial.ts'
-import { INSTALL_TIMEOUT_MS, installLinters, pkilint, zlint } from '../../support/linters.ts'
+import { pkilint, zlint } from '../../support/linters.ts'
 import { openssl } from '../../support/openssl.ts'
 import { DAY_MS, NOW_MS, type TestAuthority, testLeaf, testRoot } from '../../support/pki-hierarchy.ts'
 
@@ -34,8 +34,6 @@ const crlPem = async (
   }
   return formatPem('X509 CRL', (await buildCrl({ ...input, ...more })).der)
 }
-
-beforeAll(installLinters, INSTALL_TIMEOUT_MS)
 
 describe.each(SPECS)('CRLs signed with %s', (_, spec) => {
   let root: TestAuthority

@@ -7,7 +7,7 @@ import type { KeyUsage } from '../../../src/pki/extensions.ts'
 import { generateKeyPair, type KeyPair } from '../../../src/pki/keys.ts'
 import { EKU } from '../../../src/pki/oids.ts'
 import { formatCertificatesPem } from '../../../src/pki/pem.ts'
-import { INSTALL_TIMEOUT_MS, installLinters, pkilint, zlint } from '../../support/linters.ts'
+import { pkilint, zlint } from '../../support/linters.ts'
 import { DAY_MS, LOCATIONS, NOW_MS, nameDer, type TestAuthority, testRoot } from '../../support/pki-hierarchy.ts'
 
 const ROLE: Omit<RolePolicy, 'keyType' | 'keyBits' | 'serverAuth' | 'clientAuth' | 'keyUsages'> = {
@@ -53,8 +53,7 @@ describe('purposes and key usages of roles', () => {
   let root: TestAuthority
   beforeAll(async () => {
     root = await testRoot({ type: 'ec', size: 256 })
-    await installLinters()
-  }, INSTALL_TIMEOUT_MS)
+  })
 
   async function leafOf(policy: RolePolicy, pair: KeyPair): Promise<string> {
     const { der } = await buildLeaf(
