@@ -20,7 +20,12 @@ const POLL_MS = 500
 const once = process.argv.includes('--once')
 const say = (line: string): void => console.info(line)
 
-requireServers()
+try {
+  requireServers()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exit(1)
+}
 say('Starting a name server (BIND) for acme.example and an ACME server (Pebble) on loopback …')
 const bind = await startBind({ zones: ['acme.example'] })
 const pebble = await startPebble({ dnsServer: bind.address })
