@@ -6,7 +6,7 @@ import type { Actor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { findCaCertificatesBySerial } from '../store/ca-certificates.ts'
 import { findVersionsBySerial, type IssuedVersion } from '../store/issued-versions.ts'
-import { certificateResource, readVersions, revocableVersions } from './read-certificate.ts'
+import { certificateResource, readRevocable } from './read-certificate.ts'
 
 /**
  * One version for a serial number; for a certificate its current version, and the earlier ones whose time is not over. Of what `sees` lets
@@ -19,9 +19,7 @@ export async function findRevocable(
   target: RevocationTarget,
   sees: (resource: string) => boolean = () => true,
 ): Promise<readonly [IssuedVersion, ...IssuedVersion[]]> {
-  if (target.by === 'certificate') {
-    return revocableVersions(await readVersions(store, actor, target.certificateId), now())
-  }
+  if (target.by === 'certificate') return readRevocable(store, actor, target.certificateId, now())
   const found = await findVersionsBySerial(store, actor.tenantId, target.serialNumber)
   const versions = found.filter(
     ({ issuerCaId, certificateId }) =>

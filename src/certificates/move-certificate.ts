@@ -28,7 +28,7 @@ export async function moveCertificate(
   accountId: string,
 ): Promise<CertificateMove> {
   const { tenantId } = certificate
-  const stored = certificate.renewalRequest as OrderRequest | null
+  const stored = certificate.renewalRequest
   if (stored === null) throw invalidField('account_id', 'only certificates that came by ACME have an account')
   if (stored.accountId === accountId) return { change: {}, statements: [], when: {} }
   const account = await requireActive(store, tenantId, accountId)

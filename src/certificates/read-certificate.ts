@@ -8,7 +8,7 @@ import {
   findCertificate,
   findCertificateVersions,
 } from '../store/certificates.ts'
-import { currentVersionOf, earlierVersionOf, type IssuedVersion } from '../store/issued-versions.ts'
+import { findVersions, type IssuedVersion } from '../store/issued-versions.ts'
 import type { Page } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
 
@@ -70,10 +70,14 @@ export async function readVersions(
   return versions
 }
 
-/** What revoking a certificate is about: its current version, and the earlier ones whose time is not over. */
-export function revocableVersions(
-  { current, earlier }: CertificateVersions,
+/** What revoking a certificate is about: its current version, and the earlier ones whose time is not over. Throws `not_found`. */
+export async function readRevocable(
+  store: Store,
+  { tenantId }: Pick<Actor, 'tenantId'>,
+  id: string,
   nowMs: number,
-): readonly [IssuedVersion, ...IssuedVersion[]] {
-  return [currentVersionOf(current), ...earlier.map(earlierVersionOf).filter(({ notAfterMs }) => notAfterMs > nowMs)]
+): Promise<readonly [IssuedVersion, ...IssuedVersion[]]> {
+  const [current, ...earlier] = await findVersions(store, tenantId, id, MAX_VERSIONS)
+  if (current === undefined) throw missing(certificateResource(id))
+  return [current, ...earlier.filter(({ notAfterMs }) => notAfterMs > nowMs)]
 }

@@ -21,7 +21,7 @@ import { APPROVED_BACKDATE_SECONDS, issueTermsOf } from '../authority/issuing/is
 import { signLeaf } from '../authority/issuing/leaf.ts'
 import { extKeyUsagesOf } from '../authority/roles/purposes.ts'
 import { type NamePaths, requireNames } from '../authority/roles/requested-names.ts'
-import { checkKey, type RolePolicy } from '../authority/roles/role-policy.ts'
+import { checkKey } from '../authority/roles/role-policy.ts'
 import { parseStored, requireSigner, type Signer } from '../authority/signer.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Bytes } from '../core/bytes.ts'
@@ -33,10 +33,11 @@ import type { KeyUsage } from '../pki/extensions.ts'
 import { exportPkcs8, generateKeyPair, type KeyPair, type KeySpec } from '../pki/keys.ts'
 import { describePublicKey } from '../pki/public-key.ts'
 import { mustHaveSigner } from '../store/authorities.ts'
+import type { IssueTerms } from '../store/certificate-json.ts'
 import { type CertificateRow, replaceVersion, sealPrivateKey } from '../store/certificates.ts'
 import { mustBeUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
+import type { RolePolicy } from '../store/role-policy.ts'
 import { mustHaveRole } from '../store/roles.ts'
-import type { IssueTerms } from '../store/schema.ts'
 import { type Alongside, nothingElse } from '../store/transaction.ts'
 
 export interface RenewInput {
@@ -183,7 +184,7 @@ async function grantOf(
     key: keySpecOf({ keyType: before.keyType as RolePolicy['keyType'], keyBits: before.keySize }),
     limits: { maxTtlSeconds: approved.maxTtlSeconds, notBeforeBackdateSeconds: APPROVED_BACKDATE_SECONDS },
     extKeyUsage: approved.extKeyUsage,
-    keyUsages: approved.keyUsages as readonly KeyUsage[] | null,
+    keyUsages: approved.keyUsages,
     keepsKey: true,
   }
 }

@@ -11,7 +11,7 @@ import { type HeldRenewal, releaseVersion } from '../store/issued-versions.ts'
 import { deleteRevocation } from '../store/revocations.ts'
 import type { Statement } from '../store/transaction.ts'
 import { publishCrls } from './mark-revoked.ts'
-import { readVersions, requireCertificate, revocableVersions } from './read-certificate.ts'
+import { readRevocable, requireCertificate } from './read-certificate.ts'
 
 /** The certificate as it is then. Throws `not_found`, and `conflict` for what is not on hold, or below a CA that is revoked. */
 export async function unholdCertificate(
@@ -20,8 +20,10 @@ export async function unholdCertificate(
   certificateId: string,
 ): Promise<CertificateRow> {
   const { store, now } = dependencies
-  const versions = await readVersions(store, actor, certificateId)
-  const held = revocableVersions(versions, now()).filter(({ revocationReason }) => revocationReason === HOLD)
+  const versions = await readRevocable(store, actor, certificateId, now())
+  // Read after its versions: where it has another one by now, the batch does not find the held one in its place.
+  const row = await requireCertificate(store, actor, certificateId)
+  const held = versions.filter(({ revocationReason }) => revocationReason === HOLD)
   if (held.length === 0)
     throw new AppError('conflict', 'The certificate is not on hold; no other revocation can be lifted')
   const caIds = new Set(held.flatMap(({ issuerCaId }) => (issuerCaId === null ? [] : [issuerCaId])))
@@ -37,7 +39,7 @@ export async function unholdCertificate(
     statements: [
       ...standing,
       ...held.map((version) =>
-        releaseVersion(store, version, now(), version.isCurrent ? renewalAfter(versions.current, now()) : null),
+        releaseVersion(store, version, now(), version.isCurrent ? renewalAfter(row, now()) : null),
       ),
       ...places.map((place) => deleteRevocation(store, place)),
       ...Array.from(caIds, (caId) => noteRevocations(store, actor.tenantId, caId, now())),

@@ -106,7 +106,7 @@ async function refuseUsed(removal: Removal): Promise<readonly string[]> {
     const page: readonly AcmeRenewal[] = await acmeCertificatesOf(store, tenantId, after, PER_PAGE)
     renewed += page.filter(
       ({ autoRenew, openOrderId, request }) =>
-        autoRenew && openOrderId === null && needsProvider(rows, request as OrderRequest | null, config.id),
+        autoRenew && openOrderId === null && needsProvider(rows, request, config.id),
     ).length
     after = page.length < PER_PAGE ? undefined : page.at(-1)?.id
   }
@@ -149,17 +149,18 @@ async function withdrawRecords(removal: Removal): Promise<readonly string[]> {
 async function eachAtOnce(
   { config, lease }: Removal,
   page: readonly OpenOrder[],
-  work: (orderId: string, request: OrderRequest) => Promise<void>,
+  work: (orderId: string, request: OrderRequest | null) => Promise<void>,
 ): Promise<void> {
-  const concerned = page.filter(({ request }) => mayUse(request as OrderRequest, config.id))
+  const concerned = page.filter(({ request }) => mayUse(request, config.id))
   await mapBounded(concerned, MAX_AT_ONCE, async ({ id, request }) => {
     await lease.renew()
-    await work(id, request as OrderRequest)
+    await work(id, request)
   })
 }
 
-/** Is the order answered in DNS, and may this provider serve it? */
-function mayUse(request: OrderRequest, id: string): boolean {
+/** Is the order answered in DNS, and may this provider serve it? One whose request cannot be read may: its object knows its records. */
+function mayUse(request: OrderRequest | null, id: string): boolean {
+  if (request === null) return true
   return isInDns(request) && (request.dnsProviderIds?.includes(id) ?? true)
 }
 

@@ -3,7 +3,6 @@ import { z } from '@hono/zod-openapi'
 import { formatTime } from '../core/clock.ts'
 import { formatSerialHex } from '../pki/serial.ts'
 import type { CertificateRow } from '../store/certificates.ts'
-import type { OrderRequest } from '../store/order-request.ts'
 
 const time = z.iso.datetime()
 
@@ -62,7 +61,7 @@ export function showCertificate(row: CertificateRow, nowMs: number): z.input<typ
     names: { dns: [...row.names.dns], ip: [...row.names.ip], email: [...row.names.email], uri: [...row.names.uri] },
     issuer_ca_id: row.issuerCaId,
     role: row.roleName,
-    acme_account_id: (row.renewalRequest as OrderRequest | null)?.accountId ?? row.acmeAccountId,
+    acme_account_id: row.renewalRequest?.accountId ?? row.acmeAccountId,
     issued_by_account_id: row.acmeAccountId,
     serial_number: formatSerialHex(row.serialNumber),
     valid_from: formatTime(row.notBeforeMs),

@@ -90,7 +90,8 @@ export async function renewAcmeCertificate(
 ): Promise<AcmeOrderRow> {
   if (certificate.revokedAtMs !== null) throw revokedAlready(certificate.revocationReason)
   if (certificate.openOrderId !== null) throw alreadyOrdered(certificate.openOrderId)
-  const stored = certificate.renewalRequest as OrderRequest
+  const stored = certificate.renewalRequest
+  if (stored === null) throw new Error(`${certificate.id} did not come by ACME`)
   const key = keyOfRequest(actor.tenantId, stored, certificate.id)
   if (key !== null) await requireUncompromised(dependencies.store, key)
   const account = await requireActive(dependencies.store, actor.tenantId, stored.accountId)
@@ -158,7 +159,7 @@ export async function readRequest(
     profile: input.profile ?? account.profile,
     notAfterMs: input.notAfterMs,
     solver: input.solver,
-    ...(input.retry ? { retry: true } : {}),
+    retry: input.retry,
   }
   const key = keyOfRequest(actor.tenantId, request, null)
   if (key !== null) await requireUncompromised(dependencies.store, key, 'csr_pem')

@@ -6,7 +6,7 @@ import { parseCsr } from '../pki/csr.ts'
 import { commonNameOf } from '../pki/general-name.ts'
 import { formatIpAddress } from '../pki/ip-address.ts'
 import { describePublicKey } from '../pki/public-key.ts'
-import type { CertificateNames } from '../store/schema.ts'
+import type { CertificateNames } from '../store/certificate-json.ts'
 
 export interface IssuedCertificate {
   /** Content octets. */

@@ -5,7 +5,7 @@
 import type { AuthorizationStatus } from '../acme/authorization.ts'
 import type { ChallengeStatus } from '../acme/challenge.ts'
 import type { RecordState } from '../challenges/challenge-record.ts'
-import { type OrderPurpose, type OrderRequest, orderPurposeSchema, orderRequestSchema } from '../store/order-request.ts'
+import { type OrderPurpose, type OrderRequest, orderPurposeSchema } from '../store/order-request.ts'
 import { type Job, newJob } from './order-machine.ts'
 
 export interface OrderState {
@@ -53,17 +53,16 @@ export interface OrderState {
 }
 
 /** What the row of an order says of it. */
-interface OrderedRow extends Pick<OrderState, 'tenantId' | 'certificateId' | 'requestedBy' | 'createdAtMs'> {
+interface OrderedRow
+  extends Pick<OrderState, 'tenantId' | 'certificateId' | 'requestedBy' | 'request' | 'createdAtMs'> {
   readonly id: string
   readonly purpose: string
-  readonly request: unknown
 }
 
 /** An order at its beginning, from its row. `nowMs` is when its first phase may run. */
 export function newOrderState(row: OrderedRow, nowMs: number): OrderState {
-  const { tenantId, id, certificateId, requestedBy, createdAtMs } = row
+  const { tenantId, id, certificateId, requestedBy, request, createdAtMs } = row
   const purpose = orderPurposeSchema.parse(row.purpose)
-  const request = orderRequestSchema.parse(row.request)
   return {
     version: 2,
     tenantId,
@@ -74,7 +73,7 @@ export function newOrderState(row: OrderedRow, nowMs: number): OrderState {
     request,
     createdAtMs,
     // A renewal that fails is ordered again by the cron.
-    job: newJob(nowMs, purpose === 'issue' && request.retry === true),
+    job: newJob(nowMs, purpose === 'issue' && request.retry),
     ca: null,
     authorizations: [],
     staleRecords: [],

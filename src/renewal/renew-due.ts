@@ -6,9 +6,9 @@ import { type Actor, systemActor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import { logFault } from '../core/log.ts'
-import { type CertificateRow, dueRenewals, findCertificate } from '../store/certificates.ts'
-import type { OrderRequest } from '../store/order-request.ts'
+import { type CertificateRow, type DueRenewal, dueRenewals, findCertificate } from '../store/certificates.ts'
 import type { Store } from '../store/store.ts'
+import { UndecodableRow } from '../store/stored-json.ts'
 import { renewalFailure } from './renewal-failure.ts'
 
 export interface RenewalDependencies {
@@ -42,21 +42,19 @@ export async function renewDue(
   return { started, failed }
 }
 
-async function renewOne(
-  dependencies: RenewalDependencies,
-  key: Pick<CertificateRow, 'tenantId' | 'id'>,
-): Promise<'started' | 'failed' | 'skipped'> {
+async function renewOne(dependencies: RenewalDependencies, due: DueRenewal): Promise<'started' | 'failed' | 'skipped'> {
   // Read again: another run, or a person, may have been faster.
-  const certificate = await findCertificate(dependencies.store, key.tenantId, key.id)
+  const certificate = await findDecoded(dependencies, due)
+  if (certificate === 'undecodable') return 'failed'
   if (certificate === null || !isDue(certificate, dependencies.now())) return 'skipped'
   try {
-    await dependencies.renew(systemActor(key.tenantId), certificate)
+    await dependencies.renew(systemActor(due.tenantId), certificate)
     return 'started'
   } catch (error) {
     if (!(error instanceof AppError)) {
       // Its next try is moved like after any failure: else it would stand first in the queue for ever.
-      logFault(`renewal of ${key.id}`, error)
-      await recordFailure(dependencies, certificate, 'an internal error; the log of the deployment has it')
+      logFault(`renewal of ${due.id}`, error)
+      await recordFailure(dependencies, certificate, INTERNAL_ERROR)
       return 'failed'
     }
     // Somebody else's claim is no failure, nor is a revocation or another account.
@@ -65,6 +63,23 @@ async function renewOne(
     return 'failed'
   }
 }
+
+/** The certificate. Where its row does not decode, its next try is moved: see above. */
+async function findDecoded(
+  dependencies: RenewalDependencies,
+  due: DueRenewal,
+): Promise<CertificateRow | 'undecodable' | null> {
+  try {
+    return await findCertificate(dependencies.store, due.tenantId, due.id)
+  } catch (error) {
+    if (!(error instanceof UndecodableRow)) throw error
+    logFault(`renewal of ${due.id}`, error)
+    await recordFailure(dependencies, due, INTERNAL_ERROR)
+    return 'undecodable'
+  }
+}
+
+const INTERNAL_ERROR = 'an internal error; the log of the deployment has it'
 
 function isDue(certificate: CertificateRow, nowMs: number): boolean {
   const { autoRenew, openOrderId, nextRenewalAtMs, revokedAtMs } = certificate
@@ -78,12 +93,12 @@ async function isUnchanged({ store }: RenewalDependencies, before: CertificateRo
   return current !== null && current.openOrderId === null && fingerprintOf(current) === fingerprintOf(before)
 }
 
-/** All that the claim of a renewal demands, as one text. */
+/** All that the claim of a renewal requires, as one text. */
 const fingerprintOf = ({ version, autoRenew, revokedAtMs, renewalRequest }: CertificateRow): string =>
-  JSON.stringify([version, autoRenew, revokedAtMs, (renewalRequest as OrderRequest).accountId])
+  JSON.stringify([version, autoRenew, revokedAtMs, renewalRequest?.accountId])
 
 /** A renewal that could not even be ordered: the account is gone, or no provider serves a name any more. */
-async function recordFailure(dependencies: RenewalDependencies, row: CertificateRow, reason: string): Promise<void> {
+async function recordFailure(dependencies: RenewalDependencies, row: DueRenewal, reason: string): Promise<void> {
   const { statement, entry } = renewalFailure(row, reason, null, dependencies.now())
   await dependencies.store.commit({
     tenantId: row.tenantId,

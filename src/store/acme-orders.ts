@@ -1,12 +1,14 @@
 /** The database's copy of ACME orders. The truth of a running order is its object. */
 import { and, desc, eq, gt, inArray, lt, notExists, notInArray, sql } from 'drizzle-orm'
 import { columnsOf, indexedBy } from './index-hint.ts'
+import type { OrderRequest } from './order-request.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { acmeOrders, tenants } from './schema.ts'
 import type { Store } from './store.ts'
+import { type Decoded, decodedPage, decodedRow, withNulls } from './stored-json.ts'
 import { mustChange, precondition, type Statement } from './transaction.ts'
 
-export type AcmeOrderRow = typeof acmeOrders.$inferSelect
+export type AcmeOrderRow = Decoded<typeof acmeOrders.$inferSelect>
 
 /** The states of an order that is not at its end. */
 export const OPEN_STATUSES = ['pending', 'processing'] as const
@@ -17,7 +19,7 @@ export async function findAcmeOrder(store: Store, tenantId: string, id: string):
     .from(acmeOrders)
     .where(and(eq(acmeOrders.tenantId, tenantId), eq(acmeOrders.id, id)))
     .get()
-  return row ?? null
+  return row === undefined ? null : decodedRow(acmeOrders, id, row)
 }
 
 export interface OrderFilter {
@@ -33,20 +35,22 @@ export function listAcmeOrders(
 ): Promise<AcmeOrderRow[]> {
   const index =
     filter.accountId !== null ? 'acme_orders_by_account' : filter.status !== null ? 'acme_orders_by_status' : null
-  const query = store.db
-    .select(columnsOf(acmeOrders))
-    .from(index === null ? sql`${acmeOrders}` : indexedBy(acmeOrders, index))
-    .where(
-      and(
-        eq(acmeOrders.tenantId, tenantId),
-        filter.status === null ? undefined : eq(acmeOrders.status, filter.status),
-        filter.accountId === null ? undefined : eq(acmeOrders.accountId, filter.accountId),
-        lt(acmeOrders.id, page.before ?? AFTER_EVERY_ID),
-      ),
-    )
-    .orderBy(desc(acmeOrders.id))
-    .limit(page.limit)
-  return query.all() as unknown as Promise<AcmeOrderRow[]>
+  return decodedPage(acmeOrders, page, ({ before, limit }) =>
+    store.db
+      .select(columnsOf(acmeOrders))
+      .from(index === null ? sql`${acmeOrders}` : indexedBy(acmeOrders, index))
+      .where(
+        and(
+          eq(acmeOrders.tenantId, tenantId),
+          filter.status === null ? undefined : eq(acmeOrders.status, filter.status),
+          filter.accountId === null ? undefined : eq(acmeOrders.accountId, filter.accountId),
+          lt(acmeOrders.id, before ?? AFTER_EVERY_ID),
+        ),
+      )
+      .orderBy(desc(acmeOrders.id))
+      .limit(limit)
+      .all(),
+  )
 }
 
 export function insertAcmeOrder(store: Store, row: AcmeOrderRow): Statement {
@@ -118,24 +122,23 @@ export function staleCleanUps(
     .all()
 }
 
-/** A page of a tenant's orders of that status, with what they ask for, in the order of their ids. */
-export function ordersOfStatus(
+/** A page of a tenant's orders of that status, in the order of their ids, with what they ask for: null where that did not decode. */
+export async function ordersOfStatus(
   store: Store,
   tenantId: string,
   status: string,
   after: string,
   limit: number,
-): Promise<Pick<AcmeOrderRow, 'id' | 'request'>[]> {
-  return store.db
-    .select({
-      id: sql<string>`${acmeOrders.id}`,
-      request: sql<unknown>`${acmeOrders.request}`.mapWith(acmeOrders.request),
-    })
+): Promise<{ readonly id: string; readonly request: OrderRequest | null }[]> {
+  const { id, request } = columnsOf(acmeOrders)
+  const rows = await store.db
+    .select({ id, request })
     .from(indexedBy(acmeOrders, 'acme_orders_by_status'))
     .where(and(eq(acmeOrders.tenantId, tenantId), eq(acmeOrders.status, status), gt(acmeOrders.id, after)))
     .orderBy(acmeOrders.id)
     .limit(limit)
     .all()
+  return rows.map((row) => withNulls(acmeOrders, row))
 }
 
 /** Undoes a batch where the tenant has other open orders than these. */

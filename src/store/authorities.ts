@@ -8,22 +8,23 @@ import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { certificateAuthorities, certificates } from './schema.ts'
 import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Store } from './store.ts'
+import { type Decoded, decodedPage, decodedRow } from './stored-json.ts'
 import { mustChange, precondition, type Statement, statement } from './transaction.ts'
 
-export type CaRow = typeof certificateAuthorities.$inferSelect
+export type CaRow = Decoded<typeof certificateAuthorities.$inferSelect>
 
 /** Intermediates above each other: far more than any PKI has, and a bound on what a broken row can cost. */
 export const MAX_HIERARCHY_DEPTH = 16
 
 export async function findCa(store: Store, tenantId: string, id: string): Promise<CaRow | null> {
   const row = await store.db.select().from(certificateAuthorities).where(isCa({ tenantId, id })).get()
-  return row ?? null
+  return row === undefined ? null : decodedRow(certificateAuthorities, id, row)
 }
 
 /** For those who come without a token, by the address in a certificate: the id is all that they have. */
 export async function findPublicCa(store: Store, id: string): Promise<CaRow | null> {
   const row = await store.db.select().from(certificateAuthorities).where(eq(certificateAuthorities.id, id)).get()
-  return row ?? null
+  return row === undefined ? null : decodedRow(certificateAuthorities, id, row)
 }
 
 /** Has any tenant a CA, whatever its status? */
@@ -33,33 +34,37 @@ export async function hasCas(store: Store): Promise<boolean> {
 }
 
 export function listCas(store: Store, tenantId: string, page: Page): Promise<CaRow[]> {
-  return store.db
-    .select()
-    .from(certificateAuthorities)
-    .where(
-      and(eq(certificateAuthorities.tenantId, tenantId), lt(certificateAuthorities.id, page.before ?? AFTER_EVERY_ID)),
-    )
-    .orderBy(desc(certificateAuthorities.id))
-    .limit(page.limit)
-    .all()
+  return decodedPage(certificateAuthorities, page, ({ before, limit }) =>
+    store.db
+      .select()
+      .from(certificateAuthorities)
+      .where(
+        and(eq(certificateAuthorities.tenantId, tenantId), lt(certificateAuthorities.id, before ?? AFTER_EVERY_ID)),
+      )
+      .orderBy(desc(certificateAuthorities.id))
+      .limit(limit)
+      .all(),
+  )
 }
 
 /** The CA and those above it, from itself up. */
 export async function findLineage(store: Store, tenantId: string, id: string): Promise<CaRow[]> {
-  const rows = await store.db.values<[string]>(sql`
+  const above = await store.db.values<[string]>(sql`
     WITH RECURSIVE above(id, parent_ca_id, height) AS (
       SELECT id, parent_ca_id, 0 FROM certificate_authorities WHERE tenant_id = ${tenantId} AND id = ${id}
       UNION
       SELECT ca.id, ca.parent_ca_id, above.height + 1 FROM certificate_authorities ca JOIN above ON ca.id = above.parent_ca_id
       WHERE ca.tenant_id = ${tenantId} AND above.height < ${MAX_HIERARCHY_DEPTH}
     ) SELECT id FROM above ORDER BY height`)
-  const ids = rows.map(([each]) => each)
+  const ids = above.map(([each]) => each)
   const found = await store.db
     .select()
     .from(certificateAuthorities)
     .where(and(eq(certificateAuthorities.tenantId, tenantId), inArray(certificateAuthorities.id, ids)))
     .all()
-  return ids.flatMap((each) => found.filter((row) => row.id === each))
+  // All or none: what one of them forbids must not go unseen.
+  const rows = found.map((row) => decodedRow(certificateAuthorities, row.id, row))
+  return ids.flatMap((each) => rows.filter((row) => row.id === each))
 }
 
 /** The ids of the CAs below a CA, through all intermediates, itself not among them. */
@@ -222,9 +227,9 @@ export function dueCrls(store: Store, nowMs: number, limit: number): Promise<Pic
 }
 
 /** CAs of every tenant below which something is still to be revoked. */
-export function openCascades(store: Store, limit: number): Promise<CaRow[]> {
+export function openCascades(store: Store, limit: number): Promise<Pick<CaRow, 'tenantId' | 'id'>[]> {
   return store.db
-    .select()
+    .select({ tenantId: certificateAuthorities.tenantId, id: certificateAuthorities.id })
     .from(certificateAuthorities)
     .where(isNotNull(certificateAuthorities.cascadeAfter))
     .limit(limit)

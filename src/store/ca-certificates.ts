@@ -78,7 +78,7 @@ export function findCaCertificatesBySubject(
     .from(indexedBy(caCertificates, 'ca_certificates_by_subject'))
     .where(and(eq(caCertificates.tenantId, tenantId), eq(caCertificates.subjectHash, subjectHash)))
     .limit(limit)
-  return query.all() as unknown as Promise<CaCertificateRow[]>
+  return query.all()
 }
 
 /** The certificates of CAs with that serial number: hex of its content octets. */
@@ -91,7 +91,7 @@ export function findCaCertificatesBySerial(
     .select(columnsOf(caCertificates))
     .from(indexedBy(caCertificates, 'ca_certificates_by_serial'))
     .where(and(eq(caCertificates.tenantId, tenantId), eq(caCertificates.serialNumber, serialNumber)))
-  return query.all() as unknown as Promise<CaCertificateRow[]>
+  return query.all()
 }
 
 /** Marks one certificate that is not revoked yet. */

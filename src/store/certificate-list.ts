@@ -10,6 +10,7 @@ import { columnsOf, indexedBy } from './index-hint.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { certificates } from './schema.ts'
 import type { Store } from './store.ts'
+import { decodedPage } from './stored-json.ts'
 
 export interface CertificateFilter {
   readonly issuerCaId: string | null
@@ -45,21 +46,23 @@ export async function listCertificatesBeside(
 ): Promise<CertificateRow[]> {
   const narrowings = narrowingsOf(tenantId, filter, cascades)
   const few = await fewestOf(store, narrowings)
-  const rows = await store.db
-    .select(columnsOf(certificates))
-    .from(few === null ? walkOf(filter, cascades) : sql`${certificates}`)
-    .where(
-      and(
-        eq(certificates.tenantId, tenantId),
-        lt(certificates.id, page.before ?? AFTER_EVERY_ID),
-        ...narrowings.map((each) => (each === few ? sql`${certificates.id} IN ${each.ids}` : each.condition)),
-        ...conditionsOf(filter, cascades, few !== null),
-      ),
-    )
-    .orderBy(desc(certificates.id))
-    .limit(page.limit)
-    .all()
-  return (rows as unknown as CertificateRow[]).map((row) => withCascades(row, cascades))
+  const rows = await decodedPage(certificates, page, ({ before, limit }) =>
+    store.db
+      .select(columnsOf(certificates))
+      .from(few === null ? walkOf(filter, cascades) : sql`${certificates}`)
+      .where(
+        and(
+          eq(certificates.tenantId, tenantId),
+          lt(certificates.id, before ?? AFTER_EVERY_ID),
+          ...narrowings.map((each) => (each === few ? sql`${certificates.id} IN ${each.ids}` : each.condition)),
+          ...conditionsOf(filter, cascades, few !== null),
+        ),
+      )
+      .orderBy(desc(certificates.id))
+      .limit(limit)
+      .all(),
+  )
+  return rows.map((row) => withCascades(row, cascades))
 }
 
 /** A filter that may leave few rows. */

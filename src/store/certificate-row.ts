@@ -1,6 +1,7 @@
 /** The row of a new certificate, whatever its source, and what its names are shown as. */
+
+import type { CertificateNames } from './certificate-json.ts'
 import type { CertificateRow, NewVersion } from './certificates.ts'
-import type { CertificateNames } from './schema.ts'
 
 type FirstVersion = Omit<CertificateRow, 'version' | 'createdAtMs' | 'updatedAtMs'>
 

@@ -4,8 +4,9 @@
  * index goes (`tenants.terms_through`), are looked through. Certificates that come by other ways bring theirs.
  */
 import { and, eq, gt, lte, type SQL, sql } from 'drizzle-orm'
+import type { CertificateNames } from './certificate-json.ts'
 import { allNames } from './certificate-row.ts'
-import { type CertificateNames, certificates, certificateTerms, tenants } from './schema.ts'
+import { certificates, certificateTerms, tenants } from './schema.ts'
 import type { Store } from './store.ts'
 import { type Statement, statement } from './transaction.ts'
 

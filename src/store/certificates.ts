@@ -2,14 +2,16 @@
 import { and, desc, eq, getTableColumns, gt, isNull, lte, not, type SQL, sql } from 'drizzle-orm'
 import type { Bytes } from '../core/bytes.ts'
 import { isBelowRevoked, openCascadesQuery, withCascades } from './cascades.ts'
-import { indexedBy } from './index-hint.ts'
+import { columnsOf, indexedBy } from './index-hint.ts'
 import type { SealPlace } from './key-ring.ts'
+import type { OrderRequest } from './order-request.ts'
 import { certificates, certificateVersions } from './schema.ts'
 import { allOpen, StatementTemplate } from './statement-template.ts'
 import type { Store } from './store.ts'
+import { type Decoded, decodedRow, decodedRows, withNulls } from './stored-json.ts'
 import { mustChange, type Statement, statement } from './transaction.ts'
 
-export type CertificateRow = typeof certificates.$inferSelect
+export type CertificateRow = Decoded<typeof certificates.$inferSelect>
 export type CertificateVersionRow = typeof certificateVersions.$inferSelect
 
 /** What a new version brings. */
@@ -38,7 +40,7 @@ export async function findCertificate(store: Store, tenantId: string, id: string
       .where(and(eq(certificates.tenantId, tenantId), eq(certificates.id, id))),
   ])
   const [row] = rows
-  return row === undefined ? null : withCascades(row, cascades)
+  return row === undefined ? null : withCascades(decodedRow(certificates, id, row), cascades)
 }
 
 /** A certificate, whose row is its current version, and its earlier ones, newest first. */
@@ -69,7 +71,8 @@ export async function findCertificateVersions(
   ])
   const [row] = rows
   if (row === undefined) return null
-  return { current: withCascades(row, cascades), earlier: versions.map((each) => withCascades(each, cascades)) }
+  const current = withCascades(decodedRow(certificates, id, row), cascades)
+  return { current, earlier: versions.map((each) => withCascades(each, cascades)) }
 }
 
 /** One earlier version. */
@@ -92,14 +95,38 @@ export async function findEarlierVersion(
   return row ?? null
 }
 
+/** What of a certificate says that its renewal is due, and what a failed one needs: no column with JSON, which may not decode. */
+export type DueRenewal = Pick<
+  CertificateRow,
+  | 'tenantId'
+  | 'id'
+  | 'version'
+  | 'displayName'
+  | 'notAfterMs'
+  | 'autoRenew'
+  | 'nextRenewalAtMs'
+  | 'renewalFailures'
+  | 'openOrderId'
+  | 'revokedAtMs'
+  | 'revocationReason'
+>
+
 /** Certificates of every tenant that stand, and whose renewal is due and not under way, the most urgent first. */
-export function dueRenewals(
-  store: Store,
-  nowMs: number,
-  limit: number,
-): Promise<Pick<CertificateRow, 'tenantId' | 'id'>[]> {
+export function dueRenewals(store: Store, nowMs: number, limit: number): Promise<DueRenewal[]> {
   return store.db
-    .select({ tenantId: certificates.tenantId, id: certificates.id })
+    .select({
+      tenantId: certificates.tenantId,
+      id: certificates.id,
+      version: certificates.version,
+      displayName: certificates.displayName,
+      notAfterMs: certificates.notAfterMs,
+      autoRenew: certificates.autoRenew,
+      nextRenewalAtMs: certificates.nextRenewalAtMs,
+      renewalFailures: certificates.renewalFailures,
+      openOrderId: certificates.openOrderId,
+      revokedAtMs: certificates.revokedAtMs,
+      revocationReason: certificates.revocationReason,
+    })
     .from(certificates)
     .where(
       and(isNull(certificates.openOrderId), lte(certificates.nextRenewalAtMs, nowMs), isNull(certificates.revokedAtMs)),
@@ -114,18 +141,18 @@ export interface AcmeRenewal {
   readonly id: string
   readonly autoRenew: boolean
   readonly openOrderId: string | null
-  /** See store/order-request.ts. */
-  readonly request: unknown
+  /** Null also where it did not decode: such a certificate is not renewed. */
+  readonly request: OrderRequest | null
 }
 
 /** A page of a tenant's ACME certificates that are not revoked, in the order of their ids. */
-export function acmeCertificatesOf(
+export async function acmeCertificatesOf(
   store: Store,
   tenantId: string,
   after: string,
   limit: number,
 ): Promise<readonly AcmeRenewal[]> {
-  return store.db
+  const rows = await store.db
     .select({
       id: certificates.id,
       autoRenew: certificates.autoRenew,
@@ -144,6 +171,7 @@ export function acmeCertificatesOf(
     .orderBy(certificates.id)
     .limit(limit)
     .all()
+  return rows.map((row) => withNulls(certificates, row))
 }
 
 /** What the sweep that asks CAs for renewal information (RFC 9773) has to know of a certificate. */
@@ -258,8 +286,9 @@ export async function dueRenewalsOf(
   account: { readonly tenantId: string; readonly accountId: string },
   nowMs: number,
 ): Promise<readonly (readonly string[])[]> {
+  const { id, names } = columnsOf(certificates)
   const rows = await store.db
-    .select({ names: sql<CertificateRow['names']>`${certificates.names}`.mapWith(certificates.names) })
+    .select({ id, names })
     .from(indexedBy(certificates, 'certificates_by_renewal'))
     .where(
       and(
@@ -273,7 +302,7 @@ export async function dueRenewalsOf(
     .orderBy(certificates.nextRenewalAtMs)
     .limit(MAX_DUE_OF_ACCOUNT)
     .all()
-  return rows.map(({ names }) => names.dns)
+  return decodedRows(certificates, rows).map((row) => row.names.dns)
 }
 
 export function insertCertificate(store: Store, row: CertificateRow): Statement {

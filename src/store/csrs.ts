@@ -6,9 +6,10 @@ import type { SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { csrs } from './schema.ts'
 import type { Store } from './store.ts'
+import { type Decoded, decodedPage, decodedRow } from './stored-json.ts'
 import { mustChange, type Statement } from './transaction.ts'
 
-export type CsrRow = typeof csrs.$inferSelect
+export type CsrRow = Decoded<typeof csrs.$inferSelect>
 
 export async function findCsr(store: Store, tenantId: string, id: string): Promise<CsrRow | null> {
   const row = await store.db
@@ -16,23 +17,25 @@ export async function findCsr(store: Store, tenantId: string, id: string): Promi
     .from(csrs)
     .where(and(eq(csrs.tenantId, tenantId), eq(csrs.id, id)))
     .get()
-  return row ?? null
+  return row === undefined ? null : decodedRow(csrs, row.id, row)
 }
 
 export function listCsrs(store: Store, tenantId: string, status: string | null, page: Page): Promise<CsrRow[]> {
-  const query = store.db
-    .select(columnsOf(csrs))
-    .from(status === null ? sql`${csrs}` : indexedBy(csrs, 'csrs_by_status'))
-    .where(
-      and(
-        eq(csrs.tenantId, tenantId),
-        status === null ? undefined : eq(csrs.status, status),
-        lt(csrs.id, page.before ?? AFTER_EVERY_ID),
-      ),
-    )
-    .orderBy(desc(csrs.id))
-    .limit(page.limit)
-  return query.all() as unknown as Promise<CsrRow[]>
+  return decodedPage(csrs, page, ({ before, limit }) =>
+    store.db
+      .select(columnsOf(csrs))
+      .from(status === null ? sql`${csrs}` : indexedBy(csrs, 'csrs_by_status'))
+      .where(
+        and(
+          eq(csrs.tenantId, tenantId),
+          status === null ? undefined : eq(csrs.status, status),
+          lt(csrs.id, before ?? AFTER_EVERY_ID),
+        ),
+      )
+      .orderBy(desc(csrs.id))
+      .limit(limit)
+      .all(),
+  )
 }
 
 export function insertCsr(store: Store, row: CsrRow): Statement {

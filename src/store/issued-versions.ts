@@ -1,7 +1,7 @@
 /** Versions of certificates as their issuer knows them: by serial number, standing or revoked. */
-import { and, eq, gt, gte, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, gte, isNull, type SQL, sql } from 'drizzle-orm'
 import { openCascadesQuery, withCascades } from './cascades.ts'
-import type { CertificateRow, CertificateVersionRow } from './certificates.ts'
+import type { CertificateRow } from './certificates.ts'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import { certificates, certificateVersions } from './schema.ts'
 import type { Store } from './store.ts'
@@ -36,8 +36,8 @@ export async function findVersionsBySerial(
   const has = (table: VersionTable) => and(eq(table.tenantId, tenantId), eq(table.serialNumber, serialNumber))
   const [cascades, current, earlier] = await store.db.batch([
     openCascadesQuery(store, tenantId),
-    store.db.select(columnsOf(certificates)).from(bySerial(certificates)).where(has(certificates)),
-    store.db.select(columnsOf(certificateVersions)).from(bySerial(certificateVersions)).where(has(certificateVersions)),
+    store.db.select(CURRENT).from(bySerial(certificates)).where(has(certificates)),
+    store.db.select(EARLIER).from(bySerial(certificateVersions)).where(has(certificateVersions)),
   ])
   return versionsOf(current, earlier).map((version) => withCascades(version, cascades))
 }
@@ -47,10 +47,55 @@ type VersionTable = typeof certificates | typeof certificateVersions
 const bySerial = (table: VersionTable): SQL =>
   indexedBy(table, table === certificates ? 'certificates_by_serial' : 'certificate_versions_by_serial')
 
-/** Rows of the one table and of the other, as `columnsOf` gives them. */
-const versionsOf = (current: readonly unknown[], earlier: readonly unknown[]): IssuedVersion[] => [
-  ...(current as CertificateRow[]).map(currentVersionOf),
-  ...(earlier as CertificateVersionRow[]).map(earlierVersionOf),
+/** The same of one certificate: its current version, and earlier ones, newest first. Empty where there is no such certificate. */
+export async function findVersions(
+  store: Store,
+  tenantId: string,
+  certificateId: string,
+  maxEarlier: number,
+): Promise<IssuedVersion[]> {
+  const [cascades, current, earlier] = await store.db.batch([
+    openCascadesQuery(store, tenantId),
+    store.db
+      .select(CURRENT)
+      .from(certificates)
+      .where(and(eq(certificates.tenantId, tenantId), eq(certificates.id, certificateId))),
+    store.db
+      .select(EARLIER)
+      .from(certificateVersions)
+      .where(and(eq(certificateVersions.tenantId, tenantId), eq(certificateVersions.certificateId, certificateId)))
+      .orderBy(desc(certificateVersions.version))
+      .limit(maxEarlier),
+  ])
+  return versionsOf(current, earlier).map((version) => withCascades(version, cascades))
+}
+
+/** The columns of a version in either table. None that holds JSON: whatever is wrong with that, a version can be revoked. */
+const CURRENT = versionColumns(certificates, columnsOf(certificates).id)
+const EARLIER = versionColumns(certificateVersions, columnsOf(certificateVersions).certificateId)
+
+function versionColumns(table: VersionTable, certificateId: SQL.Aliased<string>) {
+  const columns = columnsOf(table)
+  return {
+    tenantId: columns.tenantId,
+    certificateId,
+    version: columns.version,
+    issuerCaId: columns.issuerCaId,
+    acmeAccountId: columns.acmeAccountId,
+    serialNumber: columns.serialNumber,
+    notAfterMs: columns.notAfterMs,
+    leafPem: columns.leafPem,
+    sealedPrivateKey: columns.sealedPrivateKey,
+    revokedAtMs: columns.revokedAtMs,
+    revocationReason: columns.revocationReason,
+  }
+}
+
+type StoredVersion = Omit<IssuedVersion, 'isCurrent'>
+
+const versionsOf = (current: readonly StoredVersion[], earlier: readonly StoredVersion[]): IssuedVersion[] => [
+  ...current.map((row) => ({ ...row, isCurrent: true })),
+  ...earlier.map((row) => ({ ...row, isCurrent: false })),
 ]
 
 /** Undoes the batch where that very certificate is here already. */
@@ -64,14 +109,6 @@ export function mustBeUnknown(
     return precondition(store.db.select({ count }).from(bySerial(table)).where(isSame).having(eq(count, 0)))
   })
 }
-
-export const currentVersionOf = (row: CertificateRow): IssuedVersion => ({
-  ...row,
-  certificateId: row.id,
-  isCurrent: true,
-})
-
-export const earlierVersionOf = (row: CertificateVersionRow): IssuedVersion => ({ ...row, isCurrent: false })
 
 export interface VersionPage {
   readonly versions: readonly IssuedVersion[]
@@ -98,13 +135,13 @@ export async function standingVersions(
     )
   const [current, earlier] = await store.db.batch([
     store.db
-      .select(columnsOf(certificates))
+      .select(CURRENT)
       .from(indexedBy(certificates, 'certificates_by_issuer'))
       .where(and(standing(certificates), gte(certificates.id, page.from)))
       .orderBy(certificates.id)
       .limit(page.limit),
     store.db
-      .select(columnsOf(certificateVersions))
+      .select(EARLIER)
       .from(indexedBy(certificateVersions, 'certificate_versions_by_issuer'))
       .where(and(standing(certificateVersions), gte(certificateVersions.certificateId, page.from)))
       .orderBy(certificateVersions.certificateId, certificateVersions.version)

@@ -1,5 +1,5 @@
 /** Reads the journal: newest first for people, oldest first to check its chain. Never writes. */
-import { and, asc, count, desc, eq, type getTableColumns, gt, gte, lt, lte, min, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, gt, gte, lt, lte, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import { findBrokenLink, GENESIS, type JournalHead } from './journal.ts'
 import { journal } from './schema.ts'
@@ -53,7 +53,7 @@ export async function listJournal(
       )
       .orderBy(desc(stretch.seq))
       .limit(page.limit + 1),
-    store.db.select({ rows: count(), lowestSeq: min(stretch.seq), oldestMs: min(stretch.atMs) }).from(stretch),
+    store.db.select({ rows: count(), lowestSeq: lowest(stretch.seq), oldestMs: lowest(stretch.atMs) }).from(stretch),
   ])
   if (rows.length > page.limit) {
     const shown = rows.slice(0, page.limit)
@@ -61,6 +61,8 @@ export async function listJournal(
   }
   return { rows, next: nextOf(walked[0] ?? NOTHING_WALKED, filter.sinceMs) }
 }
+
+const lowest = (column: SQLWrapper) => sql<number | null>`min(${column})`
 
 const NOTHING_WALKED: Walked = { rows: 0, lowestSeq: null, oldestMs: null }
 
@@ -76,8 +78,6 @@ function nextOf({ rows, lowestSeq, oldestMs }: Walked, sinceMs: number | null): 
   return sinceMs !== null && oldestMs !== null && oldestMs < sinceMs - CLOCK_SKEW_MS ? null : lowestSeq
 }
 
-type JournalColumns = ReturnType<typeof getTableColumns<typeof journal>>
-
 function stretchOf(store: Store, tenantId: string, resource: string | null, beforeSeq: number | null) {
   const conditions: (SQL | undefined)[] = [
     eq(journal.tenantId, tenantId),
@@ -85,7 +85,7 @@ function stretchOf(store: Store, tenantId: string, resource: string | null, befo
     beforeSeq === null ? undefined : lt(journal.seq, beforeSeq),
   ]
   return store.db
-    .select(columnsOf(journal) as unknown as JournalColumns)
+    .select(columnsOf(journal))
     .from(resource === null ? sql`${journal}` : indexedBy(journal, 'journal_by_resource'))
     .where(and(...conditions))
     .orderBy(desc(journal.seq))

@@ -1,27 +1,39 @@
-/** Roles: what may be issued by which CA. Does not know what a policy says. */
-import { and, desc, eq, lt } from 'drizzle-orm'
+/** Roles: what may be issued by which CA. Does not know what a policy means. */
+import { and, desc, eq, getTableColumns, lt, sql } from 'drizzle-orm'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { roles } from './schema.ts'
 import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Store } from './store.ts'
+import { type Decoded, decodedPage, decodedRow } from './stored-json.ts'
 import { mustChange, precondition, type Statement } from './transaction.ts'
 
-export type RoleRow = typeof roles.$inferSelect
+export type RoleRow = Decoded<typeof roles.$inferSelect>
 
-export async function findRole(store: Store, tenantId: string, name: string): Promise<RoleRow | null> {
-  const row = await store.db.select().from(roles).where(isRole({ tenantId, name })).get()
-  return row ?? null
+/** A role as it was read, with the text of its policy: a batch can require that it is still the same. */
+export interface StoredRole extends RoleRow {
+  readonly policyText: string
+}
+
+export async function findRole(store: Store, tenantId: string, name: string): Promise<StoredRole | null> {
+  const row = await store.db
+    .select({ ...getTableColumns(roles), policyText: sql<string>`${roles.policy}` })
+    .from(roles)
+    .where(isRole({ tenantId, name }))
+    .get()
+  return row === undefined ? null : decodedRow(roles, name, row)
 }
 
 /** By name, from the end of the alphabet: the key is the name. */
 export function listRoles(store: Store, tenantId: string, page: Page): Promise<RoleRow[]> {
-  return store.db
-    .select()
-    .from(roles)
-    .where(and(eq(roles.tenantId, tenantId), lt(roles.name, page.before ?? AFTER_EVERY_ID)))
-    .orderBy(desc(roles.name))
-    .limit(page.limit)
-    .all()
+  return decodedPage(roles, page, ({ before, limit }) =>
+    store.db
+      .select()
+      .from(roles)
+      .where(and(eq(roles.tenantId, tenantId), lt(roles.name, before ?? AFTER_EVERY_ID)))
+      .orderBy(desc(roles.name))
+      .limit(limit)
+      .all(),
+  )
 }
 
 export function insertRole(store: Store, row: RoleRow): Statement {
@@ -44,11 +56,11 @@ export function deleteRole(store: Store, tenantId: string, name: string): Statem
 }
 
 /** Undoes the batch where the role is not as it was read. A role that was deleted and made anew starts at version 1 again. */
-export function mustHaveRole(store: Store, role: RoleRow): Statement {
+export function mustHaveRole(store: Store, role: StoredRole): Statement {
   return precondition(unchangedRole.fill(store.db, role))
 }
 
-const unchangedRole = new StatementTemplate<RoleRow>((db) =>
+const unchangedRole = new StatementTemplate<StoredRole>((db) =>
   db
     .select({ name: roles.name })
     .from(roles)
@@ -58,7 +70,7 @@ const unchangedRole = new StatementTemplate<RoleRow>((db) =>
         isOpen(roles.name, 'name'),
         isOpen(roles.version, 'version'),
         isOpen(roles.caId, 'caId'),
-        isOpen(roles.policy, 'policy'),
+        eq(roles.policy, sql.param(sql.placeholder('policyText'))),
       ),
     ),
 )

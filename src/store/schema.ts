@@ -5,6 +5,13 @@
  */
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { z } from 'zod'
+import { certificateNamesSchema, issueTermsSchema } from './certificate-json.ts'
+import { orderRequestSchema } from './order-request.ts'
+import { rolePolicySchema } from './role-policy.ts'
+import { storedJson } from './stored-json.ts'
+
+const strings = z.array(z.string()).readonly()
 
 export const tenants = sqliteTable('tenants', {
   id: text().primaryKey().notNull(),
@@ -25,8 +32,8 @@ export const tokens = sqliteTable(
     name: text().notNull(),
     /** SHA-256 of the token, hex: the token itself is 256 random bits and is stored nowhere. */
     tokenHash: text('token_hash').notNull(),
-    scopes: text({ mode: 'json' }).$type<readonly string[]>().notNull(),
-    paths: text({ mode: 'json' }).$type<readonly string[]>(),
+    scopes: storedJson('scopes', strings).notNull(),
+    paths: storedJson('paths', strings),
     expiresAtMs: integer('expires_at_ms'),
     createdBy: text('created_by').notNull(),
     createdAtMs: integer('created_at_ms').notNull(),
@@ -131,9 +138,8 @@ export const acmeOrders = sqliteTable(
     requestedBy: text('requested_by').notNull(),
     status: text().notNull(),
     step: text().notNull(),
-    domains: text({ mode: 'json' }).$type<readonly string[]>().notNull(),
-    /** What was asked for: see store/order-request.ts. */
-    request: text({ mode: 'json' }).$type<unknown>().notNull(),
+    domains: storedJson('domains', strings).notNull(),
+    request: storedJson('request', orderRequestSchema).notNull(),
     /** What the object last reported: challenges, log, error; see orders/order-report.ts. */
     report: text({ mode: 'json' }).$type<unknown>().notNull(),
     notAfterMs: integer('not_after_ms'),
@@ -166,7 +172,7 @@ export const certificates = sqliteTable(
     acmeAccountId: text('acme_account_id'),
     commonName: text('common_name'),
     displayName: text('display_name').notNull(),
-    names: text({ mode: 'json' }).$type<CertificateNames>().notNull(),
+    names: storedJson('names', certificateNamesSchema).notNull(),
     serialNumber: text('serial_number').notNull(),
     notBeforeMs: integer('not_before_ms').notNull(),
     notAfterMs: integer('not_after_ms').notNull(),
@@ -179,8 +185,8 @@ export const certificates = sqliteTable(
     /** generated or csr: whose key it is, for internal certificates. */
     keyOrigin: text('key_origin'),
     /** How it was asked for; null for certificates from elsewhere, and where it was not kept yet. */
-    issueTerms: text('issue_terms', { mode: 'json' }).$type<IssueTerms>(),
-    tags: text({ mode: 'json' }).$type<readonly string[]>().notNull(),
+    issueTerms: storedJson('issue_terms', issueTermsSchema),
+    tags: storedJson('tags', strings).notNull(),
     description: text(),
     autoRenew: integer('auto_renew', { mode: 'boolean' }).notNull(),
     nextRenewalAtMs: integer('next_renewal_at_ms'),
@@ -189,8 +195,8 @@ export const certificates = sqliteTable(
     /** Failed renewals in a row, and what the last one failed of. */
     renewalFailures: integer('renewal_failures').notNull().default(0),
     renewalError: text('renewal_error'),
-    /** What a renewal asks for again: see store/order-request.ts. Null for certificates that did not come by ACME. */
-    renewalRequest: text('renewal_request', { mode: 'json' }).$type<unknown>(),
+    /** What a renewal asks for again. Null for certificates that did not come by ACME. */
+    renewalRequest: storedJson('renewal_request', orderRequestSchema),
     /** The order that is making the next version; at most one at a time. */
     openOrderId: text('open_order_id'),
     /** RFC 9773: when the CA wants the current version renewed, and when to ask it again. Null where it does not say. */
@@ -291,8 +297,8 @@ export const certificateAuthorities = sqliteTable(
     notAfterMs: integer('not_after_ms').notNull(),
     /** Null: any number of CAs may follow. */
     maxPathLength: integer('max_path_length'),
-    permittedDnsDomains: text('permitted_dns_domains', { mode: 'json' }).$type<readonly string[]>().notNull(),
-    excludedDnsDomains: text('excluded_dns_domains', { mode: 'json' }).$type<readonly string[]>().notNull(),
+    permittedDnsDomains: storedJson('permitted_dns_domains', strings).notNull(),
+    excludedDnsDomains: storedJson('excluded_dns_domains', strings).notNull(),
     /** 0: one CRL for all; else each certificate names one of so many. */
     crlPartitions: integer('crl_partitions').notNull(),
     /** The last number that a CRL was given, and the last that was published. A claimed number may never be published. */
@@ -415,8 +421,7 @@ export const roles = sqliteTable(
     tenantId: text('tenant_id').notNull(),
     name: text().notNull(),
     caId: text('ca_id').notNull(),
-    /** See authority/roles/role-policy.ts. */
-    policy: text({ mode: 'json' }).$type<unknown>().notNull(),
+    policy: storedJson('policy', rolePolicySchema).notNull(),
     /** Grows with every change: issuing requires the one that it checked against. */
     version: integer().notNull(),
     createdAtMs: integer('created_at_ms').notNull(),
@@ -437,7 +442,7 @@ export const csrs = sqliteTable(
     status: text().notNull(),
     csrPem: text('csr_pem').notNull(),
     commonName: text('common_name'),
-    names: text({ mode: 'json' }).$type<CertificateNames>().notNull(),
+    names: storedJson('names', certificateNamesSchema).notNull(),
     keyType: text('key_type').notNull(),
     keySize: integer('key_size').notNull(),
     /** PKCS#8, sealed; null for those that were imported. Moves to the certificate when it is signed. */
@@ -536,29 +541,3 @@ export const cronRuns = sqliteTable('cron_runs', {
   job: text().primaryKey().notNull(),
   finishedAtMs: integer('finished_at_ms').notNull(),
 })
-
-/** How an internal certificate was asked for: what its renewals go by. */
-export interface IssueTerms {
-  /** From the moment of issuing to the end that was asked for: where the CA ends earlier, so does the certificate. */
-  readonly ttlSeconds: number
-  /** Was a common name asked for? One that is too long for the subject stands among the alternative names alone. */
-  readonly hasCommonName: boolean
-  /** What whoever signed an approved request has granted. Null under a role, which is asked anew. */
-  readonly approved: ApprovedTerms | null
-}
-
-export interface ApprovedTerms {
-  readonly maxTtlSeconds: number
-  /** Object identifiers. */
-  readonly extKeyUsage: readonly string[]
-  /** As pki/extensions.ts names them; null: what the kind of key is used for. */
-  readonly keyUsages: readonly string[] | null
-}
-
-/** The subject alternative names by type, each in its canonical text form. */
-export interface CertificateNames {
-  readonly dns: readonly string[]
-  readonly ip: readonly string[]
-  readonly email: readonly string[]
-  readonly uri: readonly string[]
-}

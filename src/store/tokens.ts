@@ -5,9 +5,10 @@ import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { tokens } from './schema.ts'
 import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Database, Store } from './store.ts'
+import { type Decoded, decodedPage, decodedRow } from './stored-json.ts'
 import { mustChange, precondition, type Statement } from './transaction.ts'
 
-export type TokenRow = typeof tokens.$inferSelect
+export type TokenRow = Decoded<typeof tokens.$inferSelect>
 
 const TOKEN_PREFIX = 'cw_'
 const TOKEN_BYTES = 32
@@ -26,7 +27,8 @@ export async function hashToken(token: string): Promise<string> {
 export async function findTokenByHash(store: Store, tokenHash: string): Promise<TokenRow | null> {
   const query = tokenQueries.get(store.db) ?? prepareTokenQuery(store.db)
   const row = await query.get({ tokenHash })
-  return row !== undefined && timingSafeEqual(utf8(row.tokenHash), utf8(tokenHash)) ? row : null
+  if (row === undefined || !timingSafeEqual(utf8(row.tokenHash), utf8(tokenHash))) return null
+  return decodedRow(tokens, row.id, row)
 }
 
 /** Every request asks this: the SQL is built once, the table is read each time. */
@@ -57,17 +59,19 @@ export async function findToken(store: Store, tenantId: string, id: string): Pro
     .from(tokens)
     .where(and(eq(tokens.tenantId, tenantId), eq(tokens.id, id)))
     .get()
-  return row ?? null
+  return row === undefined ? null : decodedRow(tokens, row.id, row)
 }
 
 export function listTokens(store: Store, tenantId: string, page: Page): Promise<TokenRow[]> {
-  return store.db
-    .select()
-    .from(tokens)
-    .where(and(eq(tokens.tenantId, tenantId), lt(tokens.id, page.before ?? AFTER_EVERY_ID)))
-    .orderBy(desc(tokens.id))
-    .limit(page.limit)
-    .all()
+  return decodedPage(tokens, page, ({ before, limit }) =>
+    store.db
+      .select()
+      .from(tokens)
+      .where(and(eq(tokens.tenantId, tenantId), lt(tokens.id, before ?? AFTER_EVERY_ID)))
+      .orderBy(desc(tokens.id))
+      .limit(limit)
+      .all(),
+  )
 }
 
 export function insertToken(store: Store, row: TokenRow): Statement {

@@ -35,7 +35,7 @@ export function findTrustAnchorsBySubject(
     .from(indexedBy(trustAnchors, 'trust_anchors_by_subject'))
     .where(and(eq(trustAnchors.tenantId, tenantId), eq(trustAnchors.subjectHash, subjectHash)))
     .limit(limit)
-  return query.all() as unknown as Promise<TrustAnchorRow[]>
+  return query.all()
 }
 
 export function insertTrustAnchor(store: Store, row: TrustAnchorRow): Statement {

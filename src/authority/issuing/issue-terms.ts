@@ -5,8 +5,8 @@
 
 import { MAX_COMMON_NAME_CHARS } from '../../pki/distinguished-name.ts'
 import { KEY_USAGES } from '../../pki/extensions.ts'
+import type { ApprovedTerms, IssueTerms } from '../../store/certificate-json.ts'
 import { type CertificateRow, findEarlierVersion } from '../../store/certificates.ts'
-import type { ApprovedTerms, IssueTerms } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 import { parseStored } from '../signer.ts'
 

@@ -25,7 +25,8 @@ import { allNames, newCertificateRow } from '../../store/certificate-row.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../../store/certificates.ts'
 import { mustBeUncompromised, requireUncompromised } from '../../store/compromised-keys.ts'
 import { entryBy } from '../../store/journal.ts'
-import { findRole, mustHaveRole, type RoleRow } from '../../store/roles.ts'
+import type { RolePolicy } from '../../store/role-policy.ts'
+import { findRole, mustHaveRole, type StoredRole } from '../../store/roles.ts'
 import type { Store } from '../../store/store.ts'
 import { type Alongside, nothingElse, type Statement } from '../../store/transaction.ts'
 import type { AuthorityDependencies } from '../dependencies.ts'
@@ -40,7 +41,7 @@ import {
   requireNames,
   SAN_PATHS,
 } from '../roles/requested-names.ts'
-import { checkKey, checkNames, checkTtl, type RolePolicy } from '../roles/role-policy.ts'
+import { checkKey, checkNames, checkTtl } from '../roles/role-policy.ts'
 import { requireSigner, type Signer } from '../signer.ts'
 import { reviewCsr } from './csr-review.ts'
 import { requireCsr } from './csr-workflow.ts'
@@ -153,12 +154,12 @@ const ISSUE_PATHS: NamePaths = {
 }
 
 export interface RoleContext {
-  readonly role: RoleRow
+  readonly role: StoredRole
   readonly policy: RolePolicy
   readonly signer: Signer
 }
 
-const roles = new IsolateCache<RoleRow>()
+const roles = new IsolateCache<StoredRole>()
 
 /**
  * Runs `attempt` with what is remembered of the role and its CA. Where that gave a refusal, or the batch was undone (null), things
@@ -186,7 +187,7 @@ export async function roleContext(store: Store, tenantId: string, name: string, 
   const role = await roles.get(store, `${tenantId}/${name}`, fresh, () => findRole(store, tenantId, name))
   if (role === null) throw new AppError('not_found', `There is no role ${name}`)
   const signer = await requireSigner(store, tenantId, role.caId, fresh)
-  return { role, policy: role.policy as RolePolicy, signer }
+  return { role, policy: role.policy, signer }
 }
 
 /** Throws `policy_violation` for names that the role does not allow; `path` says where such a name was given. */
@@ -262,7 +263,7 @@ async function signAndStore(dependencies: AuthorityDependencies, actor: Actor, l
     ...times,
     extKeyUsage: extKeyUsagesOf(policy),
     keyUsages: policy.keyUsages,
-    noRevocation: policy.noRevAvail ?? false,
+    noRevocation: policy.noRevAvail,
   })
   const id = newId('certificate', now())
   const place = { tenantId: actor.tenantId, certificateId: id, serialNumber: signed.serialNumber }

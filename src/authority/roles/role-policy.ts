@@ -3,65 +3,22 @@ import { formatTime } from '../../core/clock.ts'
 import type { ErrorDetail } from '../../core/errors.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { type AltName, formatAltName } from '../../pki/alt-name.ts'
-import { buildName, type SubjectFields } from '../../pki/distinguished-name.ts'
+import { buildName } from '../../pki/distinguished-name.ts'
 import { parseCertifiedDnsName } from '../../pki/dns-name.ts'
 import type { KeyUsage } from '../../pki/extensions.ts'
 import { type IpRange, isInIpRange, parseIpRange } from '../../pki/ip-range.ts'
 import type { PublicKeyKind } from '../../pki/public-key.ts'
+import { DEFAULT_TTL_SECONDS, type RolePolicy } from '../../store/role-policy.ts'
 import { subjectFieldName } from '../subject.ts'
 import { checkPurposes, extKeyUsagesOf } from './purposes.ts'
 import type { ResolvedNames } from './requested-names.ts'
 import { isUriAllowed, uriPatternError } from './uri-pattern.ts'
 
-export interface RolePolicy {
-  /** `example.com` or `*.example.com`, lower case with A-labels. */
-  readonly allowedDomains: readonly string[]
-  readonly allowSubdomains: boolean
-  readonly allowBareDomains: boolean
-  readonly allowWildcardCertificates: boolean
-  readonly allowAnyName: boolean
-  readonly allowLocalhost: boolean
-  readonly allowIpSans: boolean
-  /** CIDR; empty: every address, where `allowIpSans` is set. */
-  readonly allowedIpRanges: readonly string[]
-  /** Patterns with `*`: see `uri-pattern.ts`. */
-  readonly allowedUriSans: readonly string[]
-  /** `example.com` or `*.example.com`. */
-  readonly allowedEmailDomains: readonly string[]
-  readonly maxTtlSeconds: number
-  readonly defaultTtlSeconds: number
-  /** Has somebody given it? If not, it follows `maxTtlSeconds`. Absent in roles that are older than it. */
-  readonly hasDefaultTtl?: boolean
-  readonly keyType: 'rsa' | 'ec' | 'ed25519'
-  readonly keyBits: number
-  readonly requireCn: boolean
-  readonly storePrivateKeys: boolean
-  readonly serverAuth: boolean
-  readonly clientAuth: boolean
-  /** Null: what the kind of key is used for. */
-  readonly keyUsages: readonly KeyUsage[] | null
-  readonly notBeforeBackdateSeconds: number
-  /** Beside the common name in every subject. Absent in roles that are older than it, as the two below. */
-  readonly subject?: Omit<SubjectFields, 'commonName'>
-  /** Object identifiers of purposes beside those of servers and clients. */
-  readonly extKeyUsages?: readonly string[]
-  /** RFC 9608: nobody will ever publish a revocation of its certificates. */
-  readonly noRevAvail?: boolean
-}
-
-/** What a role grants where nobody asks for a lifetime, and nobody has given it another default. */
-export const DEFAULT_TTL_SECONDS = 30 * 86_400
-
 /** The policy with its default lifetime: the one that was given, or 30 days, cut to the longest. */
 export function withDefaultTtl(policy: RolePolicy): RolePolicy {
-  const { hasDefaultTtl = hadDefaultTtl(policy) } = policy
-  if (hasDefaultTtl) return { ...policy, hasDefaultTtl }
-  return { ...policy, hasDefaultTtl, defaultTtlSeconds: Math.min(DEFAULT_TTL_SECONDS, policy.maxTtlSeconds) }
+  if (policy.hasDefaultTtl) return policy
+  return { ...policy, defaultTtlSeconds: Math.min(DEFAULT_TTL_SECONDS, policy.maxTtlSeconds) }
 }
-
-/** Of a role that does not say: one that is not the default was given. */
-export const hadDefaultTtl = ({ defaultTtlSeconds, maxTtlSeconds }: RolePolicy): boolean =>
-  defaultTtlSeconds !== Math.min(DEFAULT_TTL_SECONDS, maxTtlSeconds)
 
 /** TLS-BR §1.6.1: a certificate that is short-lived, and so needs no revocation, lasts seven days at most. */
 const MAX_NO_REV_AVAIL_SECONDS = 7 * 86_400

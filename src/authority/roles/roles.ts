@@ -4,10 +4,11 @@ import type { Actor } from '../../core/actor.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
 import { findCa } from '../../store/authorities.ts'
 import { entryBy } from '../../store/journal.ts'
-import { deleteRole, findRole, insertRole, type RoleRow, updateRole } from '../../store/roles.ts'
+import type { RolePolicy } from '../../store/role-policy.ts'
+import { deleteRole, findRole, insertRole, type RoleRow, type StoredRole, updateRole } from '../../store/roles.ts'
 import { type Alongside, nothingElse } from '../../store/transaction.ts'
 import type { AuthorityDependencies } from '../dependencies.ts'
-import { checkRolePolicy, hadDefaultTtl, MAX_BACKDATE_SECONDS, type RolePolicy, withDefaultTtl } from './role-policy.ts'
+import { checkRolePolicy, MAX_BACKDATE_SECONDS, withDefaultTtl } from './role-policy.ts'
 
 type RoleDependencies = Pick<AuthorityDependencies, 'store' | 'now'>
 
@@ -47,17 +48,16 @@ export async function changeRole(
 ): Promise<RoleRow> {
   const before = await requireRole(store, actor.tenantId, name)
   const caId = change.caId === undefined ? before.caId : await requireCa(store, actor, change.caId)
-  const stored = before.policy as RolePolicy
   const policy = requirePolicy(
     withDefaultTtl({
-      ...stored,
-      hasDefaultTtl: stored.hasDefaultTtl ?? hadDefaultTtl(stored),
+      ...before.policy,
       // Roles of a time without a limit: issuing cuts it too.
-      notBeforeBackdateSeconds: Math.min(stored.notBeforeBackdateSeconds, MAX_BACKDATE_SECONDS),
+      notBeforeBackdateSeconds: Math.min(before.policy.notBeforeBackdateSeconds, MAX_BACKDATE_SECONDS),
       ...change.policy,
     }),
   )
-  const row = { ...before, caId, policy, version: before.version + 1, updatedAtMs: now() }
+  const { policyText: _text, ...unchanged } = before
+  const row: RoleRow = { ...unchanged, caId, policy, version: before.version + 1, updatedAtMs: now() }
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [updateRole(store, row)],
@@ -81,7 +81,11 @@ export async function removeRole({ store }: RoleDependencies, actor: Actor, name
 }
 
 /** Throws `not_found`. */
-export async function requireRole(store: RoleDependencies['store'], tenantId: string, name: string): Promise<RoleRow> {
+export async function requireRole(
+  store: RoleDependencies['store'],
+  tenantId: string,
+  name: string,
+): Promise<StoredRole> {
   const row = await findRole(store, tenantId, name)
   if (row === null) throw noRole(name)
   return row

@@ -20,7 +20,6 @@ import { answerTlsAlpn } from '../../orders/tls-alpn.ts'
 import type { AcmeOrderRow } from '../../store/acme-orders.ts'
 import { allDnsProviders } from '../../store/dns-providers.ts'
 import { journalAfter, journalBefore } from '../../store/journal-event.ts'
-import type { OrderRequest } from '../../store/order-request.ts'
 import type { Store } from '../../store/store.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -290,7 +289,7 @@ export function showOrder(row: AcmeOrderRow): z.input<typeof orderSchema> {
     certificate_id: row.status === 'valid' || row.purpose !== 'issue' ? row.certificateId : null,
     not_after: row.notAfterMs === null ? null : formatTime(row.notAfterMs),
     next_attempt_at: row.nextAttemptAtMs === null ? null : formatTime(row.nextAttemptAtMs),
-    retry: row.purpose === 'issue' && (row.request as OrderRequest).retry === true,
+    retry: row.purpose === 'issue' && row.request.retry,
     attempt: report.attempt ?? 1,
     waiting_for: report.waiting_for ?? null,
     last_error: report.last_error ?? null,

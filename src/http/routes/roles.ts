@@ -1,13 +1,13 @@
 /** Roles: `/v1/pki/roles`. Issuing under them is in issuing.ts. */
 import { z } from '@hono/zod-openapi'
 import { purposeName, purposeOid } from '../../authority/roles/purposes.ts'
-import { DEFAULT_TTL_SECONDS, type RolePolicy } from '../../authority/roles/role-policy.ts'
 import { changeRole, createRole, removeRole, requireRole } from '../../authority/roles/roles.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
 import { KEY_USAGES } from '../../pki/extensions.ts'
 import { EKU } from '../../pki/oids.ts'
+import { DEFAULT_TTL_SECONDS, type RolePolicy } from '../../store/role-policy.ts'
 import { listRoles, type RoleRow } from '../../store/roles.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -127,6 +127,9 @@ const DEFAULTS: RolePolicy = {
   clientAuth: true,
   keyUsages: null,
   notBeforeBackdateSeconds: 30,
+  subject: {},
+  extKeyUsages: [],
+  noRevAvail: false,
 }
 
 const params = z.object({ name: z.string() })
@@ -201,7 +204,7 @@ const change = defineRoute({
   body: z.strictObject({ ca_id: z.string().optional(), ...policyFields }).openapi('RoleChange'),
   responses: { 200: { description: 'The role', schema: roleSchema } },
   async handler({ params: { name }, principal, body, actor, deps }) {
-    const before = (await requireRole(deps.store, principal.tenantId, name)).policy as RolePolicy
+    const before = (await requireRole(deps.store, principal.tenantId, name)).policy
     const given = policyOf(body)
     const keyType = given.keyType ?? before.keyType
     // Another type of key without a size has the size that is its default.
@@ -209,7 +212,7 @@ const change = defineRoute({
     const keyBits = internalKeySizeOf(keyType, size, 'key_bits')
     const role = await changeRole(deps, actor, name, {
       ...(body.ca_id === undefined ? {} : { caId: body.ca_id }),
-      policy: { ...given, keyBits, subject: subjectAfter(before.subject ?? {}, body) },
+      policy: { ...given, keyBits, subject: subjectAfter(before.subject, body) },
     })
     return json(200, showRole(role))
   },
@@ -295,7 +298,7 @@ function policyOf(body: PolicyBody): Partial<RolePolicy> {
 }
 
 function showRole(row: RoleRow): z.input<typeof roleSchema> {
-  const policy = row.policy as RolePolicy
+  const { policy } = row
   return {
     name: row.name,
     ca_id: row.caId,
@@ -319,13 +322,13 @@ function showRole(row: RoleRow): z.input<typeof roleSchema> {
     client_auth: policy.clientAuth,
     key_usages: policy.keyUsages === null ? null : [...policy.keyUsages],
     not_before_backdate: policy.notBeforeBackdateSeconds,
-    organization: policy.subject?.organization ?? null,
-    organizational_unit: policy.subject?.organizationalUnit ?? null,
-    country: policy.subject?.country ?? null,
-    province: policy.subject?.province ?? null,
-    locality: policy.subject?.locality ?? null,
-    extended_key_usages: (policy.extKeyUsages ?? []).map(purposeName),
-    no_rev_avail: policy.noRevAvail ?? false,
+    organization: policy.subject.organization ?? null,
+    organizational_unit: policy.subject.organizationalUnit ?? null,
+    country: policy.subject.country ?? null,
+    province: policy.subject.province ?? null,
+    locality: policy.subject.locality ?? null,
+    extended_key_usages: policy.extKeyUsages.map(purposeName),
+    no_rev_avail: policy.noRevAvail,
     created_at: formatTime(row.createdAtMs),
     updated_at: formatTime(row.updatedAtMs),
   }

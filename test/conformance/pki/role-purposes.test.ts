@@ -1,12 +1,13 @@
 /** Every combination of key, purposes and key usages that a role may have, as the linters judge the certificate. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { extKeyUsagesOf } from '../../../src/authority/roles/purposes.ts'
-import { checkRolePolicy, type RolePolicy } from '../../../src/authority/roles/role-policy.ts'
+import { checkRolePolicy } from '../../../src/authority/roles/role-policy.ts'
 import { buildLeaf } from '../../../src/pki/build-certificate.ts'
 import type { KeyUsage } from '../../../src/pki/extensions.ts'
 import { generateKeyPair, type KeyPair } from '../../../src/pki/keys.ts'
 import { EKU } from '../../../src/pki/oids.ts'
 import { formatCertificatesPem } from '../../../src/pki/pem.ts'
+import type { RolePolicy } from '../../../src/store/role-policy.ts'
 import { pkilint, zlint } from '../../support/linters.ts'
 import { DAY_MS, LOCATIONS, NOW_MS, nameDer, type TestAuthority, testRoot } from '../../support/pki-hierarchy.ts'
 
@@ -26,6 +27,10 @@ const ROLE: Omit<RolePolicy, 'keyType' | 'keyBits' | 'serverAuth' | 'clientAuth'
   requireCn: false,
   storePrivateKeys: false,
   notBeforeBackdateSeconds: 30,
+  hasDefaultTtl: true,
+  subject: {},
+  extKeyUsages: [],
+  noRevAvail: false,
 }
 const KEYS = [
   {

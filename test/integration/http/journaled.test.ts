@@ -8,6 +8,7 @@ import { insertAcmeOrder } from '../../../src/store/acme-orders.ts'
 import { DEFAULT_TENANT_ID, type Store } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
 import { bodyOf, eventsOf, issued, newCa, newRole, rowsOf, watchedApp } from '../support/pki-world.ts'
+import { ORDER_REQUEST } from '../support/stored-shapes.ts'
 import { newTestToken, type TestApp, testApp } from '../support/worker-app.ts'
 
 const ORDER = '00000000000000000000000077'
@@ -54,7 +55,7 @@ beforeAll(async () => {
         status: 'pending',
         step: 'respond',
         domains: ['alpn.example.com'],
-        request: {},
+        request: ORDER_REQUEST,
         report,
         notAfterMs: null,
         nextAttemptAtMs: null,

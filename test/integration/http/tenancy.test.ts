@@ -5,6 +5,7 @@ import { insertAcmeOrder } from '../../../src/store/acme-orders.ts'
 import { insertCertificate } from '../../../src/store/certificates.ts'
 import { insertDnsProvider } from '../../../src/store/dns-providers.ts'
 import { bindings } from '../support/bindings.ts'
+import { ORDER_REQUEST } from '../support/stored-shapes.ts'
 import { type TestApp, testApp } from '../support/worker-app.ts'
 
 const OTHER = 'ten_0000000000000000000000other'
@@ -57,7 +58,7 @@ beforeAll(async () => {
         status: 'valid',
         step: 'issued',
         domains: ['marked.example'],
-        request: {},
+        request: ORDER_REQUEST,
         report: { challenges: [], log: [], error: null, warnings: [] },
         notAfterMs: null,
         nextAttemptAtMs: null,

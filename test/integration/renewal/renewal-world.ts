@@ -345,6 +345,7 @@ export class RenewalWorld {
         profile: null,
         notAfterMs: null,
         solver: 'auto',
+        retry: false,
       }
       const state = orderState('acme_order_first', certificateId, 'issue', request, null, this.nowMs)
       const stored = await storeIssued(this.store, state, issued, this.nowMs)

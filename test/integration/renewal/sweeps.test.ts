@@ -5,24 +5,19 @@ import { resumeOrders } from '../../../src/cron/resume-orders.ts'
 import type { OrderObjects } from '../../../src/orders/order-object.ts'
 import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
 import { findCertificate, insertCertificate } from '../../../src/store/certificates.ts'
+import type { OrderRequest } from '../../../src/store/order-request.ts'
 import { DEFAULT_TENANT_ID, type Store } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
+import { ORDER_REQUEST } from '../support/stored-shapes.ts'
 import { testApp } from '../support/worker-app.ts'
 import { sweepRenewals } from './sweep.ts'
 
 const ACCOUNT = 'acme_00000000000000000000000001'
-const request = (domain: string, challengeType: string) => ({
+const request = (domain: string, challengeType: OrderRequest['challengeType']): OrderRequest => ({
+  ...ORDER_REQUEST,
   accountId: ACCOUNT,
   domains: [domain],
   challengeType,
-  autoRenew: true,
-  key: { type: 'ec', size: 256 },
-  csrBase64: null,
-  dnsProviderIds: null,
-  preferredChain: null,
-  profile: null,
-  notAfterMs: null,
-  solver: 'auto',
 })
 
 /** Begun long ago, at a CA that never answered. */
@@ -82,7 +77,7 @@ describe('sweeps go on after one item that breaks', () => {
     })
     const { store } = app
     const base = { tenantId: DEFAULT_TENANT_ID, createdAtMs: 1, updatedAtMs: 1 }
-    const certificate = (number: number, domain: string, challengeType: string) =>
+    const certificate = (number: number, domain: string, challengeType: OrderRequest['challengeType']) =>
       insertCertificate(store, {
         ...base,
         id: `cert_0000000000000000000000000${number}`,

@@ -4,12 +4,14 @@ import { newCrlColumns } from '../../../src/authority/cas/store-ca.ts'
 import { type CaRow, insertCa, type Lineage, mustHaveSigner } from '../../../src/store/authorities.ts'
 import { newCertificateRow } from '../../../src/store/certificate-row.ts'
 import { type CertificateRow, insertCertificate } from '../../../src/store/certificates.ts'
-import { mustHaveRole, type RoleRow } from '../../../src/store/roles.ts'
-import { certificates, roles } from '../../../src/store/schema.ts'
+import type { RolePolicy } from '../../../src/store/role-policy.ts'
+import { insertRole, mustHaveRole, type StoredRole } from '../../../src/store/roles.ts'
+import { certificates } from '../../../src/store/schema.ts'
 import { openDatabase, type Store } from '../../../src/store/store.ts'
 import { deleteToken, findTokenByHash, insertToken, type TokenRow } from '../../../src/store/tokens.ts'
 import { mustChange, type Statement } from '../../../src/store/transaction.ts'
 import { bindings } from '../support/bindings.ts'
+import { ORDER_REQUEST, ROLE_POLICY } from '../support/stored-shapes.ts'
 
 const store = { db: openDatabase(bindings.DB) } as Store
 const TENANT = 'ten_templates'
@@ -40,16 +42,17 @@ const full: CertificateRow = {
   names: { dns: ['www.example.com'], ip: ['192.0.2.1'], email: [], uri: [] },
   tags: ['a', "b'c"],
   autoRenew: true,
-  renewalRequest: { domains: ['www.example.com'] },
+  renewalRequest: ORDER_REQUEST,
   issueTerms: { ttlSeconds: 60, hasCommonName: true, approved: null },
   revokedAtMs: 5_000,
 }
 
-const role = (name: string, policy: unknown): RoleRow => ({
+const role = (name: string, policy: RolePolicy): StoredRole => ({
   tenantId: TENANT,
   name,
   caId: 'ca_1',
   policy,
+  policyText: JSON.stringify(policy),
   version: 3,
   createdAtMs: 1_000,
   updatedAtMs: 1_000,
@@ -105,21 +108,21 @@ describe('statements whose SQL is built once', () => {
     expect(results).toEqual([{ id: sparse.id }])
   })
 
-  it('ok: a role is demanded with all that it said, each time anew', async () => {
-    const [first, second] = [role('first', { allowedDomains: ['example.com'] }), role('second', { requireCn: true })]
-    await write(mustChange(store.db.insert(roles).values(first)), mustChange(store.db.insert(roles).values(second)))
-    const others: readonly RoleRow[] = [
+  it('ok: a role is required with all that it said, each time anew', async () => {
+    const [first, second] = [role('first', ROLE_POLICY), role('second', { ...ROLE_POLICY, requireCn: false })]
+    await write(insertRole(store, first), insertRole(store, second))
+    const others: readonly StoredRole[] = [
       { ...first, tenantId: 'ten_other' },
       { ...first, name: 'second' },
       { ...first, version: 4 },
       { ...first, caId: 'ca_2' },
-      { ...first, policy: second.policy },
+      { ...first, policyText: second.policyText },
     ]
     expect([await holds(mustHaveRole(store, first)), await holds(mustHaveRole(store, second))]).toEqual([true, true])
     expect(await Promise.all(others.map((other) => holds(mustHaveRole(store, other))))).toEqual(others.map(() => false))
   })
 
-  it('ok: a CA is demanded with all above it, each time anew', async () => {
+  it('ok: a CA is required with all above it, each time anew', async () => {
     const [leafward, middle, top] = [ca('ca_1', '0a'), ca('ca_2', '0b'), ca('ca_3', '0c')]
     const revoked = { ...ca('ca_4', '0d'), status: 'revoked' }
     await write(...[leafward, middle, top, revoked].map((row) => insertCa(store, row)))

@@ -10,6 +10,7 @@ import * as schema from '../../../src/store/schema.ts'
 import { openDatabase, type Store } from '../../../src/store/store.ts'
 import type { Statement, Transaction } from '../../../src/store/transaction.ts'
 import { bindings } from './bindings.ts'
+import { ORDER_REQUEST, ROLE_POLICY } from './stored-shapes.ts'
 
 /** Every column of every table, with a value that its type takes. */
 function anyRow(): Record<string, unknown> {
@@ -18,7 +19,15 @@ function anyRow(): Record<string, unknown> {
     .filter((table) => is(table, SQLiteTable))
     .flatMap((table) => Object.entries(getTableColumns(table)))
   const row = Object.fromEntries(columns.map(([name, { dataType }]) => [name, values[dataType] ?? ['x']]))
-  return { ...row, names: { dns: ['x'], ip: [], email: [], uri: [] } }
+  return {
+    ...row,
+    names: { dns: ['x'], ip: [], email: [], uri: [] },
+    request: ORDER_REQUEST,
+    renewalRequest: ORDER_REQUEST,
+    policy: ROLE_POLICY,
+    policyText: 'x',
+    issueTerms: null,
+  }
 }
 
 /** A row of any table, a page, an actor, a filter: whatever an argument is asked for, as far as its name tells. */

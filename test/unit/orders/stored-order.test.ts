@@ -105,6 +105,7 @@ describe('the stored state of an order', () => {
     expect(decodeOrderState(FIRST)).toEqual({
       ...same,
       version: 2,
+      request: { ...FIRST.request, retry: false },
       job: { ...FIRST.job, ...lacking },
       staleRecords: leftovers,
       finalizeJournaled: false,

@@ -26,10 +26,11 @@ import {
   resolveNames,
   SAN_PATHS,
 } from '../../../../src/authority/roles/requested-names.ts'
-import { checkNames, checkRolePolicy, type RolePolicy } from '../../../../src/authority/roles/role-policy.ts'
+import { checkNames, checkRolePolicy } from '../../../../src/authority/roles/role-policy.ts'
 import { buildLeaf } from '../../../../src/pki/build-certificate.ts'
 import { parseCsr } from '../../../../src/pki/csr.ts'
 import { EKU } from '../../../../src/pki/oids.ts'
+import type { RolePolicy } from '../../../../src/store/role-policy.ts'
 import { DAY_MS, NOW_MS, nameDer, type TestAuthority, testRoot } from '../../../support/pki-hierarchy.ts'
 import { dnsName, email, ipName, policies, requests, uri } from '../roles/arbitrary-roles.ts'
 import { isAllowed, type ReadBack, readNames } from '../roles/naive-rules.ts'

@@ -8,12 +8,13 @@ import {
   type RequestedNames,
   resolveNames,
 } from '../../../../src/authority/roles/requested-names.ts'
-import { checkNames, checkRolePolicy, type RolePolicy } from '../../../../src/authority/roles/role-policy.ts'
+import { checkNames, checkRolePolicy } from '../../../../src/authority/roles/role-policy.ts'
 import { formatAltName } from '../../../../src/pki/alt-name.ts'
 import { buildLeaf } from '../../../../src/pki/build-certificate.ts'
 import { parseCsr, verifyCsrSignature } from '../../../../src/pki/csr.ts'
 import { EKU } from '../../../../src/pki/oids.ts'
 import { formatCertificatesPem, parsePemOf } from '../../../../src/pki/pem.ts'
+import type { RolePolicy } from '../../../../src/store/role-policy.ts'
 import { openssl, opensslFile } from '../../../support/openssl.ts'
 import { DAY_MS, NOW_MS, nameDer, type TestAuthority, testRoot } from '../../../support/pki-hierarchy.ts'
 import { policies, requests } from '../roles/arbitrary-roles.ts'
@@ -106,6 +107,10 @@ const ROLE: RolePolicy = {
   clientAuth: false,
   keyUsages: null,
   notBeforeBackdateSeconds: 30,
+  hasDefaultTtl: true,
+  subject: {},
+  extKeyUsages: [],
+  noRevAvail: false,
 }
 
 describe('a request as openssl writes it', () => {

@@ -1,7 +1,7 @@
 /** Roles and requests for property tests. */
 import fc from 'fast-check'
 import type { RequestedNames } from '../../../../src/authority/roles/requested-names.ts'
-import type { RolePolicy } from '../../../../src/authority/roles/role-policy.ts'
+import type { RolePolicy } from '../../../../src/store/role-policy.ts'
 import { LABELS } from './naive-rules.ts'
 
 /** Near each other, so that roles and requests meet often, and differ by one label where they do not. */
@@ -111,4 +111,8 @@ export const policies: fc.Arbitrary<RolePolicy> = fc
     clientAuth: true,
     keyUsages: null,
     notBeforeBackdateSeconds: 30,
+    hasDefaultTtl: true,
+    subject: {},
+    extKeyUsages: [],
+    noRevAvail: false,
   }))

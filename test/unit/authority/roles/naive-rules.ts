@@ -6,7 +6,7 @@ import 'reflect-metadata'
 import { isIP } from 'node:net'
 import type { X509Certificate } from '@peculiar/x509'
 import { SubjectAlternativeNameExtension } from '@peculiar/x509'
-import type { RolePolicy } from '../../../../src/authority/roles/role-policy.ts'
+import type { RolePolicy } from '../../../../src/store/role-policy.ts'
 
 export interface Item {
   readonly type: string

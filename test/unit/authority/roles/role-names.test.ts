@@ -1,7 +1,8 @@
 /** Which names a role allows: the table of its rules, by the sentence that refuses. */
 import { describe, expect, it } from 'vitest'
 import { type RequestedNames, resolveNames } from '../../../../src/authority/roles/requested-names.ts'
-import { checkNames, type RolePolicy } from '../../../../src/authority/roles/role-policy.ts'
+import { checkNames } from '../../../../src/authority/roles/role-policy.ts'
+import type { RolePolicy } from '../../../../src/store/role-policy.ts'
 
 /** Allows nothing. */
 const NOTHING: RolePolicy = {
@@ -25,6 +26,10 @@ const NOTHING: RolePolicy = {
   clientAuth: true,
   keyUsages: null,
   notBeforeBackdateSeconds: 30,
+  hasDefaultTtl: true,
+  subject: {},
+  extKeyUsages: [],
+  noRevAvail: false,
 }
 const EMPTY: RequestedNames = { commonName: null, dns: [], ip: [], email: [], uri: [] }
 const PATHS = { commonName: 'common_name', dns: 'alt_names', ip: 'ip_sans', email: 'email_sans', uri: 'uri_sans' }

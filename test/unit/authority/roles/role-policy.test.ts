@@ -1,8 +1,9 @@
 /** Whether a role is sensible, and which lifetimes and keys it allows. */
 import { describe, expect, it } from 'vitest'
-import { checkKey, checkRolePolicy, checkTtl, type RolePolicy } from '../../../../src/authority/roles/role-policy.ts'
+import { checkKey, checkRolePolicy, checkTtl } from '../../../../src/authority/roles/role-policy.ts'
 import { EKU } from '../../../../src/pki/oids.ts'
 import type { PublicKeyKind } from '../../../../src/pki/public-key.ts'
+import type { RolePolicy } from '../../../../src/store/role-policy.ts'
 
 const POLICY: RolePolicy = {
   allowedDomains: ['example.com', '*.example.org'],
@@ -25,6 +26,10 @@ const POLICY: RolePolicy = {
   clientAuth: false,
   keyUsages: null,
   notBeforeBackdateSeconds: 30,
+  hasDefaultTtl: true,
+  subject: {},
+  extKeyUsages: [],
+  noRevAvail: false,
 }
 
 const RSA = { keyType: 'rsa', keyBits: 2048 } as const

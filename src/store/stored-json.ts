@@ -1,0 +1,130 @@
+/**
+ * JSON in columns: written as text, decoded by a schema when its row is read, and never cast. A value that its schema refuses becomes an
+ * `Undecodable` in the row; the types keep that from leaving the store: what reads one row throws, what reads many leaves that
+ * row out and logs it, so that one row stops no list and no sweep. How a stored shape changes: docs/decisions/0011.
+ */
+import { getTableName } from 'drizzle-orm'
+import { customType, type SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { z } from 'zod'
+import { logFault } from '../core/log.ts'
+import type { Page } from './page.ts'
+
+/** Stands in a row where a value did not decode. Says where, and holds nothing of the value. */
+export class Undecodable {
+  /** The column, and where it is known the member of the value that was refused: `request.key.size`. */
+  readonly #field: string
+
+  constructor(field: string) {
+    this.#field = field
+  }
+
+  get field(): string {
+    return this.#field
+  }
+}
+
+/** A row whose JSON has been decoded. */
+export type Decoded<Row> = { [Name in keyof Row]: Exclude<Row[Name], Undecodable> }
+
+/** Says table, row and field, and nothing of the value. */
+export class UndecodableRow extends Error {
+  override readonly name = 'UndecodableRow'
+
+  constructor(table: SQLiteTable, key: string, { field }: Undecodable) {
+    super(`${getTableName(table)} ${key}: ${field} is not what this release can read`)
+  }
+}
+
+/** A column of that name with JSON of that schema. */
+export function storedJson<Value>(column: string, schema: z.ZodType<Value>) {
+  return customType<{ data: Value | Undecodable; driverData: string }>({
+    dataType: () => 'text',
+    toDriver(value) {
+      if (value instanceof Undecodable) throw new TypeError(`${value.field} did not decode and is not written`)
+      return JSON.stringify(value)
+    },
+    fromDriver: (text) => decodeJson(column, schema, text),
+  })(column)
+}
+
+/** The value in a text of JSON; `field` names it where it does not decode. */
+export function decodeJson<Value>(field: string, schema: z.ZodType<Value>, text: string): Value | Undecodable {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // The message of a SyntaxError quotes the text.
+    return new Undecodable(field)
+  }
+  const decoded = schema.safeParse(value)
+  if (decoded.success) return decoded.data
+  return new Undecodable([field, ...(decoded.error.issues[0]?.path ?? [])].join('.'))
+}
+
+/** The row, where all of its JSON has been decoded. `key` names it among those of its tenant. Throws UndecodableRow. */
+export function decodedRow<Row extends object>(table: SQLiteTable, key: string, row: Row): Decoded<Row> {
+  if (isDecoded(row)) return row
+  throw undecodableRow(table, key, row)
+}
+
+/** The rows whose JSON has been decoded; the others are logged. */
+export function decodedRows<Row extends Keyed>(table: SQLiteTable, rows: readonly Row[]): Decoded<Row>[] {
+  return rows.filter((row): row is Row & Decoded<Row> => {
+    if (isDecoded(row)) return true
+    logFault('stored row', undecodableRow(table, keyOf(row), row))
+    return false
+  })
+}
+
+/** The row with null in the place of what did not decode, which is logged. For what has to be counted and seen all the same. */
+export function withNulls<Row extends Keyed>(table: SQLiteTable, row: Row): WithNulls<Row> {
+  if (isDecoded(row)) return row
+  logFault('stored row', undecodableRow(table, keyOf(row), row))
+  const members = Object.entries<unknown>(row).map(([name, value]) => [name, isUndecodable(value) ? null : value])
+  return Object.fromEntries(members) as WithNulls<Row>
+}
+
+type WithNulls<Row> = {
+  [Name in keyof Row]: Exclude<Row[Name], Undecodable> | (Undecodable extends Row[Name] ? null : never)
+}
+
+/** Of a row, what names it among those of its tenant. */
+type Keyed = { readonly id: string } | { readonly id?: never; readonly name: string }
+
+const keyOf = (row: Keyed): string => (row.id === undefined ? row.name : row.id)
+
+/** Pages that are read for one, where rows are left out. Where that many are, the list fails rather than end too early. */
+const MAX_READS = 5
+
+/**
+ * A page of rows whose JSON has been decoded: for each one that is left out, one more is read, so that a page that is not full is the last
+ * one. Throws UndecodableRow where too many are left out.
+ */
+export async function decodedPage<Row extends Keyed>(
+  table: SQLiteTable,
+  page: Page,
+  read: (page: Page) => Promise<readonly Row[]>,
+): Promise<Decoded<Row>[]> {
+  const found: Decoded<Row>[] = []
+  let { before } = page
+  for (let reads = 1; ; reads += 1) {
+    const limit = page.limit - found.length
+    const rows = await read({ limit, before })
+    found.push(...decodedRows(table, rows))
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < limit || found.length === page.limit) return found
+    before = keyOf(last)
+    if (reads === MAX_READS) throw new Error(`${getTableName(table)}: too many rows do not decode`)
+  }
+}
+
+const isUndecodable = (value: unknown): value is Undecodable => value instanceof Undecodable
+
+function isDecoded<Row extends object>(row: Row): row is Row & Decoded<Row> {
+  return !Object.values(row).some(isUndecodable)
+}
+
+function undecodableRow(table: SQLiteTable, key: string, row: object): UndecodableRow {
+  const bad = Object.values(row).find(isUndecodable)
+  return new UndecodableRow(table, key, bad ?? new Undecodable('a column'))
+}
