@@ -5,7 +5,7 @@ import { AppError, invalidField } from '../../core/errors.ts'
 import { newId } from '../../core/ids.ts'
 import { certifiedName } from '../../pki/certified-name.ts'
 import { commonNameOf } from '../../pki/general-name.ts'
-import { mustHaveSigner } from '../../store/authorities.ts'
+import { findCa, mustHaveSigner } from '../../store/authorities.ts'
 import { newCertificateRow } from '../../store/certificate-row.ts'
 import { insertTerms, nameTermsOf } from '../../store/certificate-terms.ts'
 import { insertCertificate, sealPrivateKey } from '../../store/certificates.ts'
@@ -63,6 +63,7 @@ export async function signApprovedCsr(
   if (!subject.ok) {
     throw new AppError('policy_violation', subject.error, { details: [{ path: 'csr_pem', message: subject.error }] })
   }
+  if ((await findCa(store, actor.tenantId, input.caId)) === null) throw invalidField('ca_id', 'there is no such CA')
   const signer = await requireSigner(store, actor.tenantId, input.caId, true)
   const nowMs = Math.floor(now() / 1000) * 1000
   const ttlSeconds = ((input.validityDays ?? DEFAULT_DAYS) * DAY_MS) / 1000

@@ -115,3 +115,15 @@ describe('the names of a request', () => {
     expect([answer.status, answer.json.error.message]).toEqual([400, expect.stringContaining('U+2603')])
   })
 })
+
+describe('the CA that signs an approved request', () => {
+  it('fail: one that is not there is an invalid ca_id, as where a role or a CA names one', async () => {
+    const id = await approve(await forgeCsr())
+    const body = { ca_id: 'ca_00000000000000000000000000' }
+    const refused = await app.request('POST', `/v1/pki/csr/${id}/sign`, { body })
+    expect([refused.status, refused.json.error.details]).toEqual([
+      400,
+      [{ path: 'ca_id', message: 'there is no such CA' }],
+    ])
+  })
+})
