@@ -1,10 +1,28 @@
-/** A managed certificate as the API shows it. */
+/** A certificate as the API shows it: a managed certificate, and what issuing answers. */
 import { z } from '@hono/zod-openapi'
+import type { Issued } from '../authority/issuing/issue.ts'
 import { formatTime } from '../core/clock.ts'
 import { formatSerialHex } from '../pki/serial.ts'
 import type { CertificateRow } from '../store/certificates.ts'
 
 const time = z.iso.datetime()
+
+/** The alternative names of a certificate, or of a request. */
+export const namesSchema = z.strictObject({
+  dns: z.array(z.string()),
+  ip: z.array(z.string()),
+  email: z.array(z.string()),
+  uri: z.array(z.string()),
+})
+
+export const showNames = ({
+  names: { dns, ip, email, uri },
+}: Pick<CertificateRow, 'names'>): z.input<typeof namesSchema> => ({
+  dns: [...dns],
+  ip: [...ip],
+  email: [...email],
+  uri: [...uri],
+})
 
 export const certificateSchema = z
   .strictObject({
@@ -14,12 +32,7 @@ export const certificateSchema = z
     source: z.enum(['internal', 'acme', 'imported']),
     status: z.enum(['active', 'expired', 'revoked']),
     version: z.number().int(),
-    names: z.strictObject({
-      dns: z.array(z.string()),
-      ip: z.array(z.string()),
-      email: z.array(z.string()),
-      uri: z.array(z.string()),
-    }),
+    names: namesSchema,
     issuer_ca_id: z.string().nullable(),
     role: z.string().nullable().openapi({ description: 'The role that it was issued under' }),
     acme_account_id: z.string().nullable().openapi({ description: 'The account that renews it' }),
@@ -58,7 +71,7 @@ export function showCertificate(row: CertificateRow, nowMs: number): z.input<typ
     source: row.source as 'internal' | 'acme' | 'imported',
     status: row.revokedAtMs !== null ? 'revoked' : row.notAfterMs <= nowMs ? 'expired' : 'active',
     version: row.version,
-    names: { dns: [...row.names.dns], ip: [...row.names.ip], email: [...row.names.email], uri: [...row.names.uri] },
+    names: showNames(row),
     issuer_ca_id: row.issuerCaId,
     role: row.roleName,
     acme_account_id: row.renewalRequest?.accountId ?? row.acmeAccountId,
@@ -83,5 +96,36 @@ export function showCertificate(row: CertificateRow, nowMs: number): z.input<typ
     order_id: row.openOrderId,
     created_at: formatTime(row.createdAtMs),
     updated_at: formatTime(row.updatedAtMs),
+  }
+}
+
+/** What issuing answers: the new version, with its key where it was made here. */
+export const issuedSchema = z
+  .strictObject({
+    id: z.string(),
+    version: z.number().int(),
+    certificate: z.string(),
+    private_key: z.string().optional().openapi({ description: 'Shown once; absent where the caller has the key' }),
+    private_key_type: z.string().optional(),
+    ca_chain: z.array(z.string()).openapi({ description: 'From the issuer up' }),
+    serial_number: z.string(),
+    not_before: z.iso.datetime(),
+    not_after: z.iso.datetime(),
+    warnings: z.array(z.string()).openapi({ description: 'What was understood differently from what was written' }),
+  })
+  .openapi('IssuedCertificate')
+
+export function showIssued(issued: Issued): z.input<typeof issuedSchema> {
+  const { certificate, privateKeyPem } = issued
+  return {
+    id: certificate.id,
+    version: certificate.version,
+    certificate: certificate.leafPem,
+    ...(privateKeyPem === null ? {} : { private_key: privateKeyPem, private_key_type: certificate.keyType }),
+    ca_chain: [...issued.chainPems],
+    serial_number: formatSerialHex(certificate.serialNumber),
+    not_before: formatTime(certificate.notBeforeMs),
+    not_after: formatTime(certificate.notAfterMs),
+    warnings: [...issued.warnings],
   }
 }

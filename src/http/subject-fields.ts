@@ -1,5 +1,6 @@
-/** Fields of a subject's name, as bodies have them, and the form that the PKI takes. */
+/** Fields of a subject, the attributes of its name and its alternative names, as bodies have them, and the form that the PKI takes. */
 import { z } from '@hono/zod-openapi'
+import type { RequestedNames } from '../authority/roles/requested-names.ts'
 import type { SubjectFields } from '../pki/distinguished-name.ts'
 
 /** Spread into a body's schema. */
@@ -28,3 +29,15 @@ export function subjectFieldsOf(body: SubjectBody): SubjectFields {
     ...(body.locality === undefined ? {} : { locality: body.locality }),
   }
 }
+
+const names = z.array(z.string().min(1).max(255)).max(100).default([])
+
+/** `san`: alternative names in place of those of a CSR. */
+export const sanField = z.strictObject({
+  dns: names,
+  ip: names,
+  email: names,
+  uri: z.array(z.string().min(1).max(2_048)).max(100).default([]),
+})
+
+export const sanOf = (san: z.output<typeof sanField>): RequestedNames => ({ ...san, commonName: null })

@@ -21,12 +21,11 @@ import { json, raw } from '../answer.ts'
 import { CONSTRAINT_FIELDS, constraintsOf, SHOWN_CONSTRAINTS, showConstraints } from '../ca-constraints.ts'
 import { definePublicRoute, defineRoute, type Route } from '../define-route.ts'
 import type { AppDependencies } from '../dependencies.ts'
-import { nameField } from '../fields.ts'
+import { nameField, reasonField } from '../fields.ts'
 import { internalKeyOf, internalKeySize, internalKeyType } from '../key-fields.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
 import { MATERIAL_FIELDS, materialOf } from '../material-fields.ts'
 import { CERTIFICATE_FORMS, preferredForm } from '../negotiation.ts'
-import { reasonField } from '../revocation-fields.ts'
 import { SUBJECT_FIELDS, subjectFieldsOf } from '../subject-fields.ts'
 
 const time = z.iso.datetime()

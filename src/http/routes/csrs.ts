@@ -12,11 +12,11 @@ import { readCsrPem } from '../../pki/csr.ts'
 import { formatName } from '../../pki/distinguished-name.ts'
 import { type CsrRow, findCsr, listCsrs } from '../../store/csrs.ts'
 import { empty, json } from '../answer.ts'
+import { issuedSchema, namesSchema, showIssued, showNames } from '../certificate-view.ts'
 import { defineRoute, type Route } from '../define-route.ts'
-import { issuedSchema, sanField, sanOf, showIssued } from '../issued-view.ts'
 import { internalKeyOf, internalKeySize, internalKeyType } from '../key-fields.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
-import { SUBJECT_FIELDS, subjectFieldsOf } from '../subject-fields.ts'
+import { SUBJECT_FIELDS, sanField, sanOf, subjectFieldsOf } from '../subject-fields.ts'
 
 const time = z.iso.datetime()
 
@@ -26,12 +26,7 @@ const csrSchema = z
     status: z.enum(['pending', 'approved', 'rejected', 'signed']),
     origin: z.enum(['generated', 'imported']),
     common_name: z.string().nullable(),
-    names: z.strictObject({
-      dns: z.array(z.string()),
-      ip: z.array(z.string()),
-      email: z.array(z.string()),
-      uri: z.array(z.string()),
-    }),
+    names: namesSchema,
     key_type: z.string(),
     key_size: z.number().int(),
     csr_pem: z.string(),
@@ -229,7 +224,7 @@ function showCsr(row: CsrRow): z.input<typeof csrSchema> {
     status: row.status as 'pending' | 'approved' | 'rejected' | 'signed',
     origin: row.origin as 'generated' | 'imported',
     common_name: row.commonName,
-    names: { dns: [...row.names.dns], ip: [...row.names.ip], email: [...row.names.email], uri: [...row.names.uri] },
+    names: showNames(row),
     key_type: row.keyType,
     key_size: row.keySize,
     csr_pem: row.csrPem,

@@ -2,9 +2,10 @@
 import { z } from '@hono/zod-openapi'
 import { type Issued, issueUnderRole, signUnderRole } from '../../authority/issuing/issue.ts'
 import { json } from '../answer.ts'
+import { issuedSchema, showIssued } from '../certificate-view.ts'
 import { defineRoute, type Route } from '../define-route.ts'
-import { durationField, durationOf } from '../duration-field.ts'
-import { issuedSchema, sanField, sanOf, showIssued } from '../issued-view.ts'
+import { durationField, durationOf } from '../fields.ts'
+import { sanField, sanOf } from '../subject-fields.ts'
 
 const roleParams = z.object({ role: z.string() })
 const roleResourceOf = ({ role }: { readonly role: string }) => `pki/roles/${role}`

@@ -13,7 +13,7 @@ import { formatSerialHex, parseSerial } from '../../pki/serial.ts'
 import { json } from '../answer.ts'
 import { certificateSchema, showCertificate } from '../certificate-view.ts'
 import { defineRoute, type Route } from '../define-route.ts'
-import { reasonField } from '../revocation-fields.ts'
+import { reasonField } from '../fields.ts'
 
 const revokeBody = z
   .strictObject({

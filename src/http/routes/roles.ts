@@ -11,7 +11,7 @@ import { DEFAULT_TTL_SECONDS, type RolePolicy } from '../../store/role-policy.ts
 import { listRoles, type RoleRow } from '../../store/roles.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
-import { durationField, durationOf } from '../duration-field.ts'
+import { durationField, durationOf } from '../fields.ts'
 import { internalKeySizeOf, internalKeyType } from '../key-fields.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
 import { SUBJECT_FIELDS } from '../subject-fields.ts'
