@@ -1,13 +1,12 @@
 /** The composition root: requests, cron triggers, and the Durable Object classes. */
 
-import { orderObjects } from '../durable-objects/order-port.ts'
 import { systemClock } from './core/clock.ts'
 import { consoleLog } from './core/log.ts'
 import { runCron } from './cron/run-cron.ts'
 import type { Env } from './env.ts'
 import { createApp } from './http/app.ts'
 import type { AppDependencies } from './http/dependencies.ts'
-import { accountObjects, crlPublications, zoneObjects } from './objects.ts'
+import { accountObjects, crlPublications, orderObjects, zoneObjects } from './objects.ts'
 import { runtimeOf } from './runtime.ts'
 
 export { AcmeAccount } from '../durable-objects/acme-account.ts'

@@ -3,10 +3,16 @@ import type { AccountObjects } from './accounts/account-object.ts'
 import type { CrlPublications } from './authority/crl/publish-crl.ts'
 import type { ZoneObjects } from './challenges/zone-object.ts'
 import type { Env } from './env.ts'
+import type { OrderObjects } from './orders/order-object.ts'
 
 /** One object per account. */
 export function accountObjects(env: Env): AccountObjects {
   return (tenantId, accountId) => env.ACME_ACCOUNT.getByName(`${tenantId}/${accountId}`)
+}
+
+/** One object per order. */
+export function orderObjects(env: Env): OrderObjects {
+  return (tenantId, orderId) => env.ACME_ORDER.getByName(`${tenantId}/${orderId}`)
 }
 
 /** One object per CA: its lists are made one after another. */

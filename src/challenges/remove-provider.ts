@@ -17,14 +17,16 @@ import { requireProvider } from './dns-providers.ts'
 import { servesDomain } from './provider-choice.ts'
 import { leaseRemoval, type RemovalLease } from './removal-lease.ts'
 
-export type RemovalDependencies = ProviderDependencies & { readonly orders: RecordHolders }
+export type RemovalDependencies = ProviderDependencies & {
+  readonly orders: (tenantId: string, orderId: string) => RecordHolder
+}
 
-/** The orders, which hold the TXT records. */
-export interface RecordHolders {
+/** An order, which holds the TXT records of its challenges. */
+export interface RecordHolder {
   /** How many TXT records the order has, or may have, at that DNS provider. */
-  recordsAt(tenantId: string, orderId: string, providerId: string): Promise<number>
+  recordsAt(providerId: string): Promise<number>
   /** Removes these. The order goes on: where it still needs a record, it looks for another provider. */
-  withdraw(tenantId: string, orderId: string, providerId: string): Promise<Result<void, PeerFailure>>
+  withdraw(providerId: string): Promise<Result<void, PeerFailure>>
 }
 
 /** An order that appears while the others are read makes the removal read them again, at most so often. */
@@ -95,7 +97,7 @@ async function refuseUsed(removal: Removal): Promise<readonly string[]> {
     await eachAtOnce(removal, page, async (orderId, request) => {
       if (needing >= MAX_COUNTED) return
       const needs =
-        needsProvider(rows, request, config.id) || (await orders.recordsAt(tenantId, orderId, config.id)) > 0
+        needsProvider(rows, request, config.id) || (await orders(tenantId, orderId).recordsAt(config.id)) > 0
       if (needs) needing += 1
     })
     return needing < MAX_COUNTED
@@ -135,7 +137,7 @@ async function withdrawRecords(removal: Removal): Promise<readonly string[]> {
   const { tenantId, config, orders } = removal
   return eachPageOfOrders(removal, async (page) => {
     await eachAtOnce(removal, page, async (orderId) => {
-      const withdrawn = await orders.withdraw(tenantId, orderId, config.id)
+      const withdrawn = await orders(tenantId, orderId).withdraw(config.id)
       // A provider that cannot be used any more keeps nothing from being removed; one that fails in passing does.
       if (withdrawn.ok || !withdrawn.error.transient) return
       const { message } = withdrawn.error

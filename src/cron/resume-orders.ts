@@ -17,7 +17,7 @@ const MAX_CLEAN_UPS = 100
 
 export interface ResumeOrdersDependencies {
   readonly store: Store
-  readonly orders: OrderObjects
+  readonly orders: OrderObjects<'start'>
   readonly now: Clock
 }
 
@@ -27,7 +27,7 @@ export async function resumeOrders({ store, orders, now }: ResumeOrdersDependenc
   const unclean = await staleCleanUps(store, beforeMs, MAX_CLEAN_UPS)
   for (const { tenantId, id } of [...stale, ...unclean]) {
     try {
-      await orders.start(tenantId, id)
+      await orders(tenantId, id).start(tenantId, id)
     } catch (fault) {
       // A fault in one order does not keep the others from being started.
       logFault(`start of ${id}`, fault)

@@ -31,7 +31,7 @@ import { EMPTY_REPORT } from './order-report.ts'
 export interface IssueDependencies extends ChallengeDependencies {
   readonly store: Store
   readonly now: Clock
-  readonly orders: OrderObjects
+  readonly orders: OrderObjects<'start'>
   readonly accounts: AccountObjects<'reserveOrder'>
 }
 
@@ -252,7 +252,8 @@ async function startOrder(
     throw alreadyOrdered(current?.openOrderId ?? null)
   }
   // It is ordered: an object that cannot be reached now is started by the cron, and that is no failure to tell.
-  await orders.start(actor.tenantId, row.id).catch((fault: unknown) => logFault('issue', fault))
+  const order = orders(actor.tenantId, row.id)
+  await order.start(actor.tenantId, row.id).catch((fault: unknown) => logFault('issue', fault))
   return row
 }
 

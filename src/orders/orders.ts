@@ -18,7 +18,7 @@ export interface OrderDependencies {
 export async function readOrder(dependencies: OrderDependencies, tenantId: string, id: string): Promise<AcmeOrderRow> {
   const row = await requireOrder(dependencies.store, tenantId, id)
   if (!isOpen(row)) return row
-  return latest(dependencies, row, await dependencies.orders.progress(tenantId, id))
+  return latest(dependencies, row, await dependencies.orders(tenantId, id).progress())
 }
 
 /** One page of orders; those that are open with their objects' word for what they are doing. */
@@ -39,7 +39,7 @@ const MAX_ASKED = 100
 /** One that cannot be asked, or is just leaving what was filtered for, is shown as D1 has it. */
 async function current(dependencies: OrderDependencies, row: AcmeOrderRow, filter: OrderFilter): Promise<AcmeOrderRow> {
   try {
-    const known = await latest(dependencies, row, await dependencies.orders.progress(row.tenantId, row.id))
+    const known = await latest(dependencies, row, await dependencies.orders(row.tenantId, row.id).progress())
     return filter.status === null || known.status === filter.status ? known : row
   } catch {
     return row
@@ -54,8 +54,9 @@ export async function refreshOrder(
 ): Promise<AcmeOrderRow> {
   const row = await requireOrder(dependencies.store, tenantId, id)
   if (!isOpen(row)) return row
-  await dependencies.orders.start(tenantId, id)
-  return latest(dependencies, row, await dependencies.orders.refresh(tenantId, id))
+  const order = dependencies.orders(tenantId, id)
+  await order.start(tenantId, id)
+  return latest(dependencies, row, await order.refresh())
 }
 
 /**
@@ -65,9 +66,10 @@ export async function refreshOrder(
 export async function cancelOrder(dependencies: OrderDependencies, actor: Actor, id: string): Promise<AcmeOrderRow> {
   const row = await requireOrder(dependencies.store, actor.tenantId, id)
   if (!isOpen(row)) throw new AppError('conflict', `The order is ${row.status}: there is nothing to cancel`)
-  await dependencies.orders.start(actor.tenantId, id)
   const { tenantId, tokenId, requestId } = actor
-  if (!(await dependencies.orders.cancel(tenantId, id, CANCELLED_BY_OWNER, { tokenId, requestId }))) {
+  const order = dependencies.orders(tenantId, id)
+  await order.start(tenantId, id)
+  if (!(await order.cancel(CANCELLED_BY_OWNER, { tokenId, requestId }))) {
     throw new AppError('conflict', 'It is too late to cancel: the CA may have issued. Revoke the certificate instead')
   }
   return readOrder(dependencies, actor.tenantId, id)
@@ -83,7 +85,7 @@ export async function completeChallenge(
   if (orderId === null) throw new AppError('not_found', `There is no challenge ${challengeId}`)
   const row = await findAcmeOrder(dependencies.store, tenantId, orderId)
   if (row === null) throw new AppError('not_found', `There is no challenge ${challengeId}`)
-  if (!isOpen(row) || !(await dependencies.orders.complete(tenantId, orderId, challengeId))) {
+  if (!isOpen(row) || !(await dependencies.orders(tenantId, orderId).complete(challengeId))) {
     const { challenges } = (await readOrder(dependencies, tenantId, orderId)).report as OrderReport
     const isUnknown = challenges.length > 0 && challenges.every(({ id }) => id !== challengeId)
     if (isUnknown) throw new AppError('not_found', `There is no challenge ${challengeId}`)

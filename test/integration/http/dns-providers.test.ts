@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { RecordHolder } from '../../../src/challenges/remove-provider.ts'
 import { createHttpClient, type Fetch } from '../../../src/core/http-client.ts'
 import { err } from '../../../src/core/result.ts'
 import { DNS_PROVIDERS } from '../../../src/dns/registry.ts'
@@ -331,9 +332,10 @@ describe('removing a provider', () => {
     bindings.DB.prepare('UPDATE dns_providers SET removing_at_ms = ? WHERE id = ?').bind(atMs, id).run()
   const endOrders = () => bindings.DB.prepare("UPDATE acme_orders SET status = 'invalid'").run()
 
-  async function appWith(objects: Partial<Pick<OrderObjects, 'recordsAt' | 'withdraw'>>) {
-    return testApp({ objects: { orders: { ...objects } as OrderObjects } })
-  }
+  /** With orders that answer so, whichever is asked. */
+  const appWith = (order: Partial<RecordHolder>) => appWithOrders(() => order)
+  const appWithOrders = (orders: (tenantId: string, orderId: string) => Partial<RecordHolder>) =>
+    testApp({ objects: { orders: orders as OrderObjects } })
   const provider = async (zones: string[]) =>
     (await create({ type: 'cloudflare', config: { api_token: 'x' }, managed_zones: zones })).json.id as string
 
@@ -355,12 +357,12 @@ describe('removing a provider', () => {
     await provider(['c.example'])
     const order = await openOrder('www.c.example')
     const asked: string[][] = []
-    const holding = await appWith({
-      recordsAt: async (tenant, orderId, providerId) => {
+    const holding = await appWithOrders((tenant, orderId) => ({
+      recordsAt: async (providerId) => {
         asked.push([tenant, orderId, providerId])
         return 1
       },
-    })
+    }))
     expect((await holding.request('DELETE', `${BASE}/${id}`)).status).toBe(409)
     expect(asked).toEqual([[DEFAULT_TENANT_ID, order, id]])
     await endOrders()
@@ -371,14 +373,14 @@ describe('removing a provider', () => {
     const order = await openOrder('www.d.example')
     const withdrawn: string[] = []
     let active: unknown = null
-    const forced = await appWith({
+    const forced = await appWithOrders((_tenant, orderId) => ({
       recordsAt: async () => 1,
-      withdraw: async (_tenant, orderId) => {
+      withdraw: async () => {
         active = (await app.request('GET', `${BASE}/${id}`)).json.is_active
         withdrawn.push(orderId)
         return { ok: true, value: undefined }
       },
-    })
+    }))
     expect((await forced.request('DELETE', `${BASE}/${id}?force=true`)).status).toBe(204)
     expect([withdrawn, active]).toEqual([[order], false])
     expect((await app.request('GET', `${BASE}/${id}`)).status).toBe(404)
@@ -508,13 +510,13 @@ describe('removing a provider', () => {
     let isDown = false
     const forced = await testApp({
       objects: {
-        orders: {
+        orders: (() => ({
           withdraw: async () => {
             isDown = true
             const failure = { code: 'backend_error', message: 'cloudflare: 503', retryAtMs: null, problemType: null }
             return err({ ...failure, transient: true })
           },
-        } as unknown as OrderObjects,
+        })) as unknown as OrderObjects,
       },
       wrapStore: (store) => ({
         ...store,
@@ -556,8 +558,8 @@ describe('removing a provider', () => {
     const withdrawn: string[] = []
     let under = 0
     let most = 0
-    const forced = await appWith({
-      withdraw: async (_tenant, orderId) => {
+    const forced = await appWithOrders((_tenant, orderId) => ({
+      withdraw: async () => {
         under += 1
         most = Math.max(most, under)
         await app.request('GET', `${BASE}/${id}`)
@@ -565,7 +567,7 @@ describe('removing a provider', () => {
         under -= 1
         return { ok: true, value: undefined }
       },
-    })
+    }))
     expect((await forced.request('DELETE', `${BASE}/${id}?force=true`)).status).toBe(204)
     expect([withdrawn.toSorted(), most]).toEqual([concerned, 5])
     await endOrders()

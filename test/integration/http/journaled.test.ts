@@ -29,10 +29,7 @@ const challenge = {
 }
 
 let waits = true
-const orders = {
-  progress: async () => null,
-  complete: async () => waits,
-} as Partial<OrderObjects> as OrderObjects
+const orders = (() => ({ progress: async () => null, complete: async () => waits })) as unknown as OrderObjects
 
 let app: TestApp
 

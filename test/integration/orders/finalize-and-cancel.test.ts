@@ -38,7 +38,7 @@ describe('an order that is called off', () => {
     Object.assign(world.app.store, {
       ring: Object.assign(Object.create(ring), {
         seal: async (...args: Parameters<typeof seal>) => {
-          answered = await world.orders.cancel(ACTOR.tenantId, id, 'the order was cancelled', null)
+          answered = await world.orders(ACTOR.tenantId, id).cancel('the order was cancelled', null)
           return seal(...args)
         },
       }),

@@ -195,27 +195,27 @@ export class OrderWorld {
     await store.commit({ tenantId: TENANT, statements: [insertAcmeAccount(store, row)], entries: [] })
   }
 
-  readonly orders: OrderObjects = {
-    start: async (tenantId, orderId) => {
+  readonly orders: OrderObjects = (tenantId, orderId) => ({
+    start: async () => {
       const row = await findAcmeOrder(this.app.store, tenantId, orderId)
       if (row === null || this.states.has(orderId)) return
       this.states.set(orderId, newOrderState(row, this.app.nowMs))
     },
     recordsAt: async () => 0,
     withdraw: async () => ({ ok: true, value: undefined }),
-    progress: async (_tenant, orderId) => {
+    progress: async () => {
       const state = this.states.get(orderId)
       return state === undefined ? null : progressOf(state, this.app.nowMs)
     },
-    refresh: async (tenantId, orderId) => this.orders.progress(tenantId, orderId),
-    cancel: async (_tenant, orderId, reason, by) => {
+    refresh: async () => this.orders(tenantId, orderId).progress(),
+    cancel: async (reason, by) => {
       const state = this.states.get(orderId)
       if (state === undefined || !isCancellable(state)) return false
       this.#cancelled.set(orderId, { reason, by })
       return true
     },
     complete: async () => false,
-  }
+  })
 
   /** Events that the phases have given to the journal. */
   readonly told: string[] = []

@@ -128,7 +128,7 @@ export class RenewalWorld {
   /** One run of the cron, as it is in `renew-due`. */
   async sweep(): Promise<{ readonly started: number; readonly failed: number; readonly asked: number }> {
     const log = createLog(() => undefined)
-    const orders = { start: (tenantId: string, orderId: string) => this.#start(tenantId, orderId) } as OrderObjects
+    const orders: OrderObjects<'start'> = () => ({ start: (tenantId, orderId) => this.#start(tenantId, orderId) })
     const accounts = (_tenant: string, account: string) => ({
       readRenewalInfo: (id: string) => Promise.resolve(this.#advise(account, id)),
       // This world's CAs have limits of their own, which the order meets at the CA.

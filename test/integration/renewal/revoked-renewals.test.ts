@@ -180,10 +180,11 @@ describe('a renewal whose certificate is revoked', () => {
   it.each(['new-order', 'finalize'])('ok: ends in %s by itself where nobody could reach it', async (phase) => {
     const id = await certificate()
     const orderId = await renewal(id, phase)
-    const { cancel } = world.orders
-    Object.assign(world.orders, { cancel: () => Promise.reject(new Error('the object is out of reach')) })
+    const cancel = () => Promise.reject(new Error('the object is out of reach'))
+    const orders: OrderWorld['orders'] = (tenantId, order) => ({ ...world.orders(tenantId, order), cancel })
+    Object.assign(world.app.deps, { orders })
     expect((await revoke(id)).status).toBe(200)
-    Object.assign(world.orders, { cancel })
+    Object.assign(world.app.deps, { orders: world.orders })
     const end = await world.drive(orderId)
     expect(end.job).toMatchObject({ phase: 'failed', failure: { code: 'cancelled' } })
     expect(world.ca.issued).toHaveLength(1)

@@ -71,7 +71,9 @@ describe('sweeps go on after one item that breaks', () => {
     const begun: string[] = []
     const app = await testApp({
       objects: {
-        orders: { start: async (_tenant: string, id: string) => void begun.push(id) } as unknown as OrderObjects,
+        orders: ((_tenant, id) => ({
+          start: async () => void begun.push(id),
+        })) as OrderObjects<'start'> as OrderObjects,
         accounts: (() => ({ reserveOrder: async () => ({ allowed: true }) })) as unknown as AccountObjects,
       },
     })
@@ -215,7 +217,7 @@ describe('sweeps go on after one item that breaks', () => {
       asked.push(id)
       if (id === 'acme_order_a') throw new Error('an object that is overloaded')
     }
-    await resumeOrders({ store: app.store, orders: { start } as unknown as OrderObjects, now: () => app.nowMs })
+    await resumeOrders({ store: app.store, orders: () => ({ start }), now: () => app.nowMs })
     expect(asked).toEqual(expect.arrayContaining(['acme_order_a', 'acme_order_b']))
   })
 })
