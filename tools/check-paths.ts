@@ -1,6 +1,6 @@
 /**
  * A file that a document or a comment names is there: paths and links in Markdown, names of files in comments of the Worker.
- * `src/dns/caa.ts#name` also wants the name in that file. Does not read what is said of it, nor the CHANGELOG, which tells of the past.
+ * `src/dns/caa.ts#name` also wants that file to declare the name. Does not read what is said of it, nor the CHANGELOG, which tells of the past.
  */
 import { posix } from 'node:path'
 import {
@@ -39,7 +39,7 @@ function checkDocument(
   const named = [...text.matchAll(DOCUMENT_PATH)].flatMap(({ 1: mention = '', 2: name, index }) => {
     const target = mention.replace(/[./]+$/, '')
     if (!known.has(target)) return [{ path, line: lineAt(text, index), message: `names ${target}, which is not there` }]
-    const isThere = name === undefined || new RegExp(String.raw`\b${name}\b`).test(texts.get(target) ?? '')
+    const isThere = name === undefined || declares(texts.get(target) ?? '', name)
     // `#part` of a document is a heading.
     if (isThere || target.endsWith('.md')) return []
     return [{ path, line: lineAt(text, index), message: `names ${name} in ${target}, which has no such thing` }]
@@ -50,6 +50,13 @@ function checkDocument(
       : [{ path, line: lineAt(text, index), message: `links to ${link}, which is not there` }],
   )
   return [...named, ...linked]
+}
+
+/** A declaration at any level, or a method. */
+function declares(text: string, name: string): boolean {
+  const declaration = String.raw`\b(?:function\*?|const|let|class|interface|type)\s+${name}\b`
+  const method = String.raw`^\s+(?:async\s+)?#?${name}(?:<[^>]*>)?\(.*\{$`
+  return new RegExp(`${declaration}|${method}`, 'm').test(text)
 }
 
 function checkComments({ path, text }: ProjectFile, known: ReadonlySet<string>): Problem[] {

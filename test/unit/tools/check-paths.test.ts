@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { checkPaths } from '../../../tools/check-paths.ts'
 
-const CSR = { path: 'src/pki/csr.ts', text: 'export function parseCsr() {}' }
+const CSR = {
+  path: 'src/pki/csr.ts',
+  text: "import { readDer } from './der.ts'\nexport function parseCsr() {}\nclass Reader {\n  async read() {\n  }\n}",
+}
 const PATHS = ['README.md', 'docs/choices.md', CSR.path, 'src/pki/der/reader.ts', 'src/store/schema.ts']
 
 const problemsOf = (path: string, ...lines: string[]): string[] =>
@@ -10,7 +13,7 @@ const problemsOf = (path: string, ...lines: string[]): string[] =>
 describe('paths in documents', () => {
   it('ok: files, folders, names in a file, links, and addresses of others', () => {
     const text = [
-      'See `src/pki/csr.ts`, src/pki/der/ and `src/pki/csr.ts#parseCsr`.',
+      'See `src/pki/csr.ts`, src/pki/der/ `src/pki/csr.ts#parseCsr` and src/pki/csr.ts#read.',
       'The [choices](docs/choices.md#part), the [start](#start), https://example.org/docs/none.md and [more](https://example.org).',
     ]
     expect(problemsOf('README.md', ...text)).toEqual([])
@@ -23,6 +26,10 @@ describe('paths in documents', () => {
       '2 names src/gone, which is not there',
       '2 names readCsr in src/pki/csr.ts, which has no such thing',
     ])
+  })
+
+  it('fail: a name that the file imports and does not declare', () => {
+    expect(problemsOf('README.md', 'src/pki/csr.ts#readDer')).toHaveLength(1)
   })
 
   it('fail: a link to what is gone', () => {
