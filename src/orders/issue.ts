@@ -118,7 +118,7 @@ export async function renewAcmeCertificate(
   return startOrder(dependencies, actor, request, certificate.id, purpose, [claim], orderId, alongside)
 }
 
-/** Whoever asked for an end of the first version asked for its lifetime: that end itself lies behind the next version. */
+/** Where the first version was ordered with an end, the next one gets its lifetime: that end itself is over by then. */
 function lifetimeOf({ notBeforeMs, notAfterMs }: CertificateRow): number {
   return notAfterMs - notBeforeMs
 }

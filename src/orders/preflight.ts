@@ -68,7 +68,7 @@ export interface ProviderCheck extends Check {
 
 export interface CnameCheck extends Check {
   readonly recordName: string
-  /** Where the TXT value would go; null where nobody says. */
+  /** Where the TXT value would go; null where that is not known. */
   readonly target: string | null
 }
 
@@ -96,7 +96,7 @@ export interface PreflightReport {
   readonly names: readonly NameReport[]
 }
 
-/** All checks of all names together; what is not done by then is unknown. Somebody waits for the answer. */
+/** All checks of all names together; what is not done by then is unknown. The caller waits for the answer. */
 const TIME_MS = 25_000
 
 /** The checks of one name. */
@@ -135,7 +135,7 @@ export async function preflight(
   return { status: worst([directory, known, budget, ...names]), directory, account: known, budget, names }
 }
 
-/** Null: nobody has answered in time. */
+/** `identity` is null where no answer came in time. */
 function directoryCheck(url: string, identity: Result<AccountIdentity, AcmeError> | null): Check {
   if (identity === null)
     return { status: 'error', message: `${url} does not answer within ${CHECK_MS / 1_000} seconds` }
@@ -267,10 +267,10 @@ async function lookAtDns(looking: Looking, domain: string, closest: OpenedProvid
       : null
   const check: Check = followed.ok ? leadsTo(recordName, followed.value) : followCheck(followed.error)
   const cname: CnameCheck = { ...check, ...obstructedBy(obstructed), recordName, target }
-  // By hand: whoever publishes the value needs no provider.
+  // By hand: the value is published by other means, and needs no provider.
   if (byHand) return { cname, dnsProvider: null }
   if (!followed.ok && closest === null) {
-    const message = `nobody says where ${recordName} leads, and no provider's managed_zones match it`
+    const message = `it is not known where ${recordName} leads, and no provider's managed_zones match it`
     return { cname, dnsProvider: { status: 'error', message, providerId: null, zone: null } }
   }
   const serving = followed.ok
@@ -279,7 +279,7 @@ async function lookAtDns(looking: Looking, domain: string, closest: OpenedProvid
   const served = await inTime(deadline, serving)
   if (served === null) return { cname, dnsProvider: OUT_OF_TIME_TO_SERVE }
   const isAlone = !served.ok && !served.error.transient && target === recordName
-  // A TXT record in place of the CNAME that somebody meant to have there.
+  // A TXT record may stand where a CNAME was meant to be.
   const instead = isAlone ? await inTime(deadline, obstruction(placing, closest, recordName, [])) : null
   return { cname: { ...cname, ...obstructedBy(instead) }, dnsProvider: servedBy(looking, served) }
 }

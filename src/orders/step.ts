@@ -97,8 +97,8 @@ export function fail(
 }
 
 /**
- * Was the certificate that the order renews revoked, or put on hold, meanwhile? Then it gets no further version. Only a
- * look: the batch that stores a version demands it again.
+ * Was the certificate that the order renews revoked, or put on hold, meanwhile? Then it gets no further version. Only
+ * a first look: it is a precondition of the batch that stores a version.
  */
 export async function isRevokedMeanwhile(context: StepContext, state: OrderState): Promise<boolean> {
   if (state.purpose === 'issue') return false
@@ -106,14 +106,14 @@ export async function isRevokedMeanwhile(context: StepContext, state: OrderState
   return certificate !== null && certificate.revokedAtMs !== null
 }
 
-/** First look after a tenth of a second, then ever more slowly. */
+/** The first poll comes after a tenth of a second, the others ever more slowly. */
 const FIRST_POLL_MS = 100
 const SLOWEST_POLL_MS = 15_000
 const POLL_GROWTH = 1.5
 
 /**
- * Nothing yet: look again when the peer says (RFC 8555 §7.5.1 and §7.4, Retry-After), else at growing intervals. The
- * first looks come early whatever it says: most CAs are done long before the interval that they ask others to keep.
+ * Nothing yet: poll again when the peer says (RFC 8555 §7.5.1 and §7.4, Retry-After), else at growing intervals. The
+ * first polls come early whatever it says: most CAs are done long before the interval that they ask others to keep.
  */
 export function poll(
   context: StepContext,
@@ -135,7 +135,7 @@ export function someOf(names: readonly string[]): string {
 
 const MAX_SHOWN = 5
 
-/** Looks within the first half second, before Retry-After counts. */
+/** Polls within the first half second, before Retry-After counts. */
 const EARLY_POLLS = 3
 
 /** An effect outside, for the journal. */

@@ -30,9 +30,9 @@ import { type OrderState, orderKeyPlace } from './order-state.ts'
 export type StoredAs = 'current' | 'held' | 'revoked'
 
 /**
- * The error says why it could not be stored: somebody else has made another version meanwhile. No version of a revoked
- * certificate is ever stored as one that is not: the batch demands that the revocation, and
- * auto_renew, are as they were read.
+ * The error says why it could not be stored: the certificate has got another version meanwhile. No version of a revoked
+ * certificate is ever stored as one that is not: that the revocation, and auto_renew, are as they were read is a
+ * precondition of the batch.
  */
 export async function storeIssued(
   store: Store,
@@ -70,7 +70,7 @@ function storing(
   const { tenantId, certificateId } = state
   const revocation = existing === null ? STANDING : revocationOf(existing)
   const stands = revocation.revokedAtMs === null
-  // Whoever changed auto_renew while the order was under way is heard.
+  // auto_renew may have been changed while the order was under way.
   const isRenewed = stands && (existing?.autoRenew ?? state.request.autoRenew)
   const renewal = {
     acmeAccountId: state.request.accountId,
@@ -105,7 +105,7 @@ function storing(
 
 const revocationOf = ({ revokedAtMs, revocationReason }: Revocation): Revocation => ({ revokedAtMs, revocationReason })
 
-/** Of a version that comes revoked or on hold, nobody is told that the certificate was renewed. */
+/** A version that comes revoked or on hold is no renewal to tell of. */
 function storedEntry(
   state: OrderState,
   issued: IssuedCertificate,

@@ -1,6 +1,6 @@
 /**
- * Renewal that needs nobody: what is due is claimed and ordered; what fails is tried again for as long as it takes, and
- * says why. Idempotent: two runs at once claim a certificate once.
+ * Renews certificates by itself: claims what is due and orders it. What fails gets its next try from `renewal-failure.ts`, for
+ * as long as it takes, and says why. Idempotent: two runs at once claim a certificate once.
  */
 import { type Actor, systemActor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
@@ -57,7 +57,7 @@ async function renewOne(dependencies: RenewalDependencies, due: DueRenewal): Pro
       await recordFailure(dependencies, certificate, INTERNAL_ERROR)
       return 'failed'
     }
-    // Somebody else's claim is no failure, nor is a revocation or another account.
+    // No failure: another run or request has claimed the certificate, or it was revoked or moved to another account.
     if (error.code === 'conflict' && !(await isUnchanged(dependencies, certificate))) return 'skipped'
     await recordFailure(dependencies, certificate, error.message)
     return 'failed'
@@ -93,7 +93,7 @@ async function isUnchanged({ store }: RenewalDependencies, before: CertificateRo
   return current !== null && current.openOrderId === null && fingerprintOf(current) === fingerprintOf(before)
 }
 
-/** All that the claim of a renewal requires, as one text. */
+/** What the precondition of a claim compares, as one text. */
 const fingerprintOf = ({ version, autoRenew, revokedAtMs, renewalRequest }: CertificateRow): string =>
   JSON.stringify([version, autoRenew, revokedAtMs, renewalRequest?.accountId])
 

@@ -1,7 +1,7 @@
 /**
  * Asks CAs when they want certificates renewed (RFC 9773) and moves the renewals accordingly. Orders nothing: see
  * `renew-due.ts`. Idempotent; two sweeps at once ask twice and write once. A CA that does not answer changes nothing: what
- * was scheduled before stays, and that is the lifetime's rule where the CA has never been heard.
+ * was scheduled before stays, which is the lifetime's rule where the CA has never answered.
  */
 
 import type { AccountObjects } from '../accounts/account-object.ts'
@@ -55,9 +55,9 @@ const CONCURRENCY = 5
 
 /** RFC 9773 §4.3.3: after an error that lasts, the next request comes when six hours have passed. */
 const AFTER_ERROR_MS = 6 * 3_600_000
-/** How long certificates are let alone that are not renewed by themselves: somebody may switch that on. */
+/** Certificates without auto_renew are looked at again after this: it may have been switched on. */
 const NOT_RENEWED_MS = 24 * 3_600_000
-/** And those whose next version is being ordered. */
+/** Certificates whose next version is being ordered, after this. */
 const ORDERED_MS = 3_600_000
 
 /** Asks for what is due. */
@@ -88,7 +88,7 @@ interface Note {
   readonly move: { readonly statement: Statement; readonly entries: readonly JournalEntry[] } | null
 }
 
-/** One that breaks in a way that nobody expected keeps no other one from being asked. */
+/** An exception at one certificate counts as a CA that does not answer, and the others are asked. */
 async function checkOne(
   dependencies: RenewalCheckDependencies,
   row: RenewalCheckRow,
@@ -158,7 +158,7 @@ function afterError(row: RenewalCheckRow, error: AcmeError | null, nowMs: number
   return Math.floor(nowMs + boundedMs * (1 + 0.1 * fractionOf(`${row.id}/${nowMs}`)))
 }
 
-/** What the CA's answer to somebody's question came to. */
+/** What `checkRenewalNow` found. */
 export interface AnsweredCheck {
   /** Null: the CA has no renewal information. */
   readonly info: Pick<RenewalInfo, 'startMs' | 'endMs' | 'explanationUrl'> | null
@@ -169,7 +169,7 @@ export interface AnsweredCheck {
 }
 
 /**
- * Asks the CA about one ACME certificate now, for somebody who waits. Stores the window, and moves the renewal as the sweep
+ * Asks the CA about one ACME certificate now, for a request that waits. Stores the window, and moves the renewal as the sweep
  * would; renews nothing. Until the CA is to be asked again, the stored window is the answer. Throws AppError.
  */
 export async function checkRenewalNow(
@@ -184,7 +184,7 @@ export async function checkRenewalNow(
   // RFC 9773 §4.3: clients "MUST NOT check a certificate's RenewalInfo after the certificate has expired".
   if (certificate.notAfterMs <= now()) throw new AppError('conflict', 'The certificate has expired: renew it')
   const { ariStartMs, ariEndMs, ariExplanationUrl, ariCheckAtMs } = certificate
-  // RFC 9773 §4.3.2: Retry-After is when the CA wants to be asked again, whoever asks.
+  // RFC 9773 §4.3.2: Retry-After is when the CA wants to be asked again, by a request as by the sweep.
   if (ariStartMs !== null && ariEndMs !== null && ariCheckAtMs !== null && now() < ariCheckAtMs) {
     const info = { startMs: ariStartMs, endMs: ariEndMs, explanationUrl: ariExplanationUrl }
     return { info, isNew: false, certificate }
@@ -254,7 +254,7 @@ function scheduled(actor: Actor, row: RenewalCheckRow, info: RenewalInfo, renewA
 
 /**
  * What changes no renewal, together, a commit per tenant; each renewal that moves, by itself, so that one that changed
- * meanwhile (another version, an order, a person's hand) holds up no other: it is looked at again at the next sweep.
+ * meanwhile (by another version, an order or a request) holds up no other: it is looked at again at the next sweep.
  */
 async function write(store: Store, notes: readonly Note[]): Promise<number> {
   const quiet = new Map<string, Statement[]>()

@@ -9,8 +9,8 @@ import { retryRenewalMs } from './renewal-time.ts'
 
 /**
  * What a failed renewal leaves: the certificate freed, its next try, and the event. `orderId` is the order that failed,
- * or null where none was started. The statement demands that the certificate is still as it was read: that version and order, not
- * revoked or released meanwhile, auto_renew not changed. For a certificate that stands: see `freeRevoked`.
+ * or null where none was started. The statement's precondition is that the certificate is still as it was read: that version and order,
+ * not revoked or released meanwhile, auto_renew not changed. For a certificate that stands: see `freeRevoked`.
  */
 export function renewalFailure(
   row: Pick<
@@ -56,7 +56,7 @@ export function renewalFailure(
 
 /**
  * Of a certificate that was revoked or put on hold while an order was under way, the end of that order frees it and
- * schedules nothing: a revoked certificate is not renewed. Demands that it is still revoked.
+ * schedules nothing: a revoked certificate is not renewed. Precondition: it is still revoked.
  */
 export function freeRevoked(
   store: Store,
@@ -71,7 +71,7 @@ export function freeRevoked(
 /**
  * A renewal that was called off is no failure: the certificate is freed, and its schedule stays. `isByOwner`: one that is
  * due already is put off as after many failures in a row, by a day or an eighth of the time that is left, and its CA is asked
- * for advice no sooner; else the next sweep would order what was just cancelled. Demands that it is as it was read.
+ * for advice no sooner; else the next sweep would order what was just cancelled. Precondition: it is as it was read.
  */
 export function freeCancelled(
   store: Store,

@@ -1,5 +1,5 @@
 /**
- * Removes what the order left: TXT values, served key authorizations, authorizations that nobody will complete any more,
+ * Removes what the order left: TXT values, served key authorizations, authorizations that stay pending,
  * and the tokens that it held of the account's budget. Every order comes by here.
  */
 

@@ -67,7 +67,7 @@ async function keep(
   return stored.value === 'revoked' ? revokeVersion(context, noted) : advance(noted, 'clean-up')
 }
 
-/** The CA has issued what nobody may have any more. It is stored as revoked; here the CA is made to revoke it too. */
+/** The certificate was revoked while its next version was issued: that is stored as revoked, and here the CA revokes it too. */
 async function revokeVersion(context: StepContext, state: OrderState): Promise<StepResult> {
   const row = await findCertificate(context.store, state.tenantId, state.certificateId)
   if (row === null) return fail(context, state, 'internal', 'the certificate that was stored is not there')

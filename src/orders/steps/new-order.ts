@@ -50,7 +50,7 @@ function afterRefusal(context: StepContext, state: OrderState, failure: PeerFail
     return afterFailure(context, state, failure)
   const noted = logged(state, context.now(), failure.message)
   const { retryAtMs, message: waitingFor, problemType } = failure
-  // The CA's own word is kept whoever looks; the account's budget may be asked again at any time.
+  // The CA's own time holds for `refresh` too; the account's budget may be asked again at any time.
   const word = problemType === null ? {} : { notBeforeMs: retryAtMs }
   const outcome: Outcome = { kind: 'wait', untilMs: retryAtMs, waitingFor, ...word }
   return { state: noted, outcome, entries: [] }

@@ -7,14 +7,14 @@ import { isAnsweredElsewhere } from '../published.ts'
 import type { Step, StepContext, StepResult } from '../step.ts'
 import { advance, afterFailure, forEach, restart, someOf } from '../step.ts'
 
-/** How long an order that is solved by hand sleeps between looks; `complete` wakes it. */
+/** How long an order that is solved by hand sleeps between polls; `complete` wakes it. */
 const MANUAL_WAIT_MS = 6 * 3_600_000
 
 export const respond: Step = async (context, state) => {
   const open = state.authorizations.filter(({ status }) => status === 'pending')
   const waiting = open.filter(({ challenge }) => !isReleased(context, state, challenge?.id))
   const ready = open.filter(({ challenge }) => isReleased(context, state, challenge?.id))
-  // The intent first: whoever runs this again knows that the CA may have heard it, and looks before it repeats.
+  // The intent first: a run after a crash knows that the answer may have reached the CA, and asks before it repeats it.
   const intent = markAnswered(state, ready)
   await context.save(intent)
   const told = await forEach(ready, (authorization) => answer(context, authorization))
@@ -22,7 +22,7 @@ export const respond: Step = async (context, state) => {
   if (!told.ok) return afterFailure(context, intent, told.error)
   if (waiting.length > 0) {
     const names = someOf(waiting.map(orderedName))
-    const waitingFor = `somebody to prepare the challenges of ${names} and to call complete`
+    const waitingFor = `the challenges of ${names} to be prepared by hand, and complete to be called`
     return {
       state: intent,
       outcome: { kind: 'wait', untilMs: context.now() + MANUAL_WAIT_MS, waitingFor },
