@@ -10,7 +10,7 @@ import { commonNameOf } from '../pki/general-name.ts'
 export interface DownloadedChain {
   /** Leaf first. */
   readonly chain: readonly Bytes[]
-  /** Where the wish was not met: a remark for the log. */
+  /** Where the preferred chain is not offered: a line for the log. */
   readonly note: string | null
 }
 

@@ -22,11 +22,11 @@ import { type CertificateRow, findCertificate, STANDING, updateCertificate } fro
 import { mustBeUncompromised, requireUncompromised } from '../store/compromised-keys.ts'
 import { entryBy } from '../store/journal.ts'
 import type { OrderPurpose, OrderRequest } from '../store/order-request.ts'
+import { EMPTY_REPORT } from '../store/order-report.ts'
 import type { Store } from '../store/store.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/transaction.ts'
 import { keyOfRequest } from './certificate-key.ts'
 import type { OrderObjects } from './order-object.ts'
-import { EMPTY_REPORT } from './order-report.ts'
 
 export interface IssueDependencies extends ChallengeDependencies {
   readonly store: Store

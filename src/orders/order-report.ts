@@ -1,44 +1,13 @@
 /** What an order shows of itself: made from its state while it runs, kept in D1 when its object has cleared itself. */
 
 import { recordNameOf } from '../challenges/challenge-record.ts'
-import { formatTime } from '../core/clock.ts'
 import { type AcmeOrderRow, OPEN_STATUSES } from '../store/acme-orders.ts'
-import type { OrderFailure, Phase } from './order-machine.ts'
-import { type OrderState, orderedName } from './order-state.ts'
+import type { ChallengeReport, OrderReport } from '../store/order-report.ts'
+import type { Phase } from './order-machine.ts'
+import { type AuthorizationState, type OrderState, orderedName } from './order-state.ts'
 
-export interface ChallengeReport {
-  readonly id: string
-  readonly domain: string
-  readonly type: string
-  readonly status: string
-  /** Null for dns-persist-01, which has none. */
-  readonly token: string | null
-  readonly key_authorization: string | null
-  /** Where the TXT value goes; null for challenges that are not answered in DNS. */
-  readonly record_name: string | null
-  readonly record_value: string | null
-  /** What the CA said was wrong. */
-  readonly error: string | null
-}
-
-export interface OrderReport {
-  readonly challenges: readonly ChallengeReport[]
-  readonly log: readonly { readonly at: string; readonly message: string }[]
-  readonly error: OrderFailure | null
-  readonly warnings: readonly string[]
-  /** What the order waits for, as one sentence. Not in reports of earlier releases. */
-  readonly waiting_for?: string | null
-  /** What the last try broke of, while it is tried again. */
-  readonly last_error?: OrderFailure | null
-  /** Which try of the whole order this is, from 1. */
-  readonly attempt?: number
-}
-
-/** Why an order for the next version of a certificate is called off that nobody cancelled. */
+/** Why an order for the next version of a certificate is called off where its owner did not cancel it. */
 export const REVOKED_MEANWHILE = 'the certificate was revoked, or put on hold, while the order was under way'
-
-/** The report of an order that has not begun. */
-export const EMPTY_REPORT: OrderReport = { challenges: [], log: [], error: null, warnings: [] }
 
 /** The columns of the D1 copy that an order's object decides. */
 export type OrderProgress = Pick<
@@ -95,35 +64,40 @@ export function isFinal(phase: Phase): boolean {
   return phase === 'issued' || phase === 'failed'
 }
 
-function reportOf(state: OrderState): OrderReport {
+function reportOf({ authorizations, log, job }: OrderState): OrderReport {
   return {
-    challenges: state.authorizations.flatMap((authorization) => {
-      const { challenge } = authorization
-      if (challenge === null) return []
-      const recordName = recordNameOf(challenge.type, authorization.domain)
-      return [
-        {
-          id: challenge.id,
-          domain: orderedName(authorization),
-          type: challenge.type,
-          // RFC 8555 §7.1.6: an authorization that is valid is so by its challenge.
-          status: authorization.status === 'valid' ? 'valid' : challenge.status,
-          token: challenge.token,
-          key_authorization: challenge.keyAuthorization,
-          record_name: recordName === null ? null : (authorization.record?.name ?? recordName),
-          record_value: recordName === null ? null : challenge.recordValue,
-          error: challenge.error,
-        },
-      ]
-    }),
-    log: state.log.map(({ atMs, message }) => ({ at: formatTime(atMs), message })),
+    version: 2,
+    challenges: authorizations.flatMap(challengesOf),
+    log,
     // One that begins anew has no verdict yet.
-    error: state.job.beginsAnew ? null : state.job.failure,
-    warnings: state.job.warnings,
-    waiting_for: state.job.waitingFor?.slice(0, MAX_SENTENCE_CHARS) ?? null,
-    last_error: state.job.lastError ?? (state.job.beginsAnew ? state.job.failure : null),
-    attempt: state.job.attempt ?? 1,
+    error: job.beginsAnew ? null : job.failure,
+    warnings: job.warnings,
+    waitingFor: job.waitingFor?.slice(0, MAX_SENTENCE_CHARS) ?? null,
+    lastError: job.lastError ?? (job.beginsAnew ? job.failure : null),
+    attempt: job.attempt ?? 1,
   }
+}
+
+/** The challenge that is answered; none where the authorization was valid from the start. */
+function challengesOf(authorization: AuthorizationState): readonly ChallengeReport[] {
+  const { challenge, domain, status, record } = authorization
+  if (challenge === null) return []
+  const { id, type, token, keyAuthorization, error } = challenge
+  const recordName = recordNameOf(type, domain)
+  return [
+    {
+      id,
+      domain: orderedName(authorization),
+      type,
+      // RFC 8555 §7.1.6: an authorization that is valid is so by its challenge.
+      status: status === 'valid' ? 'valid' : challenge.status,
+      token,
+      keyAuthorization,
+      recordName: recordName === null ? null : (record?.name ?? recordName),
+      recordValue: recordName === null ? null : challenge.recordValue,
+      error,
+    },
+  ]
 }
 
 const MAX_SENTENCE_CHARS = 1_000

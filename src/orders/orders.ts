@@ -7,7 +7,7 @@ import type { Page } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
 import { CANCELLED_BY_OWNER } from './commands.ts'
 import type { OrderObjects } from './order-object.ts'
-import { isOpenStatus, type OrderProgress, type OrderReport } from './order-report.ts'
+import { isOpenStatus, type OrderProgress } from './order-report.ts'
 
 export interface OrderDependencies {
   readonly store: Store
@@ -86,7 +86,7 @@ export async function completeChallenge(
   const row = await findAcmeOrder(dependencies.store, tenantId, orderId)
   if (row === null) throw new AppError('not_found', `There is no challenge ${challengeId}`)
   if (!isOpen(row) || !(await dependencies.orders(tenantId, orderId).complete(challengeId))) {
-    const { challenges } = (await readOrder(dependencies, tenantId, orderId)).report as OrderReport
+    const { challenges } = (await readOrder(dependencies, tenantId, orderId)).report
     const isUnknown = challenges.length > 0 && challenges.every(({ id }) => id !== challengeId)
     if (isUnknown) throw new AppError('not_found', `There is no challenge ${challengeId}`)
     throw new AppError('conflict', 'The order does not wait for this challenge: read the order')

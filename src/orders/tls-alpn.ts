@@ -2,7 +2,6 @@
 import { buildTlsAlpnAnswer, type TlsAlpnAnswer } from '../challenges/tls-alpn-01.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
-import type { OrderReport } from './order-report.ts'
 import { isOpen, type OrderDependencies, orderOfChallenge, readOrder } from './orders.ts'
 
 /** Throws `not_found`, and `conflict` for a challenge of another type or one that is over. */
@@ -14,10 +13,9 @@ export async function answerTlsAlpn(
   const orderId = orderOfChallenge(challengeId)
   if (orderId === null) throw new AppError('not_found', `There is no challenge ${challengeId}`)
   const order = await readOrder(dependencies, tenantId, orderId)
-  const { challenges } = order.report as OrderReport
-  const challenge = challenges.find(({ id }) => id === challengeId)
+  const challenge = order.report.challenges.find(({ id }) => id === challengeId)
   if (challenge === undefined) throw new AppError('not_found', `There is no challenge ${challengeId}`)
-  if (challenge.type !== 'tls-alpn-01' || challenge.key_authorization === null) {
+  if (challenge.type !== 'tls-alpn-01' || challenge.keyAuthorization === null) {
     throw new AppError('conflict', `The challenge is of the type ${challenge.type}`)
   }
   // An order that was called off leaves its challenges as they were.
@@ -26,5 +24,5 @@ export async function answerTlsAlpn(
   if (challenge.status !== 'pending' && challenge.status !== 'processing') {
     throw new AppError('conflict', `The challenge is ${challenge.status}: there is nothing to answer any more`)
   }
-  return buildTlsAlpnAnswer(challenge.domain, challenge.key_authorization, dependencies.now())
+  return buildTlsAlpnAnswer(challenge.domain, challenge.keyAuthorization, dependencies.now())
 }

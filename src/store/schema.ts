@@ -7,6 +7,7 @@ import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 import { z } from 'zod'
 import { certificateNamesSchema, issueTermsSchema } from './certificate-json.ts'
+import { orderReportSchema } from './order-report.ts'
 import { orderRequestSchema } from './order-request.ts'
 import { rolePolicySchema } from './role-policy.ts'
 import { storedJson } from './stored-json.ts'
@@ -140,8 +141,8 @@ export const acmeOrders = sqliteTable(
     step: text().notNull(),
     domains: storedJson('domains', strings).notNull(),
     request: storedJson('request', orderRequestSchema).notNull(),
-    /** What the object last reported: challenges, log, error; see orders/order-report.ts. */
-    report: text({ mode: 'json' }).$type<unknown>().notNull(),
+    /** What the object last reported: challenges, log, error. */
+    report: storedJson('report', orderReportSchema).notNull(),
     notAfterMs: integer('not_after_ms'),
     nextAttemptAtMs: integer('next_attempt_at_ms'),
     createdAtMs: integer('created_at_ms').notNull(),

@@ -7,7 +7,6 @@ import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { coversResource, type Principal } from '../../core/principal.ts'
 import { type IssueInput, issueCertificate } from '../../orders/issue.ts'
-import type { OrderReport } from '../../orders/order-report.ts'
 import {
   cancelOrder,
   completeChallenge,
@@ -20,6 +19,7 @@ import { answerTlsAlpn } from '../../orders/tls-alpn.ts'
 import type { AcmeOrderRow } from '../../store/acme-orders.ts'
 import { allDnsProviders } from '../../store/dns-providers.ts'
 import { journalAfter, journalBefore } from '../../store/journal-event.ts'
+import type { ChallengeReport } from '../../store/order-report.ts'
 import type { Store } from '../../store/store.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -276,7 +276,7 @@ const tlsAlpn = defineRoute({
 export const acmeOrderRoutes: readonly Route[] = [issue, list, read, refresh, cancel, complete, tlsAlpn]
 
 export function showOrder(row: AcmeOrderRow): z.input<typeof orderSchema> {
-  const report = row.report as OrderReport
+  const { report } = row
   return {
     order_id: row.id,
     account_id: row.accountId,
@@ -284,18 +284,27 @@ export function showOrder(row: AcmeOrderRow): z.input<typeof orderSchema> {
     step: row.step,
     purpose: row.purpose as 'issue' | 'renewal' | 'forced',
     domains: [...row.domains],
-    challenges: report.challenges.map((each) => ({ ...each })),
+    challenges: report.challenges.map(showChallenge),
     // Known from the start for a renewal; a first order has none before it is valid.
     certificate_id: row.status === 'valid' || row.purpose !== 'issue' ? row.certificateId : null,
     not_after: row.notAfterMs === null ? null : formatTime(row.notAfterMs),
     next_attempt_at: row.nextAttemptAtMs === null ? null : formatTime(row.nextAttemptAtMs),
     retry: row.purpose === 'issue' && row.request.retry,
-    attempt: report.attempt ?? 1,
-    waiting_for: report.waiting_for ?? null,
-    last_error: report.last_error ?? null,
+    attempt: report.attempt,
+    waiting_for: report.waitingFor,
+    last_error: report.lastError,
     error: report.error,
     warnings: [...report.warnings],
-    log: report.log.map((line) => ({ ...line })),
+    log: report.log.map(({ atMs, message }) => ({ at: formatTime(atMs), message })),
     created_at: formatTime(row.createdAtMs),
   }
+}
+
+function showChallenge({
+  keyAuthorization,
+  recordName,
+  recordValue,
+  ...same
+}: ChallengeReport): z.input<typeof challengeSchema> {
+  return { ...same, key_authorization: keyAuthorization, record_name: recordName, record_value: recordValue }
 }

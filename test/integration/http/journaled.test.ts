@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import type { HttpClient } from '../../../src/core/http-client.ts'
 import { err } from '../../../src/core/result.ts'
 import type { OrderObjects } from '../../../src/orders/order-object.ts'
-import type { OrderProgress } from '../../../src/orders/order-report.ts'
 import { insertAcmeOrder } from '../../../src/store/acme-orders.ts'
+import { EMPTY_REPORT } from '../../../src/store/order-report.ts'
 import { DEFAULT_TENANT_ID, type Store } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
 import { bodyOf, eventsOf, issued, newCa, newRole, rowsOf, watchedApp } from '../support/pki-world.ts'
@@ -22,9 +22,9 @@ const challenge = {
   type: 'tls-alpn-01',
   status: 'pending',
   token: 'a-token-of-the-ca',
-  key_authorization: 'a-token-of-the-ca.MARKED-thumbprint',
-  record_name: null,
-  record_value: null,
+  keyAuthorization: 'a-token-of-the-ca.MARKED-thumbprint',
+  recordName: null,
+  recordValue: null,
   error: null,
 }
 
@@ -36,9 +36,6 @@ let app: TestApp
 beforeAll(async () => {
   const http: HttpClient = async ({ url }) => err({ reason: 'unreachable', url, message: 'nobody there' })
   app = await testApp({ objects: { orders, http } })
-  const report = { challenges: [challenge], error: null, warnings: [], log: [] } satisfies Partial<
-    OrderProgress['report']
-  >
   await app.store.commit({
     tenantId: DEFAULT_TENANT_ID,
     statements: [
@@ -53,7 +50,7 @@ beforeAll(async () => {
         step: 'respond',
         domains: ['alpn.example.com'],
         request: ORDER_REQUEST,
-        report,
+        report: { ...EMPTY_REPORT, challenges: [challenge] },
         notAfterMs: null,
         nextAttemptAtMs: null,
         createdAtMs: 1,

@@ -4,6 +4,7 @@ import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
 import { insertAcmeOrder } from '../../../src/store/acme-orders.ts'
 import { insertCertificate } from '../../../src/store/certificates.ts'
 import { insertDnsProvider } from '../../../src/store/dns-providers.ts'
+import { EMPTY_REPORT } from '../../../src/store/order-report.ts'
 import { bindings } from '../support/bindings.ts'
 import { ORDER_REQUEST } from '../support/stored-shapes.ts'
 import { type TestApp, testApp } from '../support/worker-app.ts'
@@ -59,7 +60,7 @@ beforeAll(async () => {
         step: 'issued',
         domains: ['marked.example'],
         request: ORDER_REQUEST,
-        report: { challenges: [], log: [], error: null, warnings: [] },
+        report: EMPTY_REPORT,
         notAfterMs: null,
         nextAttemptAtMs: null,
       }),
