@@ -4,7 +4,7 @@ import type { RecordState } from '../challenges/challenge-record.ts'
 import type { HttpChallenge } from '../challenges/http-01.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'
 import { ok, type Result } from '../core/result.ts'
-import { allDnsProviders } from '../store/dns-providers.ts'
+import { dnsProviderIds } from '../store/dns-providers.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import { logged, type OrderState } from './order-state.ts'
 import { effect, type StepContext } from './step.ts'
@@ -45,8 +45,8 @@ export function awaitedRecords(state: OrderState): readonly RecordState[] {
 
 /** Without the records whose DNS provider was removed: nothing can take them away, and they are to be placed anew. */
 export async function forgetGoneRecords(context: StepContext, state: OrderState): Promise<OrderState> {
-  const rows = await allDnsProviders(context.store, state.tenantId)
-  const isThere = ({ providerId }: RecordState): boolean => rows.some(({ id }) => id === providerId)
+  const ids = await dnsProviderIds(context.store, state.tenantId)
+  const isThere = ({ providerId }: RecordState): boolean => ids.includes(providerId)
   const known = state.authorizations.map((each) =>
     each.record === null || isThere(each.record) ? each : { ...each, record: null },
   )

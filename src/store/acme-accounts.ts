@@ -1,10 +1,12 @@
 /** ACME accounts: rows and their sealed keys. */
 import { and, desc, eq, lt, sql } from 'drizzle-orm'
+import { z } from 'zod'
 import { type Bytes, fromBase64, toBase64, utf8 } from '../core/bytes.ts'
 import { SealBroken, type SealPlace } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { acmeAccounts } from './schema.ts'
 import type { Store } from './store.ts'
+import { decodeJson, Undecodable } from './stored-json.ts'
 import { mustChange, precondition, type Statement } from './transaction.ts'
 
 export type AcmeAccountRow = typeof acmeAccounts.$inferSelect
@@ -142,7 +144,8 @@ export async function openAccountKeys(store: Store, row: AcmeAccountRow): Promis
   const place = placeOf(row)
   const plain = await store.ring.open(place, row.sealedKey)
   if (plain[0] !== JSON_START) return { current: plain, pending: null }
-  const stored = JSON.parse(new TextDecoder().decode(plain)) as StoredKeys
+  const stored = decodeJson(place.column, storedKeysSchema, new TextDecoder().decode(plain))
+  if (stored instanceof Undecodable) throw new SealBroken(`${place.column} of ${place.row} holds no keys`)
   const [current, pkcs8] = [fromBase64(stored.current), fromBase64(stored.pending.pkcs8)]
   if (current === null || pkcs8 === null) throw new SealBroken(`${place.column} of ${place.row} holds no keys`)
   return { current, pending: { ...stored.pending, pkcs8 } }
@@ -167,11 +170,18 @@ export function sealAccountKeys(
  * The plain text under the seal is the current key's PKCS#8 DER, which starts with the tag of a SEQUENCE; while the key is
  * being replaced it is this as JSON, which starts with a brace. Keys as base64.
  */
-interface StoredKeys {
-  readonly version: 1
-  readonly current: string
-  readonly pending: Omit<PendingAccountKey, 'pkcs8'> & { readonly pkcs8: string }
-}
+const storedKeysSchema = z.strictObject({
+  version: z.literal(1),
+  current: z.string(),
+  pending: z.strictObject({
+    pkcs8: z.string(),
+    keyType: z.string(),
+    keySize: z.number(),
+    startedAtMs: z.number(),
+    requestedBy: z.string(),
+  }),
+})
+type StoredKeys = z.output<typeof storedKeysSchema>
 
 const JSON_START = 0x7b
 

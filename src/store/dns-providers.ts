@@ -4,9 +4,18 @@ import { openText, type SealPlace, sealText } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { dnsProviders } from './schema.ts'
 import type { Store } from './store.ts'
+import {
+  type Decoded,
+  decodedPage,
+  decodedRow,
+  decodedRows,
+  decodeJson,
+  settingsSchema,
+  Undecodable,
+} from './stored-json.ts'
 import { mustChange, type Statement, statement } from './transaction.ts'
 
-export type DnsProviderRow = typeof dnsProviders.$inferSelect
+export type DnsProviderRow = Decoded<typeof dnsProviders.$inferSelect>
 
 /** A provider's row with its inline credentials opened. */
 export interface DnsProviderConfig
@@ -22,22 +31,40 @@ export async function findDnsProvider(store: Store, tenantId: string, id: string
     .from(dnsProviders)
     .where(and(eq(dnsProviders.tenantId, tenantId), eq(dnsProviders.id, id)))
     .get()
-  return row === undefined ? null : openDnsProvider(store, row)
+  return row === undefined ? null : openDnsProvider(store, decodedRow(dnsProviders, id, row))
+}
+
+/** The ids of a tenant's providers, of those too whose rows do not decode. */
+export async function dnsProviderIds(store: Store, tenantId: string): Promise<readonly string[]> {
+  const rows = await store.db
+    .select({ id: dnsProviders.id })
+    .from(dnsProviders)
+    .where(eq(dnsProviders.tenantId, tenantId))
+    .all()
+  return rows.map(({ id }) => id)
 }
 
 /** Every provider of a tenant, oldest first: the choice of a provider for a name looks at all of them. */
-export function allDnsProviders(store: Store, tenantId: string): Promise<DnsProviderRow[]> {
-  return store.db.select().from(dnsProviders).where(eq(dnsProviders.tenantId, tenantId)).orderBy(dnsProviders.id).all()
+export async function allDnsProviders(store: Store, tenantId: string): Promise<DnsProviderRow[]> {
+  const rows = await store.db
+    .select()
+    .from(dnsProviders)
+    .where(eq(dnsProviders.tenantId, tenantId))
+    .orderBy(dnsProviders.id)
+    .all()
+  return decodedRows(dnsProviders, rows)
 }
 
 export function listDnsProviders(store: Store, tenantId: string, page: Page): Promise<DnsProviderRow[]> {
-  return store.db
-    .select()
-    .from(dnsProviders)
-    .where(and(eq(dnsProviders.tenantId, tenantId), lt(dnsProviders.id, page.before ?? AFTER_EVERY_ID)))
-    .orderBy(desc(dnsProviders.id))
-    .limit(page.limit)
-    .all()
+  return decodedPage(dnsProviders, page, ({ before, limit }) =>
+    store.db
+      .select()
+      .from(dnsProviders)
+      .where(and(eq(dnsProviders.tenantId, tenantId), lt(dnsProviders.id, before ?? AFTER_EVERY_ID)))
+      .orderBy(desc(dnsProviders.id))
+      .limit(limit)
+      .all(),
+  )
 }
 
 /** Adds a provider. */
@@ -135,7 +162,8 @@ export async function openDnsProvider(
   if (sealedCredentials === null) return { ...row, credentials: {} }
   try {
     const text = await openText(store.ring, placeOf(row), sealedCredentials)
-    return { ...row, credentials: JSON.parse(text) as Record<string, string> }
+    const credentials = decodeJson('sealed_credentials', settingsSchema, text)
+    return { ...row, credentials: credentials instanceof Undecodable ? null : credentials }
   } catch {
     return { ...row, credentials: null }
   }

@@ -10,7 +10,7 @@ import { certificateNamesSchema, issueTermsSchema } from './certificate-json.ts'
 import { orderReportSchema } from './order-report.ts'
 import { orderRequestSchema } from './order-request.ts'
 import { rolePolicySchema } from './role-policy.ts'
-import { storedJson } from './stored-json.ts'
+import { settingsSchema, storedJson } from './stored-json.ts'
 
 const strings = z.array(z.string()).readonly()
 
@@ -75,12 +75,12 @@ export const dnsProviders = sqliteTable(
     name: text().notNull(),
     type: text().notNull(),
     /** Settings that are no secrets, and `…_path` references to secrets. */
-    settings: text({ mode: 'json' }).$type<Readonly<Record<string, string>>>().notNull(),
+    settings: storedJson('settings', settingsSchema).notNull(),
     /** Secret settings given inline: a sealed JSON object. */
     sealedCredentials: text('sealed_credentials'),
-    managedZones: text('managed_zones', { mode: 'json' }).$type<readonly string[]>(),
+    managedZones: storedJson('managed_zones', strings),
     /** Path of a secret → the version whose use by this provider is in the journal. */
-    usedSecrets: text('used_secrets', { mode: 'json' }).$type<Readonly<Record<string, number>>>(),
+    usedSecrets: storedJson('used_secrets', z.record(z.string(), z.number()).readonly()),
     /** Since when it is being removed: it takes no new records. */
     removingAtMs: integer('removing_at_ms'),
     createdAtMs: integer('created_at_ms').notNull(),

@@ -3,16 +3,23 @@
  * one gets a conflict. Reading by reference is here too: settings of DNS providers name secrets.
  */
 import { and, asc, desc, eq, gt, gte, lt, lte } from 'drizzle-orm'
+import { z } from 'zod'
 import type { Json } from '../core/canonical-json.ts'
 import { logFault } from '../core/log.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { openText, type SealPlace, sealText } from './key-ring.ts'
 import { secrets, secretVersions } from './schema.ts'
 import type { Store } from './store.ts'
+import { decodeJson, Undecodable } from './stored-json.ts'
 import { mustChange, type Statement, statement } from './transaction.ts'
 
 export type SecretRow = typeof secrets.$inferSelect
 export type SecretData = Readonly<Record<string, Json>>
+
+/** Any object, and taken as it is: its members have whatever names their owner gave them. */
+const secretDataSchema = z.custom<SecretData>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+)
 
 export interface SecretVersion {
   readonly secret: SecretRow
@@ -184,7 +191,8 @@ export async function readSecretVersion(
   const { secret, stored } = row
   try {
     const text = await openText(store.ring, placeOf(secret, stored.version), stored.sealedData)
-    const data = JSON.parse(text) as SecretData
+    const data = decodeJson('sealed_data', secretDataSchema, text)
+    if (data instanceof Undecodable) throw new Error(`${data.field} is not what this release can read`)
     return { secret, version: stored.version, data, createdAtMs: stored.createdAtMs }
   } catch (fault) {
     logFault(`${secretResource(path)}, version ${stored.version}`, fault)

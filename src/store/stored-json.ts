@@ -5,7 +5,7 @@
  */
 import { getTableName } from 'drizzle-orm'
 import { customType, type SQLiteTable } from 'drizzle-orm/sqlite-core'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { logFault } from '../core/log.ts'
 import type { Page } from './page.ts'
 
@@ -22,6 +22,9 @@ export class Undecodable {
     return this.#field
   }
 }
+
+/** Settings of a DNS provider by name, in its row and, where they are secret, sealed. What they mean: dns/registry.ts. */
+export const settingsSchema = z.record(z.string(), z.string()).readonly()
 
 /** A row whose JSON has been decoded. */
 export type Decoded<Row> = { [Name in keyof Row]: Exclude<Row[Name], Undecodable> }

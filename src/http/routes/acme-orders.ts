@@ -17,7 +17,7 @@ import {
 } from '../../orders/orders.ts'
 import { answerTlsAlpn } from '../../orders/tls-alpn.ts'
 import type { AcmeOrderRow } from '../../store/acme-orders.ts'
-import { allDnsProviders } from '../../store/dns-providers.ts'
+import { dnsProviderIds } from '../../store/dns-providers.ts'
 import { journalAfter, journalBefore } from '../../store/journal-event.ts'
 import type { ChallengeReport } from '../../store/order-report.ts'
 import type { Store } from '../../store/store.ts'
@@ -148,8 +148,8 @@ async function providersFor(
 ): Promise<readonly string[] | null> {
   if (providerId !== undefined) return [providerId]
   if (principal.paths === null) return null
-  const rows = await allDnsProviders(store, principal.tenantId)
-  return rows.map(({ id }) => id).filter((id) => coversResource(principal, `pki/dns-providers/${id}`))
+  const ids = await dnsProviderIds(store, principal.tenantId)
+  return ids.filter((id) => coversResource(principal, `pki/dns-providers/${id}`))
 }
 
 function timeOf(field: string, text: string): number {

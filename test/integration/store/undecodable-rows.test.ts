@@ -50,6 +50,15 @@ const csr = async () => {
   const body = { subject: { common_name: 'www.example.com' }, key_type: 'ec' }
   return bodyOf(await app.request('POST', '/v1/pki/csr', { body }), 201).id as string
 }
+const provider = async () => {
+  const body = {
+    name: freshName('provider'),
+    type: 'cloudflare',
+    config: { api_token: 'x' },
+    managed_zones: ['a.example'],
+  }
+  return bodyOf(await app.request('POST', '/v1/pki/dns-providers', { body }), 201).id as string
+}
 const certificate = async () => (await issued(app, await newRole(app, caId))).id
 
 const LISTS: readonly (readonly [string, string, string, string, () => Promise<string>])[] = [
@@ -58,6 +67,7 @@ const LISTS: readonly (readonly [string, string, string, string, () => Promise<s
   ['CAs', '/v1/pki/ca', 'certificate_authorities', 'permitted_dns_domains', () => newCa(app)],
   ['requests', '/v1/pki/csr', 'csrs', 'names', csr],
   ['tokens', '/v1/tokens', 'tokens', 'scopes', token],
+  ['DNS providers', '/v1/pki/dns-providers', 'dns_providers', 'settings', provider],
 ]
 
 describe('a list', () => {
