@@ -1,6 +1,7 @@
 /** DNS providers as their owner configures them: adding, changing and verifying one. */
 
 import type { Actor } from '../core/actor.ts'
+import type { Json } from '../core/canonical-json.ts'
 import { AppError, type ErrorCode, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import type { DnsProviderDescriptor } from '../dns/provider-descriptor.ts'
@@ -190,10 +191,21 @@ function checkZones(zones: readonly string[] | null): readonly string[] | null {
 }
 
 /** What the journal says of a provider. */
-export function providerEntry(event: string, actor: Actor, config: DnsProviderConfig) {
+export function providerEntry(
+  event: string,
+  actor: Actor,
+  config: DnsProviderConfig,
+  more: Readonly<Record<string, Json>> = {},
+) {
   return entryBy(actor, {
     event,
     resource: `pki/dns-providers/${config.id}`,
-    detail: { dns_provider_id: config.id, name: config.name, type: config.type, managed_zones: config.managedZones },
+    detail: {
+      dns_provider_id: config.id,
+      name: config.name,
+      type: config.type,
+      managed_zones: config.managedZones,
+      ...more,
+    },
   })
 }

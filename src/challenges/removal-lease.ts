@@ -26,8 +26,11 @@ const LAPSED_AFTER_MS = REMOVAL_PATIENCE_MS - 60_000
 export interface RemovalLease {
   /** To be called before each step. Throws `conflict` where records may have been written meanwhile. */
   renew(): Promise<void>
-  /** Deletes the provider; false where one of the preconditions does not hold. Throws where the right was lost. */
-  remove(actor: Actor, preconditions: readonly Statement[]): Promise<boolean>
+  /**
+   * Deletes the provider; false where one of the preconditions does not hold. Throws where the right was lost. The journal
+   * gets the orders whose records the provider did not let be removed.
+   */
+  remove(actor: Actor, preconditions: readonly Statement[], unclean: readonly string[]): Promise<boolean>
   /** Gives the right up: the provider takes records again, unless the right is another's by now. Never throws. */
   release(): Promise<void>
 }
@@ -77,12 +80,19 @@ export async function leaseRemoval(
 
   return {
     renew,
-    async remove(actor, preconditions) {
+    async remove(actor, preconditions, unclean) {
       await renew()
       const outcome = await store.commit({
         tenantId,
         statements: [deleteDnsProvider(store, config, atMs), ...preconditions],
-        entries: [providerEntry('dns_provider.deleted', actor, config)],
+        entries: [
+          providerEntry(
+            'dns_provider.deleted',
+            actor,
+            config,
+            unclean.length === 0 ? {} : { orders_with_records_left: unclean },
+          ),
+        ],
       })
       if (outcome.kind === 'committed') return true
       const current = await findDnsProvider(store, tenantId, id)

@@ -8,7 +8,7 @@ import { AppError } from '../core/errors.ts'
 import { mapBounded } from '../core/map-bounded.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'
 import type { Result } from '../core/result.ts'
-import { noOpenOrdersBut, OPEN_STATUSES, ordersOfStatus } from '../store/acme-orders.ts'
+import { noOpenOrdersBut, OPEN_STATUSES, ordersCleaningUp, ordersOfStatus } from '../store/acme-orders.ts'
 import { type AcmeRenewal, acmeCertificatesOf } from '../store/certificates.ts'
 import { allDnsProviders, type DnsProviderConfig, type DnsProviderRow, isBeingRemoved } from '../store/dns-providers.ts'
 import type { OrderRequest } from '../store/order-request.ts'
@@ -57,8 +57,9 @@ export async function removeProvider(
   const removal = { ...dependencies, tenantId, config, lease }
   try {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const seen = force ? await withdrawRecords(removal) : await refuseUsed(removal)
-      if (await lease.remove(actor, [noOpenOrdersBut(store, tenantId, seen)])) return
+      const { seen, unclean } = force ? await withdrawRecords(removal) : await refuseUsed(removal)
+      const told = unclean.slice(0, MAX_COUNTED)
+      if (await lease.remove(actor, [noOpenOrdersBut(store, tenantId, seen)], told)) return
     }
     throw new AppError('conflict', 'Orders keep coming that may need the provider: try again')
   } catch (error) {
@@ -86,8 +87,31 @@ async function eachPageOfOrders(
   return seen
 }
 
-/** Throws `conflict` where open orders or certificates need the provider; else the ids of the open orders. */
-async function refuseUsed(removal: Removal): Promise<readonly string[]> {
+/** Calls `work` with the orders that have their verdict and records to remove yet, a few at once. Throws the first error. */
+async function eachCleanUp(
+  { store, tenantId, lease }: Removal,
+  work: (orderId: string) => Promise<void>,
+): Promise<void> {
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const ids: readonly string[] = await ordersCleaningUp(store, tenantId, after, PER_PAGE)
+    await mapBounded(ids, MAX_AT_ONCE, async (id) => {
+      await lease.renew()
+      await work(id)
+    })
+    after = ids.length < PER_PAGE ? undefined : ids.at(-1)
+  }
+}
+
+/** What was read before the provider is deleted. */
+interface Round {
+  /** The open orders. */
+  readonly seen: readonly string[]
+  /** Orders whose records the provider did not let be removed. */
+  readonly unclean: readonly string[]
+}
+
+/** Throws `conflict` where open orders, certificates or records that are to be removed yet need the provider. */
+async function refuseUsed(removal: Removal): Promise<Round> {
   const { store, tenantId, config, lease, orders, now } = removal
   // Another one that is being removed is no help.
   const all = await allDnsProviders(store, tenantId)
@@ -102,6 +126,10 @@ async function refuseUsed(removal: Removal): Promise<readonly string[]> {
     })
     return needing < MAX_COUNTED
   })
+  let unclean = 0
+  await eachCleanUp(removal, async (orderId) => {
+    if (unclean < MAX_COUNTED && (await orders(tenantId, orderId).recordsAt(config.id)) > 0) unclean += 1
+  })
   let renewed = 0
   for (let after: string | undefined = ''; after !== undefined && renewed < MAX_COUNTED; ) {
     await lease.renew()
@@ -112,11 +140,11 @@ async function refuseUsed(removal: Removal): Promise<readonly string[]> {
     ).length
     after = page.length < PER_PAGE ? undefined : page.at(-1)?.id
   }
-  if (needing + renewed > 0) throw inUse(config.name, needing, renewed)
-  return seen
+  if (needing + unclean + renewed > 0) throw inUse(config.name, needing, unclean, renewed)
+  return { seen, unclean: [] }
 }
 
-function inUse(name: string, orders: number, certificates: number): AppError {
+function inUse(name: string, orders: number, unclean: number, certificates: number): AppError {
   const count = (many: number, one: string, more: string): string[] => {
     if (many === 0) return []
     if (many >= MAX_COUNTED) return [`${MAX_COUNTED} or more ${more}`]
@@ -124,6 +152,7 @@ function inUse(name: string, orders: number, certificates: number): AppError {
   }
   const users = [
     ...count(orders, 'open order', 'open orders'),
+    ...count(unclean, 'order that still removes its records', 'orders that still remove their records'),
     ...count(certificates, 'certificate that renews itself', 'certificates that renew themselves'),
   ]
   return new AppError(
@@ -132,19 +161,26 @@ function inUse(name: string, orders: number, certificates: number): AppError {
   )
 }
 
-/** Takes the records of the open orders away from the provider; the ids of these orders. */
-async function withdrawRecords(removal: Removal): Promise<readonly string[]> {
+/** Has every order take its records away from the provider. */
+async function withdrawRecords(removal: Removal): Promise<Round> {
   const { tenantId, config, orders } = removal
-  return eachPageOfOrders(removal, async (page) => {
-    await eachAtOnce(removal, page, async (orderId) => {
-      const withdrawn = await orders(tenantId, orderId).withdraw(config.id)
-      // A provider that cannot be used any more keeps nothing from being removed; one that fails in passing does.
-      if (withdrawn.ok || !withdrawn.error.transient) return
-      const { message } = withdrawn.error
+  const unclean: string[] = []
+  const withdraw = async (orderId: string): Promise<void> => {
+    const withdrawn = await orders(tenantId, orderId).withdraw(config.id)
+    if (withdrawn.ok) return
+    const { message, transient } = withdrawn.error
+    // A provider that cannot be used any more keeps nothing from being removed; one that fails in passing does.
+    if (transient) {
       throw new AppError('backend_error', `Its TXT records could not be removed, so the provider stays: ${message}`)
-    })
+    }
+    unclean.push(orderId)
+  }
+  const seen = await eachPageOfOrders(removal, async (page) => {
+    await eachAtOnce(removal, page, withdraw)
     return true
   })
+  await eachCleanUp(removal, withdraw)
+  return { seen, unclean }
 }
 
 /** For each order that may have records there, a few at once. Throws the first error. */

@@ -58,8 +58,9 @@ Who changes where credentials go (\`endpoint\`, \`login_endpoint\`, \`nameserver
 these secrets (\`secrets:read\`, within its \`paths\`). The same right is needed to send a secret to an \`endpoint\`, \`login_endpoint\` or \`nameserver\` of one's own in a new provider. At the provider's
 own addresses \`pki:admin\` may use any secret within its \`paths\`. To rfc2136's \`nameserver\` no secret is sent, but signatures made with it, from which a weak one can be guessed.
 
-\`DELETE\` is refused with \`conflict\` while open orders or certificates need the provider, and while another request removes it. \`?force=true\` removes the TXT records of open orders first. Orders
-that have not asked their CA to validate yet then look for another provider. Those that the CA is validating at that moment may fail; so may those whose records are gone where the removal fails in the end.`
+\`DELETE\` is refused with \`conflict\` while open orders or certificates need the provider or orders still remove their TXT records from it, and while another request removes it. \`?force=true\` removes
+the TXT records of orders first; \`dns_provider.deleted\` in the journal names the orders whose records it did not let be removed. Open orders that have not asked their CA to validate yet then look for
+another provider. Those that the CA is validating at that moment may fail; so may those whose records are gone where the removal fails in the end.`
 
 function tableOf(settings: readonly Described[]): string {
   const rows = settings.map((setting) => {

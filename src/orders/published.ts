@@ -43,7 +43,7 @@ export function awaitedRecords(state: OrderState): readonly RecordState[] {
   return state.authorizations.flatMap(({ record }) => (record === null ? [] : [record]))
 }
 
-/** Without the records whose DNS provider was removed: nothing can take them away, and they are to be placed anew. */
+/** Without the records whose DNS provider was removed: the order cannot take them away any more, and places them anew. */
 export async function forgetGoneRecords(context: StepContext, state: OrderState): Promise<OrderState> {
   const ids = await dnsProviderIds(context.store, state.tenantId)
   const isThere = ({ providerId }: RecordState): boolean => ids.includes(providerId)
@@ -51,7 +51,9 @@ export async function forgetGoneRecords(context: StepContext, state: OrderState)
     each.record === null || isThere(each.record) ? each : { ...each, record: null },
   )
   const forgotten = { ...state, authorizations: known, staleRecords: state.staleRecords.filter(isThere) }
-  return logged(forgotten, context.now(), "a DNS provider was removed: its records are its owner's to look after")
+  const names = [...new Set(recordsOf(state).flatMap((record) => (isThere(record) ? [] : [record.name])))]
+  const line = "a DNS provider was removed: TXT records that are left there are its owner's to remove"
+  return logged(forgotten, context.now(), names.length === 0 ? line : `${line} (${names.join(', ')})`)
 }
 
 /**

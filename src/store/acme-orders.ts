@@ -141,6 +141,31 @@ export async function ordersOfStatus(
   return rows.map((row) => withNulls(acmeOrders, row))
 }
 
+/** A page of the ids of a tenant's orders that have their verdict and something left to clean up. */
+export async function ordersCleaningUp(
+  store: Store,
+  tenantId: string,
+  after: string,
+  limit: number,
+): Promise<readonly string[]> {
+  const rows = await store.db
+    .select({ id: sql<string>`${acmeOrders.id}` })
+    .from(indexedBy(acmeOrders, 'acme_orders_cleaning_up'))
+    .where(
+      and(
+        // As a literal: a bound value does not tell that the partial index holds these.
+        sql`${acmeOrders.step} = 'clean-up'`,
+        eq(acmeOrders.tenantId, tenantId),
+        notInArray(acmeOrders.status, [...OPEN_STATUSES]),
+        gt(acmeOrders.id, after),
+      ),
+    )
+    .orderBy(acmeOrders.id)
+    .limit(limit)
+    .all()
+  return rows.map(({ id }) => id)
+}
+
 /** Undoes a batch where the tenant has other open orders than these. */
 export function noOpenOrdersBut(store: Store, tenantId: string, ids: readonly string[]): Statement {
   const others = store.db

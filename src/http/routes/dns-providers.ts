@@ -189,8 +189,8 @@ function routesAt(base: string): readonly Route[] {
     summary: 'Remove a DNS provider',
     access: { scope: 'pki:admin', resource: resourceOf },
     description:
-      'Refused with `conflict` while open orders or certificates need it, and while another request removes it. ' +
-      'With `force=true` the TXT records of open orders are removed first. Orders that have not asked their CA to validate yet then look for another provider. ' +
+      'Refused with `conflict` while open orders or certificates need it or orders still remove their TXT records from it, and while another request removes it. ' +
+      'With `force=true` the TXT records of orders are removed first; `dns_provider.deleted` in the journal names the orders whose records it did not let be removed. Orders that have not asked their CA to validate yet then look for another provider. ' +
       'Those that the CA is validating at that moment may fail; so may those whose records are gone where the removal fails in the end.',
     params,
     query: z.object({ force: z.enum(['true', 'false']).optional() }),
