@@ -1,5 +1,5 @@
 /** Deletes what has expired: idempotency keys, key authorizations, and attempts to register an account that were not continued. */
-import { giveUpRegistrations } from '../accounts/accounts.ts'
+import { giveUpRegistrations } from '../accounts/end-account.ts'
 import type { Clock } from '../core/clock.ts'
 import { deleteExpiredHttpChallenges } from '../store/http-challenges.ts'
 import { deleteExpiredIdempotencyKeys } from '../store/idempotency.ts'

@@ -1,7 +1,7 @@
 /** Ending accounts at a real Pebble, cut off and several at once (RFC 8555 §7.3.6). */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { AcmeAccountSession } from '../../src/accounts/account-session.ts'
-import { deactivateAccount } from '../../src/accounts/accounts.ts'
+import { deactivateAccount } from '../../src/accounts/end-account.ts'
 import { fromBase64Url, utf8 } from '../../src/core/bytes.ts'
 import { ok } from '../../src/core/result.ts'
 import { accountObjects } from '../../src/objects.ts'

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Registration } from '../../src/accounts/account-object.ts'
 import { AcmeAccountSession, type SessionDependencies } from '../../src/accounts/account-session.ts'
-import { giveUpRegistrations } from '../../src/accounts/accounts.ts'
+import { giveUpRegistrations } from '../../src/accounts/end-account.ts'
 import { type AccountInput, registerAccount, registerAnew } from '../../src/accounts/register-account.ts'
 import { fromBase64Url } from '../../src/core/bytes.ts'
 import { err } from '../../src/core/result.ts'

@@ -1,7 +1,8 @@
 /** Accounts at CAs: `/v1/pki/acme/accounts`. */
 import { z } from '@hono/zod-openapi'
 import { changeAccount, rolloverAccountKey } from '../../accounts/account-changes.ts'
-import { deactivateAccount, requireAccount } from '../../accounts/accounts.ts'
+import { requireAccount } from '../../accounts/accounts.ts'
+import { deactivateAccount } from '../../accounts/end-account.ts'
 import { registerAccount, registerAnew } from '../../accounts/register-account.ts'
 import { CERTIFICATE_AUTHORITY_CODES, ENVIRONMENTS } from '../../acme/certificate-authorities.ts'
 import { RATE_LIMIT_NAMES, RATE_LIMIT_SCOPES } from '../../acme/rate-limits.ts'
