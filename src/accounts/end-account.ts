@@ -6,6 +6,7 @@ import { logFault } from '../core/log.ts'
 import {
   type AcmeAccountRow,
   deleteRegisteringAccount,
+  findAcmeAccount,
   staleRegistrations,
   updateAcmeAccount,
 } from '../store/acme-accounts.ts'
@@ -39,12 +40,7 @@ export async function deactivateAccount(
   const current = await requireAccount(store, actor.tenantId, accountId)
   if (current.status === 'deactivated') return
   const change = updateAcmeAccount(store, current, { status: 'deactivated', updatedAtMs: now() })
-  try {
-    await commitEnd(store, actor, account, 'acme_account.deactivated', change)
-  } catch (error) {
-    // Another call at the same time has written it.
-    if ((await requireAccount(store, actor.tenantId, accountId)).status !== 'deactivated') throw error
-  }
+  await commitEnd(store, actor, account, 'acme_account.deactivated', change)
 }
 
 /** How long an attempt to register is kept whose outcome is not known. */
@@ -79,5 +75,9 @@ async function commitEnd(
     statements: [statement],
     entries: [accountEntry(event, actor, account)],
   })
-  if (outcome.kind !== 'committed') throw new AppError('conflict', 'The account was changed meanwhile: read it again')
+  if (outcome.kind === 'committed') return
+  // Another request at the same time may have ended it: then both have done what they were asked.
+  const current = await findAcmeAccount(store, actor.tenantId, account.id)
+  if (current === null || current.status === 'deactivated') return
+  throw new AppError('conflict', 'The account was changed meanwhile: read it again')
 }
