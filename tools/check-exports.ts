@@ -1,7 +1,7 @@
 /**
  * Every export is imported by another file: one that is not is private to its file, or dead. What the product exports is used by the
  * product: an export that only tests import, and its own file does not use, is dead too. Programs and what the platform calls by name
- * are listed here.
+ * are listed here. A name has one file that exports it: one that passes on what another exports is complained about.
  * Works on text: it sees named exports and named imports, which are the only ones that the project has.
  */
 import { posix } from 'node:path'
@@ -20,6 +20,8 @@ const CALLED_FROM_OUTSIDE: readonly RegExp[] = [
 
 const EXPORT_FORM =
   /^export (?:declare )?(?:async )?(const|let|function\*?|abstract class|class|interface|type|enum) ([A-Za-z_$][\w$]*)/gm
+/** `export { a } from './a.ts'`, `export * from './a.ts'` and `export { a }`. */
+const PASSING_FORM = /^export (?:type )?(?:\*|\{[^}]*\})(?:\s*from\s*['"][^'"]+['"])?/gm
 const IMPORT_FORM = /\b(?:import|export)\s+(?:type\s+)?\{([^}]*)\}\s*from\s*['"](\.[^'"]+)['"]/g
 /** `import * as shapes from './shapes.ts'`: everything in the file counts as imported. */
 const NAMESPACE_FORM = /\bimport\s+\*\s+as\s+[\w$]+\s+from\s*['"](\.[^'"]+)['"]/g
@@ -49,13 +51,21 @@ export function checkExports(files: readonly ProjectFile[]): Problem[] {
   }
   return files
     .filter(({ path }) => !CALLED_FROM_OUTSIDE.some((pattern) => pattern.test(path)))
-    .flatMap(({ path, text }) =>
-      exportsOf(text).flatMap((each) => {
+    .flatMap(({ path, text }) => [
+      ...exportsOf(text).flatMap((each) => {
         const message = complain(path, text, each)
         return message === null ? [] : [{ path, line: each.line, message }]
       }),
-    )
+      ...passedOnIn(text).map((line) => ({
+        path,
+        line,
+        message: 'exports apart from a declaration: import it from where it is declared',
+      })),
+    ])
 }
+
+/** Lines that export what is declared elsewhere. */
+const passedOnIn = (text: string): number[] => [...text.matchAll(PASSING_FORM)].map(({ index }) => lineAt(text, index))
 
 interface Export {
   readonly name: string

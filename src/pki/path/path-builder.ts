@@ -22,8 +22,6 @@ import { checkRevocation } from './revocation.ts'
 import { SignatureChecks } from './signature-checks.ts'
 import { checkSubjectName, type ReferenceName } from './subject-name.ts'
 
-export type { ChainCertificate, PathResult } from './path-result.ts'
-
 export interface TrustAnchor {
   /** The caller's name for it. */
   readonly id: string

@@ -1,7 +1,8 @@
 /** Reads cases in the format of the C2SP x509-limbo project and asks the path builder about them. Runs in workerd too. */
 import { z } from 'zod'
 import type { Bytes } from '../../../src/core/bytes.ts'
-import { buildAndCheckPath, type PathInput, type PathResult } from '../../../src/pki/path/path-builder.ts'
+import { buildAndCheckPath, type PathInput } from '../../../src/pki/path/path-builder.ts'
+import type { PathResult } from '../../../src/pki/path/path-result.ts'
 import type { ReferenceName } from '../../../src/pki/path/subject-name.ts'
 import { parsePemOf } from '../../../src/pki/pem.ts'
 

@@ -64,6 +64,22 @@ describe('exports that somebody imports', () => {
     expect(found(files)).toEqual(['src/a.ts:2 exports dead, which tests alone use'])
   })
 
+  it('fail: a file that passes on what another declares', () => {
+    const files = { 'src/core/a.ts': 'export const a = 1\n', 'src/core/c.ts': 'export const c = 1\n' }
+    const importing = "import { a } from './core/a.ts'\nimport { c } from './core/c.ts'"
+    for (const form of [
+      "export { a } from './a.ts'",
+      "export * from './a.ts'",
+      "export type { A } from './a.ts'",
+      'export { a }',
+    ]) {
+      expect(found({ ...files, 'src/core/b.ts': `// b\n${form}\n`, 'src/x.ts': importing })).toEqual([
+        'src/core/b.ts:2 exports apart from a declaration: import it from where it is declared',
+      ])
+    }
+    expect(found({ ...files, 'src/x.ts': importing })).toEqual([])
+  })
+
   it("ok: what the platform calls is nobody's import", () => {
     expect(found({ 'src/index.ts': 'export class AcmeOrder {}\n' })).toEqual([])
   })

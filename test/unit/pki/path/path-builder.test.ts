@@ -1,7 +1,8 @@
 /** What the answer says beside the verdict; the verdicts themselves are in test/conformance/limbo. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Bytes } from '../../../../src/core/bytes.ts'
-import { buildAndCheckPath, type PathInput, type PathResult } from '../../../../src/pki/path/path-builder.ts'
+import { buildAndCheckPath, type PathInput } from '../../../../src/pki/path/path-builder.ts'
+import type { PathResult } from '../../../../src/pki/path/path-result.ts'
 import { newSerial } from '../../../../src/pki/serial.ts'
 import {
   CASE_TIME_MS,

@@ -6,7 +6,8 @@
 import fc from 'fast-check'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Bytes, equalBytes } from '../../../../src/core/bytes.ts'
-import { buildAndCheckPath, type PathInput, type PathResult } from '../../../../src/pki/path/path-builder.ts'
+import { buildAndCheckPath, type PathInput } from '../../../../src/pki/path/path-builder.ts'
+import type { PathResult } from '../../../../src/pki/path/path-result.ts'
 import {
   base,
   CASE_TIME_MS,
