@@ -65,7 +65,7 @@ export function missingServers(found: Partial<Servers>): (keyof Servers)[] {
 
 /** One line for a person: what to install. */
 export function missingLine(missing: readonly (keyof Servers)[]): string {
-  return `The tests need real servers that are not here: ${missing.map((name) => INSTALLATION_HINTS[name]).join('; ')}`
+  return `Real servers for the tests and the demo are not here: ${missing.map((name) => INSTALLATION_HINTS[name]).join('; ')}`
 }
 
 /**

@@ -3,11 +3,11 @@
  * The same bundle as on Cloudflare; what differs is said in docs/choices.md.
  */
 import { readdirSync, readFileSync } from 'node:fs'
+import { Cron } from 'croner'
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type MiniflareOptions } from 'miniflare'
 import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from 'wrangler'
 import { jobsFor } from '../src/cron/schedule.ts'
 import { BUNDLE } from './build-worker.ts'
-import { isDue } from './cron-expression.ts'
 
 export interface LocalServiceOptions {
   readonly port: number
@@ -93,7 +93,7 @@ async function applyMigrations(db: D1): Promise<void> {
 /** workerd fires no cron triggers by itself. Every job also runs once at the start, as after an outage. */
 function startCron(miniflare: Miniflare): NodeJS.Timeout {
   const { triggers } = unstable_readConfig({ config: 'wrangler.toml' })
-  const crons = triggers.crons ?? []
+  const crons: readonly string[] = triggers.crons ?? []
   for (const cron of crons) jobsFor(cron)
   const fire = async (cron: string) => {
     try {
@@ -104,11 +104,13 @@ function startCron(miniflare: Miniflare): NodeJS.Timeout {
     }
   }
   for (const cron of crons) void fire(cron)
+  const patterns = crons.map((cron) => ({ cron, pattern: new Cron(cron, { timezone: 'UTC', paused: true }) }))
   let minute = Math.floor(Date.now() / 60_000)
   return setInterval(() => {
     const now = Math.floor(Date.now() / 60_000)
     if (now === minute) return
     minute = now
-    for (const cron of crons) if (isDue(cron, new Date(now * 60_000))) void fire(cron)
+    const at = new Date(now * 60_000)
+    for (const { cron, pattern } of patterns) if (pattern.match(at)) void fire(cron)
   }, 1_000)
 }

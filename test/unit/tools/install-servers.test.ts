@@ -37,7 +37,7 @@ describe('finding the real servers', () => {
     const missing = missingServers({ pebble: '/p', challtestsrv: '/c', named: '/n' })
     expect(missing).toEqual(['dig', 'nsupdate'])
     expect(missingLine(missing)).toBe(
-      'The tests need real servers that are not here: dig (Debian package bind9-dnsutils); nsupdate (Debian package bind9-dnsutils)',
+      'Real servers for the tests and the demo are not here: dig (Debian package bind9-dnsutils); nsupdate (Debian package bind9-dnsutils)',
     )
   })
 })
