@@ -62,7 +62,7 @@ export async function renewInternal(
   const grant = await grantOf(dependencies, actor, before, terms)
   const { signer, role } = grant
   const names = requireNames({ ...before.names, commonName: before.commonName }, STORED_PATHS)
-  if (role !== null) requireAllowed(role.policy, { ...names, hasCommonName: terms.hasCommonName }, 'certificate')
+  if (role !== null) requireAllowed(role.policy, { ...names, hasCommonName: terms.hasCommonName }, () => 'certificate')
   const old = parseStored(before.leafPem)
   const oldKey = describePublicKey(old.subjectPublicKeyInfo)
   if (!oldKey.ok) throw new Error(oldKey.error.message)

@@ -37,3 +37,16 @@ function maskOctet(prefixBits: number, index: number): number {
   const bits = Math.min(8, Math.max(0, prefixBits - 8 * index))
   return (0xff << (8 - bits)) & 0xff
 }
+
+/** RFC 4291 §2.5.5.2: `::ffff:0:0/96`, IPv4 addresses in the form of IPv6. */
+const MAPPED: IpRange = {
+  octets: new Uint8Array([...new Array<number>(10).fill(0), 255, 255, 0, 0, 0, 0]),
+  prefixBits: 96,
+}
+
+/** Octets of an IPv6 address that is an IPv4 address, its last four octets. */
+export const isMappedAddress = (octets: Uint8Array): boolean => isInIpRange(octets, MAPPED)
+
+/** A range of such addresses alone. */
+export const isMappedRange = ({ octets, prefixBits }: IpRange): boolean =>
+  prefixBits >= MAPPED.prefixBits && isMappedAddress(octets)

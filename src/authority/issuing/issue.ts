@@ -41,7 +41,8 @@ import {
   requireNames,
   SAN_PATHS,
 } from '../roles/requested-names.ts'
-import { checkKey, checkNames, checkTtl } from '../roles/role-policy.ts'
+import { checkNames } from '../roles/role-names.ts'
+import { checkKey, checkTtl } from '../roles/role-policy.ts'
 import { requireSigner, type Signer } from '../signer.ts'
 import { reviewCsr } from './csr-review.ts'
 import { requireCsr } from './csr-workflow.ts'
@@ -126,7 +127,7 @@ export async function signUnderRole(
       input.names === null
         ? requireNames(requested, CSR_PATHS)
         : requireNames({ ...input.names, commonName: requested.commonName }, SAN_PATHS)
-    requireAllowed(policy, names, input.names === null ? 'csr_pem' : 'san')
+    requireAllowed(policy, names, () => (input.names === null ? 'csr_pem' : 'san'))
     const times = requireTimes(dependencies, policy, signer, input.ttlSeconds)
     return signAndStore(dependencies, actor, {
       role,
@@ -190,18 +191,16 @@ export async function roleContext(store: Store, tenantId: string, name: string, 
   return { role, policy: role.policy, signer }
 }
 
-/** Throws `policy_violation` for names that the role does not allow; `path` says where such a name was given. */
+/** Throws `policy_violation` for names that the role does not allow; `pathOf` says where such a name was given, or should have been. */
 export function requireAllowed(
   policy: RolePolicy,
   names: ResolvedNames,
-  path: string | ((name: string) => string),
+  pathOf: (name: string | null) => string,
 ): void {
   const refusals = checkNames(policy, names)
   if (refusals.length === 0) return
-  const pathOf = (refusal: string): string =>
-    typeof path === 'string' ? path : path(refusal.slice(0, Math.max(0, refusal.indexOf(': '))))
-  throw new AppError('policy_violation', refusals.join('; '), {
-    details: refusals.map((message) => ({ path: pathOf(message), message })),
+  throw new AppError('policy_violation', refusals.map(({ message }) => message).join('; '), {
+    details: refusals.map(({ name, message }) => ({ path: pathOf(name), message })),
   })
 }
 

@@ -165,8 +165,8 @@ const show = (text: string): string =>
     (hidden) => `\\u{${(hidden.codePointAt(0) ?? 0).toString(16)}}`,
   )
 
-/** Where a name of the resolved ones stands among those that were asked for, however it was written there. */
-export function fieldOfName(requested: RequestedNames, paths: NamePaths, name: string): string {
+/** Where a name of the resolved ones stands among those that were asked for, however it was written there. Null: a missing common name. */
+export function fieldOfName(requested: RequestedNames, paths: NamePaths, name: string | null): string {
   for (const type of TYPES) {
     const index = requested[type].findIndex((text) => {
       const parsed = parseAltName(type, text)

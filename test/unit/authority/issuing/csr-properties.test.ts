@@ -26,7 +26,8 @@ import {
   resolveNames,
   SAN_PATHS,
 } from '../../../../src/authority/roles/requested-names.ts'
-import { checkNames, checkRolePolicy } from '../../../../src/authority/roles/role-policy.ts'
+import { checkNames } from '../../../../src/authority/roles/role-names.ts'
+import { checkRolePolicy } from '../../../../src/authority/roles/role-policy.ts'
 import { buildLeaf } from '../../../../src/pki/build-certificate.ts'
 import { parseCsr } from '../../../../src/pki/csr.ts'
 import { EKU } from '../../../../src/pki/oids.ts'

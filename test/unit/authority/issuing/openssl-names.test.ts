@@ -8,7 +8,8 @@ import {
   type RequestedNames,
   resolveNames,
 } from '../../../../src/authority/roles/requested-names.ts'
-import { checkNames, checkRolePolicy } from '../../../../src/authority/roles/role-policy.ts'
+import { checkNames } from '../../../../src/authority/roles/role-names.ts'
+import { checkRolePolicy } from '../../../../src/authority/roles/role-policy.ts'
 import { formatAltName } from '../../../../src/pki/alt-name.ts'
 import { buildLeaf } from '../../../../src/pki/build-certificate.ts'
 import { parseCsr, verifyCsrSignature } from '../../../../src/pki/csr.ts'
@@ -144,7 +145,7 @@ describe('a request as openssl writes it', () => {
     const review = reviewCsr(csr, { extKeyUsage: [EKU.serverAuth], subject: 'common-name' })
     const requested: RequestedNames = namesOfCsr(csr)
     const names = resolveNames(requested, CSR_PATHS)
-    const wrong = names.ok ? checkNames(ROLE, names.value) : names.error.map(({ message }) => message)
+    const wrong = (names.ok ? checkNames(ROLE, names.value) : names.error).map(({ message }) => message)
     return [...review.refusals, ...wrong]
   }
 

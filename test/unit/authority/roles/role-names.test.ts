@@ -1,7 +1,7 @@
 /** Which names a role allows: the table of its rules, by the sentence that refuses. */
 import { describe, expect, it } from 'vitest'
 import { type RequestedNames, resolveNames } from '../../../../src/authority/roles/requested-names.ts'
-import { checkNames } from '../../../../src/authority/roles/role-policy.ts'
+import { checkNames } from '../../../../src/authority/roles/role-names.ts'
 import type { RolePolicy } from '../../../../src/store/role-policy.ts'
 
 /** Allows nothing. */
@@ -38,7 +38,7 @@ const PATHS = { commonName: 'common_name', dns: 'alt_names', ip: 'ip_sans', emai
 function refusals(policy: Partial<RolePolicy>, names: Partial<RequestedNames>): readonly string[] {
   const resolved = resolveNames({ ...EMPTY, ...names }, PATHS)
   if (!resolved.ok) throw new Error(resolved.error.map(({ message }) => message).join('; '))
-  return checkNames({ ...NOTHING, ...policy }, resolved.value)
+  return checkNames({ ...NOTHING, ...policy }, resolved.value).map(({ message }) => message)
 }
 
 const BARE = { allowedDomains: ['example.com'], allowBareDomains: true }
