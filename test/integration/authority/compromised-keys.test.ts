@@ -1,6 +1,6 @@
 /** A key that was revoked for key_compromise is certified no more: not by a renewal that keeps it, not for another request. */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { forgeCsr } from '../support/csr-forge.ts'
+import { forgeCsr } from '../../support/csr-forge.ts'
 import {
   bodyOf,
   codeOf,
@@ -9,26 +9,21 @@ import {
   newCa,
   newRole,
   type Overtaken,
-  racer,
+  racingApps,
   renew,
   revoke,
   rowsOf,
   storedCertificate,
-  type WatchedApp,
-  watchedApp,
 } from '../support/pki-world.ts'
-import { newTenant, newTestToken, type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
+import { newTenant, newTestToken, type TestAnswer, type TestApp } from '../support/worker-app.ts'
 
-let slowApp: WatchedApp
 let app: TestApp
 let overtaken: Overtaken
 let caId: string
 let role: string
 
 beforeAll(async () => {
-  slowApp = await watchedApp()
-  app = await testApp()
-  overtaken = racer(slowApp, app)
+  ;({ second: app, overtaken } = await racingApps())
   caId = await newCa(app)
   role = await newRole(app, caId, { require_cn: false })
 })

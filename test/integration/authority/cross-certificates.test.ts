@@ -12,20 +12,17 @@ import {
   newCa,
   newRole,
   type Overtaken,
-  racer,
+  racingApps,
   revokeCa,
   serialsOf,
-  watchedApp,
 } from '../support/pki-world.ts'
-import { newTestToken, type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
+import { newTestToken, type TestAnswer, type TestApp } from '../support/worker-app.ts'
 
 let app: TestApp
 let overtaken: Overtaken
 
 beforeAll(async () => {
-  const first = await watchedApp()
-  app = await testApp()
-  overtaken = racer(first, app)
+  ;({ second: app, overtaken } = await racingApps())
 })
 
 interface Crossed {

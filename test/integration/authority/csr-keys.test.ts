@@ -7,8 +7,8 @@ import { derExplicit, derInteger, derNull, derOid, derSequence, derValue } from 
 import { EXTENSION } from '../../../src/pki/oids.ts'
 import { findCsr } from '../../../src/store/csrs.ts'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
+import { ascii, forgeCsr, rsaCsr, spkiOf } from '../../support/csr-forge.ts'
 import { bindings } from '../support/bindings.ts'
-import { ascii, forgeCsr, rsaCsr, spkiOf } from '../support/csr-forge.ts'
 import { bodyOf, newCa, newRole } from '../support/pki-world.ts'
 import { type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
 

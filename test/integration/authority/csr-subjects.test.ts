@@ -8,8 +8,8 @@ import { derOctetString, derOid, derSequence, derSetOf, derUtf8String, derValue 
 import { formatName } from '../../../src/pki/distinguished-name.ts'
 import { ATTRIBUTE, MICROSOFT_EXTENSION_REQUEST } from '../../../src/pki/oids.ts'
 import { parsePemOf } from '../../../src/pki/pem.ts'
+import { ascii, forgeCsr, subjectOf } from '../../support/csr-forge.ts'
 import { bindings } from '../support/bindings.ts'
-import { ascii, forgeCsr, subjectOf } from '../support/csr-forge.ts'
 import { bodyOf, newCa, newRole, renew } from '../support/pki-world.ts'
 import { type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
 

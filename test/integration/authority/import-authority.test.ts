@@ -26,7 +26,7 @@ import {
   scopeOf,
   someReasons,
 } from '../../conformance/limbo/forge.ts'
-import { rsaAlgorithm } from '../support/csr-forge.ts'
+import { rsaAlgorithm } from '../../support/csr-forge.ts'
 import { bodyOf, crlOf, freshName, hexOf, issue, linesOf, newRole, serialsOf } from '../support/pki-world.ts'
 import { type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
 

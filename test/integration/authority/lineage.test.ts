@@ -1,6 +1,7 @@
 /** A CA above is issued anew: what is signed below carries its new certificate, and ends with it. */
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
+  approvedCsr,
   bodyOf,
   codeOf,
   freshName,
@@ -9,15 +10,14 @@ import {
   newCa,
   newRole,
   type Overtaken,
-  racer,
+  racingApps,
   renew,
   revokeCa,
   rowsOf,
   storedCertificate,
   type WatchedApp,
-  watchedApp,
 } from '../support/pki-world.ts'
-import { type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
+import type { TestAnswer, TestApp } from '../support/worker-app.ts'
 
 let first: WatchedApp
 let second: TestApp
@@ -29,9 +29,7 @@ let caId: string
 let role: string
 
 beforeAll(async () => {
-  first = await watchedApp()
-  second = await testApp()
-  overtaken = racer(first, second)
+  ;({ first, second, overtaken } = await racingApps())
 })
 
 beforeEach(async () => {
@@ -105,9 +103,7 @@ describe('issued anew at the same time', () => {
   })
 
   it('fail: as an approved request is signed: conflict, and it stays approved', async () => {
-    const body = { subject: { common_name: 'www.example.com' } }
-    const csr = bodyOf(await second.request('POST', '/v1/pki/csr', { body }), 201).id as string
-    bodyOf(await second.request('POST', `/v1/pki/csr/${csr}/approve`))
+    const csr = await approvedCsr(second)
     const [slow] = await overtaken('csr.signed', post(`/v1/pki/csr/${csr}/sign`, { ca_id: caId }), reissue(root, 10))
     expect(refused(slow)).toEqual([409, 'conflict'])
     expect(bodyOf(await second.request('GET', `/v1/pki/csr/${csr}`)).status).toBe('approved')

@@ -7,7 +7,7 @@ import { EKU } from '../../../src/pki/oids.ts'
 import { formatCertificatesPem } from '../../../src/pki/pem.ts'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
-import { bodyOf, codeOf, issued, newCa, newRole, renew, storedCertificate } from '../support/pki-world.ts'
+import { approvedCsr, bodyOf, codeOf, issued, newCa, newRole, renew, storedCertificate } from '../support/pki-world.ts'
 import { newTestToken, type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
 
 const DAY_SECONDS = 86_400
@@ -34,9 +34,7 @@ const lifetimeOf = ({ not_after: end }: { readonly not_after: string }): number 
 const refused = (answer: TestAnswer): unknown[] => [answer.status, codeOf(answer)]
 
 async function signedRequest(validityDays?: number): Promise<string> {
-  const body = { subject: { common_name: 'billing.example.com' }, san_dns: ['api.example.com'] }
-  const csr = bodyOf(await app.request('POST', '/v1/pki/csr', { body }), 201).id as string
-  bodyOf(await app.request('POST', `/v1/pki/csr/${csr}/approve`))
+  const csr = await approvedCsr(app, 'billing.example.com', 'api.example.com')
   const signing = { ca_id: caId, ...(validityDays === undefined ? {} : { validity_days: validityDays }) }
   return bodyOf(await app.request('POST', `/v1/pki/csr/${csr}/sign`, { body: signing }), 201).id as string
 }

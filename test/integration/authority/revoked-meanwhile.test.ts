@@ -7,6 +7,7 @@ import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
 import { type Entity, forgeRoot, newEntity } from '../../conformance/limbo/forge.ts'
 import { bindings } from '../support/bindings.ts'
 import {
+  approvedCsr,
   bodyOf,
   codeOf,
   crlOf,
@@ -20,7 +21,7 @@ import {
   newCa,
   newRole,
   type Overtaken,
-  racer,
+  racingApps,
   renew,
   revoke,
   revokeCa,
@@ -28,17 +29,14 @@ import {
   serialsOf,
   standingOfRevoked,
   storedCertificate,
-  watchedApp,
 } from '../support/pki-world.ts'
-import { type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
+import type { TestAnswer, TestApp } from '../support/worker-app.ts'
 
 let app: TestApp
 let overtaken: Overtaken
 
 beforeAll(async () => {
-  const first = await watchedApp()
-  app = await testApp()
-  overtaken = racer(first, app)
+  ;({ second: app, overtaken } = await racingApps())
 })
 
 // Whatever a test did: once the cron has run, nothing stands below a revoked CA.
@@ -141,9 +139,7 @@ describe('issuing', () => {
 
   it('fail: an approved request whose CA is revoked first stays approved', async () => {
     const caId = await newCa(app)
-    const body = { subject: { common_name: 'www.example.com' } }
-    const csr = bodyOf(await app.request('POST', '/v1/pki/csr', { body }), 201).id as string
-    bodyOf(await app.request('POST', `/v1/pki/csr/${csr}/approve`))
+    const csr = await approvedCsr(app)
     const [slow] = await overtaken(
       'csr.signed',
       (each) => each.request('POST', `/v1/pki/csr/${csr}/sign`, { body: { ca_id: caId } }),

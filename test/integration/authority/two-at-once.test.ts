@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { toHex } from '../../../src/core/bytes.ts'
 import { importPrivateKeyPem } from '../../../src/pki/keys.ts'
 import {
+  approvedCsr,
   bodyOf,
   codeOf,
   crlOf,
@@ -11,18 +12,18 @@ import {
   issued,
   linesOf,
   newCa,
+  newCsr,
   newRole,
   type Overtaken,
-  racer,
+  racingApps,
   renew,
   revoke,
   rowsOf,
   serialsOf,
   storedCertificate,
   type WatchedApp,
-  watchedApp,
 } from '../support/pki-world.ts'
-import { type TestApp, testApp } from '../support/worker-app.ts'
+import type { TestApp } from '../support/worker-app.ts'
 
 let first: WatchedApp
 let second: TestApp
@@ -31,19 +32,10 @@ let caId: string
 let role: string
 
 beforeAll(async () => {
-  first = await watchedApp()
-  second = await testApp()
-  overtaken = racer(first, second)
+  ;({ first, second, overtaken } = await racingApps())
   caId = await newCa(second)
   role = await newRole(second, caId, { store_private_keys: true })
 })
-
-async function newCsr(isApproved = true): Promise<string> {
-  const body = { subject: { common_name: 'www.example.com' }, san_dns: ['www.example.com'] }
-  const id = bodyOf(await second.request('POST', '/v1/pki/csr', { body }), 201).id as string
-  if (isApproved) bodyOf(await second.request('POST', `/v1/pki/csr/${id}/approve`))
-  return id
-}
 
 const sign = (id: string) => (app: TestApp) => app.request('POST', `/v1/pki/csr/${id}/sign`, { body: { ca_id: caId } })
 const decide = (id: string, step: 'approve' | 'reject') => (app: TestApp) =>
@@ -58,7 +50,7 @@ async function publicKeyOf(pem: string): Promise<string> {
 
 describe('a request', () => {
   it('fail: signed twice gives one certificate', async () => {
-    const id = await newCsr()
+    const id = await approvedCsr(second, 'www.example.com', 'www.example.com')
     const [slow, quick] = await overtaken('csr.signed', sign(id), sign(id))
     expect([slow.status, codeOf(slow), quick.status]).toEqual([409, 'conflict', 201])
     const csr = bodyOf(await second.request('GET', `/v1/pki/csr/${id}`))
@@ -82,7 +74,7 @@ describe('a request', () => {
     ['reject', 'approve', 'approved'],
     ['reject', 'reject', 'rejected'],
   ] as const)('fail: %s overtaken by %s is a conflict', async (slowStep, quickStep, status) => {
-    const id = await newCsr(false)
+    const id = await newCsr(second, 'www.example.com', 'www.example.com')
     const event = slowStep === 'approve' ? 'csr.approved' : 'csr.rejected'
     const [slow, quick] = await overtaken(event, decide(id, slowStep), decide(id, quickStep))
     expect([slow.status, codeOf(slow), quick.status]).toEqual([409, 'conflict', 200])
@@ -95,7 +87,7 @@ describe('a request', () => {
   })
 
   it('fail: deleted while it is signed leaves no certificate', async () => {
-    const id = await newCsr()
+    const id = await approvedCsr(second, 'www.example.com', 'www.example.com')
     const before = (await rowsOf('SELECT id FROM certificates')).length
     const [slow, quick] = await overtaken('csr.signed', sign(id), (app) => app.request('DELETE', `/v1/pki/csr/${id}`))
     expect([slow.status, quick.status]).toEqual([409, 204])

@@ -1,18 +1,17 @@
 /** A request with an Idempotency-Key whose process dies: what it did is there with its answer, or not there at all. */
+
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { AccountObjects } from '../../../src/accounts/account-object.ts'
 import { ok } from '../../../src/core/result.ts'
 import { ROUTES } from '../../../src/http/routes.ts'
 import type { OrderObjects } from '../../../src/orders/order-object.ts'
-import { buildCsr } from '../../../src/pki/csr.ts'
-import { buildName } from '../../../src/pki/distinguished-name.ts'
-import { generateKeyPair } from '../../../src/pki/keys.ts'
 import { formatPem } from '../../../src/pki/pem.ts'
 import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
 import { findCa, openCaKey } from '../../../src/store/authorities.ts'
 import { DEFAULT_TENANT_ID, type Store } from '../../../src/store/store.ts'
 import type { Transaction } from '../../../src/store/transaction.ts'
-import { bodyOf, freshName, issued, newCa, newRole, rowsOf } from '../support/pki-world.ts'
+import { forgeCsr, subjectOf } from '../../support/csr-forge.ts'
+import { approvedCsr, bodyOf, freshName, issued, newCa, newRole, rowsOf } from '../support/pki-world.ts'
 import { newTenant, newTestToken, type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
 
 const ACCOUNT_ID = 'acme_00000000000000000000000099'
@@ -83,14 +82,6 @@ beforeAll(async () => {
   })
 })
 
-async function csrPem(): Promise<string> {
-  const { privateKey, spkiDer } = await generateKeyPair({ type: 'ec', size: 256 })
-  const altNames = [{ type: 'dns', value: 'crash.example.com' }] as const
-  const subject = buildName({ commonName: 'crash.example.com' })
-  if (!subject.ok) throw new Error(subject.error.message)
-  return formatPem('CERTIFICATE REQUEST', await buildCsr({ privateKey, spkiDer, altNames, subjectDer: subject.value }))
-}
-
 async function foreignCa(): Promise<Record<string, unknown>> {
   const id = await newCa(app, { token: otherToken })
   const row = await findCa(app.store, otherTenant, id)
@@ -106,13 +97,6 @@ async function foreignLeaf(): Promise<Record<string, unknown>> {
   return { certificate_pem: bodyOf(answer, 201).certificate }
 }
 
-async function approvedCsr(): Promise<string> {
-  const body = { subject: { common_name: 'approved.example.com' } }
-  const { id } = bodyOf(await app.request('POST', '/v1/pki/csr', { body }), 201)
-  bodyOf(await app.request('POST', `/v1/pki/csr/${id}/approve`, { body: {} }))
-  return id as string
-}
-
 type Asked = readonly [path: string, body: Record<string, unknown>]
 
 /** A request of every route that takes a key. */
@@ -124,8 +108,14 @@ const REQUESTS: Readonly<Record<string, () => Promise<Asked>>> = {
     return ['/v1/pki/trust-anchors', { name: freshName('anchor'), certificate_pem }]
   },
   '/v1/pki/csr': async () => ['/v1/pki/csr', { subject: { common_name: 'csr.example.com' } }],
-  '/v1/pki/csr/import': async () => ['/v1/pki/csr/import', { csr_pem: await csrPem() }],
-  '/v1/pki/csr/{id}/sign': async () => [`/v1/pki/csr/${await approvedCsr()}/sign`, { ca_id: caId }],
+  '/v1/pki/csr/import': async () => [
+    '/v1/pki/csr/import',
+    { csr_pem: await forgeCsr({ subjectDer: subjectOf('crash.example.com') }) },
+  ],
+  '/v1/pki/csr/{id}/sign': async () => [
+    `/v1/pki/csr/${await approvedCsr(app, 'approved.example.com')}/sign`,
+    { ca_id: caId },
+  ],
   '/v1/pki/ca': async () => {
     const name = freshName('ca')
     return ['/v1/pki/ca', { name, common_name: name, ca_type: 'root', key_type: 'ec' }]
@@ -134,7 +124,10 @@ const REQUESTS: Readonly<Record<string, () => Promise<Asked>>> = {
   '/v1/pki/ca/{id}/reissue': async () => [`/v1/pki/ca/${await newCa(app)}/reissue`, {}],
   '/v1/pki/ca/{id}/cross-sign': async () => [`/v1/pki/ca/${await newCa(app)}/cross-sign`, { issuer_ca_id: caId }],
   '/v1/pki/issue/{role}': async () => [`/v1/pki/issue/${role}`, { common_name: 'crash.example.com' }],
-  '/v1/pki/sign/{role}': async () => [`/v1/pki/sign/${role}`, { csr_pem: await csrPem() }],
+  '/v1/pki/sign/{role}': async () => [
+    `/v1/pki/sign/${role}`,
+    { csr_pem: await forgeCsr({ subjectDer: subjectOf('crash.example.com') }) },
+  ],
   '/v1/pki/certificates/import': async () => ['/v1/pki/certificates/import', await foreignLeaf()],
   '/v1/pki/certificates/{id}/renew': async () => [`/v1/pki/certificates/${(await issued(app, role)).id}/renew`, {}],
   '/v1/pki/acme/accounts': async () => [

@@ -2,7 +2,7 @@
  * A small internal PKI for one pair of operations: a root, an intermediate, a role, and what an operation needs below them,
  * made when the first operation asks for it. What is done to it is held against `house-rules.ts` afterwards.
  */
-import { bodyOf, freshName, issued, newCa, newRole, rowsOf } from '../support/pki-world.ts'
+import { bodyOf, freshName, issued, newCa, newCsr, newRole, rowsOf } from '../support/pki-world.ts'
 import type { TestAnswer, TestApp } from '../support/worker-app.ts'
 
 export interface PkiScene {
@@ -73,24 +73,23 @@ const MAKERS: Readonly<Record<ScenePart, (app: TestApp, role: string, caId: stri
     bodyOf(await app.request('POST', '/v1/pki/revoke', { body }))
     return id
   },
-  pendingCsrId: (app) => newCsr(app),
+  pendingCsrId: (app) => newNamedCsr(app),
   async approvedCsrId(app) {
-    const id = await newCsr(app)
+    const id = await newNamedCsr(app)
     bodyOf(await app.request('POST', `/v1/pki/csr/${id}/approve`))
     return id
   },
   async approvedLeafId(app, _role, caId) {
-    const id = await newCsr(app)
+    const id = await newNamedCsr(app)
     bodyOf(await app.request('POST', `/v1/pki/csr/${id}/approve`))
     const body = { ca_id: caId, validity_days: APPROVED_DAYS }
     return bodyOf(await app.request('POST', `/v1/pki/csr/${id}/sign`, { body }), 201).id as string
   },
 }
 
-async function newCsr(app: TestApp): Promise<string> {
+function newNamedCsr(app: TestApp): Promise<string> {
   const name = `${freshName('csr')}.example.com`
-  const body = { subject: { common_name: name }, san_dns: [name] }
-  return bodyOf(await app.request('POST', '/v1/pki/csr', { body }), 201).id as string
+  return newCsr(app, name, name)
 }
 
 type PathOf = (scene: PkiScene) => string

@@ -4,7 +4,7 @@ import { indexTerms, MAX_INDEXED_PER_CALL, tenantsToIndex } from '../../../src/s
 import type { Database } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
 import { idOfRow, insertCertificateRows } from '../support/pki-rows.ts'
-import { bodyOf, issued, maintain, newCa, newRole, rowsOf } from '../support/pki-world.ts'
+import { approvedCsr, bodyOf, issued, maintain, newCa, newRole, rowsOf } from '../support/pki-world.ts'
 import { newTenant, newTestToken, type TestApp, testApp } from '../support/worker-app.ts'
 
 const END = 'cert_zzzzzzzzzzzzzzzzzzzzzzzzzz'
@@ -89,9 +89,7 @@ describe('certificates that were issued', () => {
 
   it('ok: a request that was signed brings its names, in letters of any alphabet', async () => {
     const caId = await newCa(app)
-    const body = { subject: { common_name: 'Ärzte GmbH' }, san_dns: ['aerzte.example'] }
-    const csr = bodyOf(await app.request('POST', '/v1/pki/csr', { body }), 201).id as string
-    bodyOf(await app.request('POST', `/v1/pki/csr/${csr}/approve`))
+    const csr = await approvedCsr(app, 'Ärzte GmbH', 'aerzte.example')
     const signed = await app.request('POST', `/v1/pki/csr/${csr}/sign`, { body: { ca_id: caId } })
     const { id } = bodyOf(signed, 201)
     expect(await termsOf(id)).toEqual(['name:aerzte.example', 'name:Ärzte gmbh'])

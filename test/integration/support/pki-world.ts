@@ -61,6 +61,19 @@ export async function newRole(
   return bodyOf(answer, 201).name as string
 }
 
+/** A certificate request whose key is made by the app; returns its id. */
+export async function newCsr(app: TestApp, commonName = 'www.example.com', ...dns: readonly string[]): Promise<string> {
+  const body = { subject: { common_name: commonName }, san_dns: dns }
+  return bodyOf(await app.request('POST', '/v1/pki/csr', { body }), 201).id as string
+}
+
+/** The same, approved. */
+export async function approvedCsr(app: TestApp, commonName?: string, ...dns: readonly string[]): Promise<string> {
+  const id = await newCsr(app, commonName, ...dns)
+  bodyOf(await app.request('POST', `/v1/pki/csr/${id}/approve`))
+  return id
+}
+
 export interface IssuedLeaf {
   readonly id: string
   /** Hex of the content octets, as it is stored. */
@@ -227,6 +240,16 @@ export function racer({ app, commits }: WatchedApp, other: TestApp): Overtaken {
     if (quickAnswer === undefined) throw new Error(`it came to no ${event}: ${slowAnswer.text}`)
     return [slowAnswer, quickAnswer]
   }
+}
+
+/** Two apps over one database, and a race between requests to the first and to the second. */
+export async function racingApps(): Promise<{
+  readonly first: WatchedApp
+  readonly second: TestApp
+  readonly overtaken: Overtaken
+}> {
+  const [first, second] = [await watchedApp(), await testApp()]
+  return { first, second, overtaken: racer(first, second) }
 }
 
 export const codeOf = ({ json }: TestAnswer): string => json?.error?.code as string

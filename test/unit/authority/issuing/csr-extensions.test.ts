@@ -1,4 +1,5 @@
 /** What a CSR asks for beyond its key and names: refused by name, or left out and said. Nothing of it is copied. */
+
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type CsrAllowance, reviewCsr } from '../../../../src/authority/issuing/csr-review.ts'
 import type { Bytes } from '../../../../src/core/bytes.ts'
@@ -17,7 +18,7 @@ import {
   subjectAltNameExtension,
   subjectKeyIdentifierExtension,
 } from '../../../../src/pki/build-extensions.ts'
-import { parseCsr } from '../../../../src/pki/csr.ts'
+import { readCsrPem } from '../../../../src/pki/csr.ts'
 import { contextConstructed, contextPrimitive } from '../../../../src/pki/der/tags.ts'
 import {
   derExplicit,
@@ -30,8 +31,8 @@ import {
   derValue,
 } from '../../../../src/pki/der/writer.ts'
 import { generateKeyPair, type KeyPair } from '../../../../src/pki/keys.ts'
-import { ATTRIBUTE, EKU, EXTENSION, EXTENSION_REQUEST } from '../../../../src/pki/oids.ts'
-import { signWhole } from '../../../../src/pki/signature.ts'
+import { ATTRIBUTE, EKU, EXTENSION } from '../../../../src/pki/oids.ts'
+import { forgeCsr } from '../../../support/csr-forge.ts'
 
 const UNKNOWN = '1.3.6.1.4.1.99999.1'
 /** RFC 7633 §4.1. */
@@ -47,11 +48,8 @@ describe('extensions of a CSR', () => {
   })
 
   async function review(extensions: readonly Bytes[], rdns: readonly Bytes[] = [COMMON_NAME], allowance = ROLE) {
-    const wanted = extensions.length === 0 ? [] : [derSequence(...extensions)]
-    const attributes = wanted.map((list) => derSequence(derOid(EXTENSION_REQUEST), derSetOf(list)))
-    const info = derSequence(derInteger(0), derSequence(...rdns), pair.spkiDer, derExplicit(0, ...attributes))
-    const csr = parseCsr(await signWhole(info, pair.privateKey))
-    if (!csr.ok) throw csr.error
+    const csr = readCsrPem(await forgeCsr({ subjectDer: derSequence(...rdns), extensions, pair }))
+    if (!csr.ok) throw new Error(csr.error)
     return reviewCsr(csr.value, allowance)
   }
   const altNames = (...names: readonly Bytes[]): Bytes =>

@@ -1,5 +1,5 @@
 /** Requests that no careful tool writes: any subject, any extensions, any key, signed in any way. */
-import { type Bytes, utf8 } from '../../../src/core/bytes.ts'
+import { type Bytes, utf8 } from '../../src/core/bytes.ts'
 import {
   derBitString,
   derExplicit,
@@ -8,12 +8,13 @@ import {
   derOid,
   derSequence,
   derSetOf,
-} from '../../../src/pki/der/writer.ts'
-import { buildName } from '../../../src/pki/distinguished-name.ts'
-import { generateKeyPair, type KeyPair } from '../../../src/pki/keys.ts'
-import { EXTENSION_REQUEST } from '../../../src/pki/oids.ts'
-import { formatPem } from '../../../src/pki/pem.ts'
-import { assembleSigned, sign, signatureAlgorithmDerOf } from '../../../src/pki/signature.ts'
+} from '../../src/pki/der/writer.ts'
+import { buildName } from '../../src/pki/distinguished-name.ts'
+import { generateKeyPair, type KeyPair } from '../../src/pki/keys.ts'
+import { EXTENSION_REQUEST } from '../../src/pki/oids.ts'
+import { formatPem } from '../../src/pki/pem.ts'
+import { assembleSigned, sign, signatureAlgorithmDerOf } from '../../src/pki/signature.ts'
+import type { CryptoKey } from '../../src/pki/web-crypto.ts'
 
 export interface ForgedCsr {
   readonly subjectDer?: Bytes
@@ -60,7 +61,10 @@ export const spkiOf = (algorithm: readonly string[], bits: Bytes): Bytes =>
 /** A request of an RSA key of that size, by WebCrypto. */
 export async function rsaCsr(size: number, hash: 'SHA-1' | 'SHA-256', algorithmOid: string): Promise<string> {
   const algorithm = { name: 'RSASSA-PKCS1-v1_5', modulusLength: size, publicExponent: new Uint8Array([1, 0, 1]), hash }
-  const pair = (await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as CryptoKeyPair
+  const pair = (await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as Record<
+    'privateKey' | 'publicKey',
+    CryptoKey
+  >
   return forgeCsr({
     spkiDer: new Uint8Array((await crypto.subtle.exportKey('spki', pair.publicKey)) as ArrayBuffer),
     algorithmDer: rsaAlgorithm(algorithmOid),
