@@ -50,15 +50,7 @@ export interface Certificate extends CertificateExtensions {
 /** A whole certificate in DER, nothing after it. */
 export function parseCertificate(der: Bytes): Result<Certificate, DerError> {
   return catchDer(() => {
-    const input = DerReader.over(der)
-    const outer = input.sequence()
-    input.finish()
-    const tbsStart = outer.offset
-    const tbs = outer.sequence()
-    const tbsDer = outer.since(tbsStart)
-    const signatureAlgorithm = readAlgorithmIdentifier(outer)
-    const signature = outer.bitStringOctets()
-    outer.finish()
+    const { content: tbs, contentDer: tbsDer, signatureAlgorithm, signature } = readSigned(DerReader.over(der))
 
     const version = readVersion(tbs)
     const serialNumber = tbs.integerOctets()
@@ -107,6 +99,28 @@ function readVersion(tbs: DerReader): 1 | 2 | 3 {
   if (version === 1) return 2
   if (version === 2) return 3
   return tbs.fail('there is no such version of certificates')
+}
+
+interface Signed {
+  /** Inside of what the signature is over. */
+  readonly content: DerReader
+  /** What the signature is over. */
+  readonly contentDer: Bytes
+  readonly signatureAlgorithm: AlgorithmIdentifier
+  readonly signature: Bytes
+}
+
+/** The outer shape of certificates, CRLs and CSRs: content, algorithm, signature, and nothing after it. */
+export function readSigned(input: DerReader): Signed {
+  const outer = input.sequence()
+  input.finish()
+  const start = outer.offset
+  const content = outer.sequence()
+  const contentDer = outer.since(start)
+  const signatureAlgorithm = readAlgorithmIdentifier(outer)
+  const signature = outer.bitStringOctets()
+  outer.finish()
+  return { content, contentDer, signatureAlgorithm, signature }
 }
 
 export function readAlgorithmIdentifier(reader: DerReader): AlgorithmIdentifier {

@@ -5,7 +5,12 @@
  */
 import { type Bytes, equalBytes } from '../core/bytes.ts'
 import type { Result } from '../core/result.ts'
-import { type AlgorithmIdentifier, readAlgorithmIdentifier, type SubjectPublicKeyInfo } from './certificate.ts'
+import {
+  type AlgorithmIdentifier,
+  readAlgorithmIdentifier,
+  readSigned,
+  type SubjectPublicKeyInfo,
+} from './certificate.ts'
 import { catchDer, type DerError } from './der/errors.ts'
 import { type DerBudget, DerReader } from './der/reader.ts'
 import { contextConstructed, contextPrimitive, TAG } from './der/tags.ts'
@@ -87,14 +92,7 @@ export function parseCrl(der: Bytes): Result<Crl, DerError> {
   return catchDer(() => {
     // No element is shorter than two octets, so this bounds the work by the size of the list and never refuses one.
     const input = DerReader.over(der, { budget: budgetOf(der) })
-    const outer = input.sequence()
-    input.finish()
-    const tbsStart = outer.offset
-    const tbs = outer.sequence()
-    const tbsDer = outer.since(tbsStart)
-    const signatureAlgorithm = readAlgorithmIdentifier(outer)
-    const signature = outer.bitStringOctets()
-    outer.finish()
+    const { content: tbs, contentDer: tbsDer, signatureAlgorithm, signature } = readSigned(input)
 
     const version = readVersion(tbs)
     const innerAlgorithm = readAlgorithmIdentifier(tbs)

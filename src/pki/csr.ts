@@ -8,7 +8,7 @@ import type { AltName } from './alt-name.ts'
 import { subjectAltNameExtension } from './build-extensions.ts'
 import {
   type AlgorithmIdentifier,
-  readAlgorithmIdentifier,
+  readSigned,
   readSubjectPublicKeyInfo,
   type SubjectPublicKeyInfo,
 } from './certificate.ts'
@@ -61,15 +61,7 @@ export interface Csr extends CertificateExtensions {
 /** A whole request in DER, nothing after it. Its signature is not checked: see `verifyCsrSignature`. */
 export function parseCsr(der: Bytes): Result<Csr, DerError> {
   return catchDer(() => {
-    const input = DerReader.over(der)
-    const outer = input.sequence()
-    input.finish()
-    const infoStart = outer.offset
-    const info = outer.sequence()
-    const infoDer = outer.since(infoStart)
-    const signatureAlgorithm = readAlgorithmIdentifier(outer)
-    const signature = outer.bitStringOctets()
-    outer.finish()
+    const { content: info, contentDer: infoDer, signatureAlgorithm, signature } = readSigned(DerReader.over(der))
 
     if (info.smallInteger() !== 0) info.fail('there is no such version of certification requests')
     const subject = readName(info)
