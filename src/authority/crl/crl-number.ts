@@ -1,6 +1,6 @@
 /**
- * CRL numbers (RFC 5280 §5.2.3) are counted as integers in the CA's row. Those of an imported CA may be larger than the
- * database counts exactly: then they go on from a base, which is added wherever a number leaves.
+ * CRL numbers (RFC 5280 §5.2.3) are counted as integers in the CA's row; make-crl.ts claims them. Those of an imported CA may be
+ * larger than the database counts exactly: then they go on from a base, which is added wherever a number leaves.
  */
 import { type Bytes, toHex } from '../../core/bytes.ts'
 import type { CaRow } from '../../store/authorities.ts'
