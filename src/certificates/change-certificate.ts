@@ -1,4 +1,4 @@
-/** Changing what is not of a version: tags, description, whether a certificate renews by itself, and with which account. */
+/** Changing what all versions of a certificate share: tags, description, whether it renews by itself, and with which account. */
 import { HOLD } from '../authority/crl/revocation-record.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'

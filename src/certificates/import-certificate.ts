@@ -40,7 +40,7 @@ export interface CertificateImport {
   readonly description: string | null
 }
 
-/** Throws AppError: for a key that does not belong to it, a chain that is none, and what is there already. */
+/** Throws AppError: for a key that does not belong to it, for a chain that does not hold, and for a certificate that is here already. */
 export async function importCertificate(
   dependencies: AuthorityDependencies,
   actor: Actor,

@@ -13,7 +13,7 @@ export interface CertificateMove {
   readonly change: Partial<CertificateRow>
   /** To be committed with the change. */
   readonly statements: readonly Statement[]
-  /** What the change was made from: to be demanded of the certificate with it. */
+  /** What the change was made from: a precondition of the transaction that writes it. */
   readonly when: AsRead
 }
 

@@ -1,6 +1,6 @@
 /**
  * Renewing internal certificates: a new version with the same subject and names, by the CA of the role as it is today. What was
- * issued with a key from here gets a new one; what was signed from a CSR keeps its key, since nobody here has it. Where a request
+ * issued with a key from here gets a new one; what was signed from a CSR keeps its key, since it is not here. Where a request
  * was approved, the renewal stays within what was approved.
  */
 
@@ -71,7 +71,7 @@ export async function renewInternal(
   const kept = pair === null ? checkCertifiedKey(old.subjectPublicKeyInfo) : oldKey
   if (!kept.ok)
     throw new AppError('policy_violation', `The certificate keeps its key, which is refused: ${kept.error.message}`)
-  // RFC 5280 §5.3.1 keyCompromise: whoever has the key as well could use the new version, too.
+  // RFC 5280 §5.3.1 keyCompromise: another holder of the key could use the new version, too.
   const keptSpki = { tenantId: actor.tenantId, spkiDer: old.subjectPublicKeyInfo.der, certificateId: before.id }
   if (pair === null) await requireUncompromised(store, keptSpki)
   const refusal = pair === null && role !== null ? checkKey(role.policy, oldKey.value) : null
@@ -118,7 +118,7 @@ export async function renewInternal(
   return issued
 }
 
-/** Throws `policy_violation` for a lifetime that nobody has approved. */
+/** Throws `policy_violation` for a lifetime beyond the approved one. */
 function requireApproved({ maxTtlSeconds }: Pick<RolePolicy, 'maxTtlSeconds'>, ttlSeconds: number | null): void {
   if (ttlSeconds === null || ttlSeconds <= maxTtlSeconds) return
   const message = `Its request was approved for ${maxTtlSeconds}s at most: have a new request approved for more`

@@ -1,5 +1,5 @@
 /**
- * Revoking an ACME certificate at the CA that issued it (RFC 8555 §7.6). Writes nothing: whoever calls marks the
+ * Revoking an ACME certificate at the CA that issued it (RFC 8555 §7.6). Writes nothing: the caller marks the
  * certificate, in the batch of its event.
  */
 

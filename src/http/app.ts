@@ -43,8 +43,8 @@ export function createApp<Bindings>(options: AppOptions<Bindings>): App<Bindings
 
   app.use('*', async function guard(context, next) {
     context.set('requestId', newId('request', now()))
-    const strangers = matchedRoutes(context).filter(({ handler }) => handler !== guard && !declared.has(handler))
-    if (strangers.length > 0) throw new AppError('not_found', ERRORS.not_found.title)
+    const undeclared = matchedRoutes(context).filter(({ handler }) => handler !== guard && !declared.has(handler))
+    if (undeclared.length > 0) throw new AppError('not_found', ERRORS.not_found.title)
     await next()
   })
 

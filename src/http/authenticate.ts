@@ -1,4 +1,4 @@
-/** From a request to its principal. Every failure is the same answer; why is for the log alone. */
+/** From a request to its principal. Every failure is the same answer; the reason is in the log alone. */
 import { sha256, timingSafeEqual, utf8 } from '../core/bytes.ts'
 import { AppError } from '../core/errors.ts'
 import { IsolateCache } from '../core/isolate-cache.ts'
@@ -17,10 +17,10 @@ const MAX_TOKEN_CHARS = 512
 /** Who calls. */
 export interface Caller {
   readonly principal: Principal
-  /** Another for each secret that lets somebody in: what is kept for one caller is kept under it. */
+  /** Different for each secret that is accepted: what is kept for one caller is kept under it. */
   readonly credentialId: string
   /** Undoes a batch where the token is gone. None for the admin's token, which is a setting. */
-  readonly demands: readonly Statement[]
+  readonly preconditions: readonly Statement[]
 }
 
 /** Throws `unauthorized`, its message for the log. */
@@ -34,7 +34,7 @@ export async function authenticate(deps: AppDependencies, route: Route, facts: R
 }
 
 /**
- * The caller by what the isolate remembers of the token, for routes that store what they do with `demands` in the batch: a token
+ * The caller by what the isolate remembers of the token, for routes that store what they do with `preconditions` in the batch: a token
  * that is gone then stores nothing. Nothing but success may be answered by it: see `serve.ts`.
  */
 export async function authenticateRemembered(deps: AppDependencies, headers: Headers): Promise<Caller> {
@@ -57,16 +57,16 @@ const ADMIN: Principal = {
 /** Enough of a digest to tell one setting from the one before it. */
 const FINGERPRINT_CHARS = 16
 
-/** The journal knows one admin; whoever replaced the setting is not to be given what the one before was answered. */
+/** The journal knows one admin, but the answers kept for one value of the setting are not given to a caller with another. */
 async function adminCaller(token: string): Promise<Caller> {
   const fingerprint = (await hashToken(token)).slice(0, FINGERPRINT_CHARS)
-  return { principal: ADMIN, credentialId: `${ADMIN_TOKEN_ID}.${fingerprint}`, demands: [] }
+  return { principal: ADMIN, credentialId: `${ADMIN_TOKEN_ID}.${fingerprint}`, preconditions: [] }
 }
 
 function callerOf(deps: AppDependencies, row: TokenRow | null): Caller {
   if (row === null) throw new AppError('unauthorized', 'no such token')
   if (hasExpired(row, deps.now())) throw new AppError('unauthorized', `the token ${row.id} has expired`)
-  return { principal: principalOf(row), credentialId: row.id, demands: [mustHaveToken(deps.store, row)] }
+  return { principal: principalOf(row), credentialId: row.id, preconditions: [mustHaveToken(deps.store, row)] }
 }
 
 const hasExpired = ({ expiresAtMs }: TokenRow, nowMs: number): boolean => expiresAtMs !== null && expiresAtMs <= nowMs

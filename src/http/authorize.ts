@@ -1,6 +1,6 @@
 /**
  * May this principal call that route, for that resource? Refusals of a token that is known are journaled: the first one of a token, a route and
- * a reason, and once an hour how often it was repeated, so that who is refused cannot write as much as they like. Refusals of unknown
+ * a reason, and once an hour how often it was repeated, so that a refused caller cannot fill the journal. Refusals of unknown
  * tokens belong to no tenant: they are in the log.
  */
 import { AppError, missing } from '../core/errors.ts'
@@ -104,7 +104,7 @@ function repeatsOf(store: Store): Repeats {
   return known
 }
 
-/** What callers name may be as long as they like; longer paths are nobody's. The cut may split a pair of surrogates. */
+/** A caller may name a resource of any length; no resource that exists is longer than this. The cut may split a pair of surrogates. */
 const MAX_RESOURCE_CHARS = 512
 
 /** What was asked for, as it was asked: `v1/pki/ca/ca_…` */

@@ -37,7 +37,7 @@ const sideOf = (body: ConstraintBody, side: 'permitted' | 'excluded'): Constrain
   ipRanges: body[`${side}_ip_ranges`],
 })
 
-/** Throws `invalid_request` for what is no constraint. */
+/** Throws `invalid_request` for a text that is not a constraint of its kind. */
 export const constraintsOf = (body: ConstraintBody): NameConstraintsInput => ({
   permitted: constraintNames('permitted', sideOf(body, 'permitted')),
   excluded: constraintNames('excluded', sideOf(body, 'excluded')),

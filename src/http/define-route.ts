@@ -177,7 +177,7 @@ export function definePublicRoute<
   )
 }
 
-/** Longer than making the largest key takes; shorter than anybody waits. */
+/** Longer than making the largest key takes, and shorter than clients wait for an answer. */
 const CLAIM_SECONDS = 30
 
 type AnyDeclaration = Declaration<z.ZodObject, z.ZodObject, z.ZodType, Readonly<Record<number, ResponseDoc>>>

@@ -99,7 +99,7 @@ const isOfNumber = (code: number): boolean =>
 
 /** A double has at least that many significant decimal digits that come back as they were. */
 const SAFE_DIGITS = 15
-/** The longest number that a double is written as has 309 digits: nobody means a longer one. */
+/** The longest number that a double is written as has 309 digits: a longer one is a mistake. */
 const MAX_NUMBER_CHARS = 400
 
 /** Is what the parser makes of the number, written out again, the same number? */

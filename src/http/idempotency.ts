@@ -1,6 +1,6 @@
 /**
  * `Idempotency-Key`: the same key and body within a day gives the first answer again. The claim is written before the
- * work begins, so of two at once one works and the other hears that. The answer is written by the batch that stores what
+ * work begins, so of two requests at once one works and the other is refused. The answer is written by the batch that stores what
  * was done (`once`): after a crash the same key finds both, or neither, and then the work may be done again.
  */
 import { sha256, toHex, utf8 } from '../core/bytes.ts'
@@ -66,7 +66,7 @@ export async function answerOnce(
     case 'at-work':
       throw stillAtWork(outcome.untilMs, nowMs)
     case 'free':
-      // Released between the two: whoever had it failed.
+      // Released between the two reads: the request that had it failed.
       throw stillAtWork(nowMs, nowMs)
     case 'answered':
       return replayed(unpackAnswer(outcome.answer))
@@ -132,7 +132,7 @@ async function afterFailure(
   return refusal
 }
 
-/** Longest that somebody is told to wait before asking again: the claim ends later, the work most likely sooner. */
+/** The longest time that a caller is told to wait before asking again: the claim ends later, the work most likely sooner. */
 const MAX_WAIT_SECONDS = 5
 
 function stillAtWork(untilMs: number, nowMs: number): AppError {

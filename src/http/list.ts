@@ -23,7 +23,7 @@ export function listOf<Item extends z.ZodType>(item: Item) {
 
 /**
  * The page that a query asks for: one row more than is shown, so that it is known whether there are more. A cursor
- * that is none, or not of this kind of list, is refused.
+ * that cannot be read, or is of another kind of list, is refused.
  */
 export function pageOf(
   query: { readonly limit: number; readonly cursor?: string | undefined },

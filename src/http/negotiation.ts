@@ -1,6 +1,6 @@
 /** Which of the forms of a resource a request wants (RFC 9110 §12.5.1), and whether it has that form already (§13). Pure. */
 
-/** A form, by its media type in lower case. The first of a list is the one for whoever does not say. */
+/** A form, by its media type in lower case. The first of a list is given where a request does not say. */
 export interface OfferedForm<Form extends string> {
   readonly form: Form
   readonly mediaType: string
@@ -53,7 +53,7 @@ const MEDIA_RANGE = new RegExp(`^${TOKEN}/${TOKEN}$`)
 /** RFC 9110 §12.4.2: at most three digits. */
 const QUALITY = /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/
 
-/** What is no media range is passed over. Parameters but `q` are not looked at: no form here has any. */
+/** Text that is not a media range is skipped. Parameters other than `q` are ignored: no form here has any. */
 function parseAccept(accept: string): MediaRange[] {
   // RFC 9110 §8.3.1: types are case-insensitive, and so are the names of parameters.
   return splitOutsideQuotes(accept.toLowerCase(), ',').flatMap((text) => {
@@ -79,7 +79,7 @@ export interface Validators {
   readonly lastModifiedMs: number
 }
 
-/** Has whoever asks the current form already? For GET and HEAD. */
+/** Has the caller the current form already? For GET and HEAD. */
 export function isNotModified(headers: Headers, { etag, lastModifiedMs }: Validators): boolean {
   const known = headers.get('if-none-match')
   // RFC 9110 §13.1.3: "A recipient MUST ignore If-Modified-Since if the request contains an If-None-Match header field".

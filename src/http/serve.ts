@@ -1,4 +1,4 @@
-/** One request through one route: who asks, what they ask, may they, and what is answered. Makes no Response. */
+/** One request through one route: token, scope, body, paths, idempotency, handler; README.md has the order. Makes no Response. */
 import type { Actor } from '../core/actor.ts'
 import type { Json } from '../core/canonical-json.ts'
 import { AppError, invalidField, missing } from '../core/errors.ts'
@@ -110,16 +110,27 @@ const actorOf = ({ tenantId, tokenId }: Principal, { id }: RequestFacts): Actor 
 
 function inputOf(
   { deps, facts }: Served,
-  { principal, demands }: Caller,
+  { principal, preconditions }: Caller,
   { params, query, body }: Pick<Parts, 'params' | 'query' | 'body'>,
   checks: Checks,
   once: Once,
 ): RouteInput<unknown, unknown, unknown> {
   const actor = actorOf(principal, facts)
-  return { params, query, body, principal, actor, tokenPreconditions: demands, once, deps, request: facts, ...checks }
+  return {
+    params,
+    query,
+    body,
+    principal,
+    actor,
+    tokenPreconditions: preconditions,
+    once,
+    deps,
+    request: facts,
+    ...checks,
+  }
 }
 
-/** A body can be read once: who comes second gets what the first one got, refusals too. */
+/** A body can be read only once: the second call gets what the first one got, refusals too. */
 function readOnce(served: Served): () => Promise<Parts> {
   let reading: Promise<Parts> | null = null
   return () => {
@@ -138,7 +149,7 @@ async function readParts({ route, request, facts, params }: Served): Promise<Par
   }
 }
 
-/** Every parameter is one text. Of two values nobody knows which one is meant: refused where the route takes it, ignored where not. */
+/** Every parameter is one text. Of two values it is not known which one is meant: refused where the route takes the parameter, ignored where not. */
 function queryOf({ query }: Route, url: URL): Record<string, string> {
   for (const name of Object.keys(query.shape)) {
     if (url.searchParams.getAll(name).length > 1) throw invalidField(name, 'is given more than once: give it once')

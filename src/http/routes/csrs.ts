@@ -1,4 +1,4 @@
-/** Certificate requests that somebody decides about: `/v1/pki/csr`. */
+/** Certificate requests that are approved or rejected: `/v1/pki/csr`. */
 import { z } from '@hono/zod-openapi'
 import { approveCsr, generateCsr, importCsr, rejectCsr, removeCsr } from '../../authority/issuing/csr-workflow.ts'
 import type { Issued } from '../../authority/issuing/issue.ts'
@@ -40,7 +40,7 @@ const csrSchema = z
   })
   .openapi('CertificateRequest')
 
-/** What one request shows beyond the list: all that whoever decides has to see. */
+/** What one request shows beyond the list: all that has to be seen before a decision. */
 const csrDetailSchema = z
   .strictObject({
     ...csrSchema.shape,

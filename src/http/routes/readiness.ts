@@ -14,9 +14,9 @@ import type { AppDependencies } from '../dependencies.ts'
 /** Runs every minute; ten missed ones are no hiccup. */
 const CRON_JOB = 'resume-orders'
 const CRON_FRESH_MS = 10 * 60_000
-/** Nobody needs a token for this: at most one look per isolate in this time. */
+/** No token is needed for this, so an isolate looks at most once in this time. */
 const LOOK_EVERY_MS = 5_000
-/** Whoever starts a service waits for it to become ready. */
+/** After a start, callers poll until the service is ready. */
 const LOOK_AGAIN_MS = 500
 
 const check = z.enum(['ok', 'starting', 'failed'])
@@ -114,7 +114,7 @@ async function lookAnew(deps: AppDependencies, nowMs: number, sinceMs: number): 
 const publicUrlCheck = ({ settings }: AppDependencies): 'ok' | 'failed' =>
   checkPublicAddress(settings.publicUrl, settings.allowPrivateTargets).ok ? 'ok' : 'failed'
 
-/** Nobody else needs the address: a deployment without CAs does all that it is there for. */
+/** Only certificates of own CAs carry the address: a deployment without CAs works without it. */
 async function lacksPublicUrl(deps: AppDependencies, check: 'ok' | 'failed'): Promise<boolean> {
   return check === 'failed' && (await attempt(() => hasCas(deps.store))) !== false
 }

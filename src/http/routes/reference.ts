@@ -6,7 +6,7 @@ import { renderDocs } from '../docs-page.ts'
 import { openApiDocument } from '../openapi.ts'
 
 const PUBLIC = { public: 'it describes what everybody may know' }
-/** It changes with a deployment, and says nothing about anybody. */
+/** It changes with a deployment, and holds nothing of any tenant. */
 const CACHED = { 'cache-control': 'public, max-age=300' }
 
 /** The two routes, over all routes; asked late, since they are among them. */
