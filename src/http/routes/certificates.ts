@@ -9,7 +9,7 @@ import {
   readVersions,
   requireCertificate,
 } from '../../certificates/read-certificate.ts'
-import { renewInternal } from '../../certificates/renew.ts'
+import { renewInternal } from '../../certificates/renew-internal.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
