@@ -3,6 +3,7 @@
 import type { Actor } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
 import { type AcmeOrderRow, findAcmeOrder, listAcmeOrders, type OrderFilter } from '../store/acme-orders.ts'
+import { journalAfter } from '../store/journal-event.ts'
 import type { Page } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
 import { CANCELLED_BY_OWNER } from './commands.ts'
@@ -75,12 +76,13 @@ export async function cancelOrder(dependencies: OrderDependencies, actor: Actor,
   return readOrder(dependencies, actor.tenantId, id)
 }
 
-/** The order that a challenge's id names, which goes on with it. Throws `not_found` or `conflict`. */
+/** The order that a challenge's id names, which goes on with it. Journals that. Throws `not_found` or `conflict`. */
 export async function completeChallenge(
   dependencies: OrderDependencies,
-  tenantId: string,
+  actor: Actor,
   challengeId: string,
 ): Promise<AcmeOrderRow> {
+  const { tenantId } = actor
   const orderId = orderOfChallenge(challengeId)
   if (orderId === null) throw new AppError('not_found', `There is no challenge ${challengeId}`)
   const row = await findAcmeOrder(dependencies.store, tenantId, orderId)
@@ -91,7 +93,13 @@ export async function completeChallenge(
     if (isUnknown) throw new AppError('not_found', `There is no challenge ${challengeId}`)
     throw new AppError('conflict', 'The order does not wait for this challenge: read the order')
   }
-  return readOrder(dependencies, tenantId, orderId)
+  const order = await readOrder(dependencies, tenantId, orderId)
+  await journalAfter(dependencies.store, actor, {
+    event: 'challenge.completed',
+    resource: `pki/acme/orders/${orderId}`,
+    detail: { order_id: orderId, challenge_id: challengeId },
+  })
+  return order
 }
 
 /** `acme_chal_<order>_<number>` */

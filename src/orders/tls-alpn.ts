@@ -1,18 +1,20 @@
 /** The answer to a tls-alpn-01 challenge of an open order. */
 import { buildTlsAlpnAnswer, type TlsAlpnAnswer } from '../challenges/tls-alpn-01.ts'
+import type { Actor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
+import { journalBefore } from '../store/journal-event.ts'
 import { isOpen, type OrderDependencies, orderOfChallenge, readOrder } from './orders.ts'
 
-/** Throws `not_found`, and `conflict` for a challenge of another type or one that is over. */
+/** Journals that a key leaves, before it does. Throws `not_found`, and `conflict` for a challenge of another type or one that is over. */
 export async function answerTlsAlpn(
   dependencies: OrderDependencies & { readonly now: Clock },
-  tenantId: string,
+  actor: Actor,
   challengeId: string,
 ): Promise<TlsAlpnAnswer> {
   const orderId = orderOfChallenge(challengeId)
   if (orderId === null) throw new AppError('not_found', `There is no challenge ${challengeId}`)
-  const order = await readOrder(dependencies, tenantId, orderId)
+  const order = await readOrder(dependencies, actor.tenantId, orderId)
   const challenge = order.report.challenges.find(({ id }) => id === challengeId)
   if (challenge === undefined) throw new AppError('not_found', `There is no challenge ${challengeId}`)
   if (challenge.type !== 'tls-alpn-01' || challenge.keyAuthorization === null) {
@@ -24,5 +26,10 @@ export async function answerTlsAlpn(
   if (challenge.status !== 'pending' && challenge.status !== 'processing') {
     throw new AppError('conflict', `The challenge is ${challenge.status}: there is nothing to answer any more`)
   }
-  return buildTlsAlpnAnswer(challenge.domain, challenge.keyAuthorization, dependencies.now())
+  const answer = await buildTlsAlpnAnswer(challenge.domain, challenge.keyAuthorization, dependencies.now())
+  const event = 'challenge.private_key_read'
+  const detail = { challenge_id: challengeId, domain: answer.domain }
+  const entry = { event, resource: `pki/acme/orders/${orderId}`, detail }
+  await journalBefore(dependencies.store, actor, entry, `${event} ${challengeId}`)
+  return answer
 }

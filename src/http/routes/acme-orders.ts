@@ -18,7 +18,6 @@ import {
 import { answerTlsAlpn } from '../../orders/tls-alpn.ts'
 import type { AcmeOrderRow } from '../../store/acme-orders.ts'
 import { dnsProviderIds } from '../../store/dns-providers.ts'
-import { journalAfter, journalBefore } from '../../store/journal-event.ts'
 import type { ChallengeReport } from '../../store/order-report.ts'
 import type { Store } from '../../store/store.ts'
 import { json } from '../answer.ts'
@@ -224,12 +223,7 @@ const complete = defineRoute({
   access: { scope: 'pki:issue', resource: ({ id }) => `pki/acme/orders/${orderOfChallenge(id) ?? id}` },
   params,
   responses: { 200: { description: 'The order, which goes on', schema: orderSchema } },
-  async handler({ params: { id }, principal, actor, deps }) {
-    const row = await completeChallenge(deps, principal.tenantId, id)
-    const detail = { order_id: row.id, challenge_id: id }
-    await journalAfter(deps.store, actor, { event: 'challenge.completed', resource: resourceOf(row), detail })
-    return json(200, showOrder(row))
-  },
+  handler: async ({ params: { id }, actor, deps }) => json(200, showOrder(await completeChallenge(deps, actor, id))),
 })
 
 const tlsAlpn = defineRoute({
@@ -256,14 +250,8 @@ const tlsAlpn = defineRoute({
         .openapi('TlsAlpnAnswer'),
     },
   },
-  async handler({ params: { id }, principal, actor, deps }) {
-    const answer = await answerTlsAlpn(deps, principal.tenantId, id)
-    const noted = {
-      event: 'challenge.private_key_read',
-      resource: resourceOf({ id: orderOfChallenge(id) ?? id }),
-      detail: { challenge_id: id, domain: answer.domain },
-    }
-    await journalBefore(deps.store, actor, noted, `${noted.event} ${id}`)
+  async handler({ params: { id }, actor, deps }) {
+    const answer = await answerTlsAlpn(deps, actor, id)
     return json(200, {
       domain: answer.domain,
       server_name: answer.serverName,

@@ -1,7 +1,6 @@
 /** Managed certificates, whatever their source: `/v1/pki/certificates`. */
 
 import { z } from '@hono/zod-openapi'
-import type { Issued } from '../../authority/issuing/issue.ts'
 import { changeCertificate } from '../../certificates/change-certificate.ts'
 import {
   certificateResource,
@@ -9,16 +8,13 @@ import {
   readVersions,
   requireCertificate,
 } from '../../certificates/read-certificate.ts'
-import { renewInternal } from '../../certificates/renew-internal.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
-import { AppError, invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
-import { renewAcmeCertificate } from '../../orders/issue.ts'
+import { checkRenewal, type Renewed, renewCertificate } from '../../orders/renew-certificate.ts'
 import { parsePemOf } from '../../pki/pem.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
-import { type AnsweredCheck, checkRenewalNow } from '../../renewal/renewal-checks.ts'
-import type { AcmeOrderRow } from '../../store/acme-orders.ts'
+import type { AnsweredCheck } from '../../renewal/renewal-checks.ts'
 import type { CertificateRow, CertificateVersionRow } from '../../store/certificates.ts'
 import { json, raw } from '../answer.ts'
 import { certificateSchema, issuedSchema, showCertificate, showIssued } from '../certificate-view.ts'
@@ -243,32 +239,16 @@ const certificateRenew = defineRoute({
     201: { description: 'The new version', schema: issuedSchema },
     202: { description: 'The order that makes it', schema: orderSchema },
   },
-  async handler(input) {
-    const { body, deps, actor, once } = input
-    const row = await requireCertificate(input.deps.store, input.principal, input.params.id)
-    if (input.query.only === 'check') {
-      if (row.source !== 'acme') {
-        const why = `the certificate is ${row.source}: there is no CA to ask; leave it out to renew it`
-        throw invalidField('only', row.source === 'internal' ? why : 'it was imported: its renewal is elsewhere')
-      }
-      return json(200, showCheck(await checkRenewalNow(deps, actor, row), deps.now()))
-    }
-    if (row.source === 'imported') {
-      throw new AppError('conflict', 'It was imported: its issuer is elsewhere, and so is its renewal')
-    }
-    if (row.source === 'internal') {
-      // Its role may be outside of the token's paths: then so is what it can issue.
-      if (row.roleName !== null) await input.requireResource(`pki/roles/${row.roleName}`)
-      const ttlSeconds = body.ttl === undefined ? null : durationOf('ttl', body.ttl)
-      const view = (issued: Issued) => json(201, showIssued(issued))
-      const wanted = { ttlSeconds, keyFormat: body.private_key_format }
-      return view(await renewInternal(deps, actor, row, wanted, once(view)))
-    }
-    if (body.ttl !== undefined) throw invalidField('ttl', 'the CA decides how long its certificates last')
-    const view = (order: AcmeOrderRow) => json(202, showOrder(order))
-    return view(await renewAcmeCertificate(deps, actor, row, 'forced', once(view)))
+  async handler({ params: { id }, query, body, actor, deps, once, requireResource }) {
+    if (query.only === 'check') return json(200, showCheck(await checkRenewal(deps, actor, id), deps.now()))
+    const ttlSeconds = body.ttl === undefined ? null : durationOf('ttl', body.ttl)
+    const input = { ttlSeconds, keyFormat: body.private_key_format }
+    return showRenewed(await renewCertificate(deps, actor, id, input, requireResource, once(showRenewed)))
   },
 })
+
+const showRenewed = (renewed: Renewed) =>
+  renewed.kind === 'issued' ? json(201, showIssued(renewed.issued)) : json(202, showOrder(renewed.order))
 
 export const certificateRoutes: readonly Route[] = [
   certificateList,
