@@ -3,8 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { challengeDns } from '../../../src/challenges/challenge-dns.ts'
 import type { RecordState } from '../../../src/challenges/challenge-record.ts'
 import { createProvider } from '../../../src/challenges/dns-providers.ts'
+import { allowedProviders, startPlacing } from '../../../src/challenges/placement.ts'
 import type { ZoneObject } from '../../../src/challenges/zone-object.ts'
 import { ok } from '../../../src/core/result.ts'
+import { checkName } from '../../../src/orders/preflight-name.ts'
+import type { OrderRequest } from '../../../src/store/order-request.ts'
 import { type FakeServer, fakeDns, record, zoneServer } from '../../support/fake-dns.ts'
 import { ACTOR } from '../orders/scripted-order.ts'
 import { testApp } from '../support/worker-app.ts'
@@ -32,7 +35,24 @@ async function dnsOf(zone: string, server: FakeServer, more: Readonly<Record<str
   const provider = await createProvider(dependencies, ACTOR, input, async () => undefined)
   // The provider knows this zone, and takes every record.
   const object: ZoneObject = { findZone: async () => ok(zone), apply: async () => ok(undefined) }
-  return { providerId: provider.id, dns: challengeDns({ ...dependencies, zones: () => object }, ACTOR.tenantId) }
+  const withZones = { ...dependencies, zones: () => object }
+  /** What a preflight of a name by dns-01 says of the CNAME, with this provider alone. */
+  const preflight = async (name: string) => {
+    const placing = startPlacing(withZones, ACTOR.tenantId)
+    const { checks } = await checkName(
+      {
+        dependencies: withZones,
+        placing,
+        request: { challengeType: 'dns-01', solver: 'auto' } as OrderRequest,
+        providers: await allowedProviders(placing, [provider.id]),
+        ca: { issuerDomains: ['ca.example'], accountUrl: null, account: null, meta: null },
+        deadline: AbortSignal.timeout(5_000),
+      },
+      name,
+    )
+    return checks.cname
+  }
+  return { providerId: provider.id, dns: challengeDns(withZones, ACTOR.tenantId), preflight }
 }
 
 const wildcard = zoneServer('example.com', [record('*.example.com', 'CNAME', LB)])
@@ -82,11 +102,12 @@ describe('whether a CA gets there', () => {
     written: true,
   })
 
+  const both: FakeServer = (name, type) =>
+    name === NAME && type === 16
+      ? { authoritative: true, answers: [record(NAME, 'TXT', 'of Universal SSL')] }
+      : zoneServer('example.com', delegated)(name, type)
+
   it('fail: not past TXT records at the challenge name, as Universal SSL publishes them', async () => {
-    const both: FakeServer = (name, type) =>
-      name === NAME && type === 16
-        ? { authoritative: true, answers: [record(NAME, 'TXT', 'of Universal SSL')] }
-        : zoneServer('example.com', delegated)(name, type)
     const { dns, providerId } = await dnsOf('example.com', both)
     const poll = await dns.poll([recordOf(providerId)])
     expect(poll.complete).toBe(false)
@@ -96,5 +117,31 @@ describe('whether a CA gets there', () => {
   it('ok: by the CNAME alone', async () => {
     const { dns, providerId } = await dnsOf('example.com', zoneServer('example.com', delegated))
     expect(await dns.poll([recordOf(providerId)])).toMatchObject({ complete: true })
+  })
+
+  it('fail: a preflight tells of TXT records beside the CNAME, before there are values', async () => {
+    const { preflight } = await dnsOf('example.net', both)
+    expect(await preflight('example.com')).toMatchObject({
+      status: 'error',
+      message: expect.stringContaining(`TXT records stand at ${NAME} itself`),
+      target: TARGET,
+    })
+  })
+
+  it('fail: a preflight tells of TXT records in the place of a CNAME, where no provider serves the name', async () => {
+    const { preflight } = await dnsOf(
+      'example.net',
+      zoneServer('example.com', [record(NAME, 'TXT', 'of another service')]),
+    )
+    expect(await preflight('example.com')).toMatchObject({
+      status: 'error',
+      message: expect.stringContaining(`TXT records stand at ${NAME} itself`),
+      target: NAME,
+    })
+  })
+
+  it('ok: a preflight of the CNAME alone', async () => {
+    const { preflight } = await dnsOf('example.net', zoneServer('example.com', delegated))
+    expect(await preflight('example.com')).toMatchObject({ status: 'ok', target: TARGET })
   })
 })
