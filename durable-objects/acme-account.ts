@@ -172,7 +172,7 @@ export class AcmeAccount extends DurableObject<Env> implements AccountObject {
   }
 }
 
-/** The result without its value, which nobody asked for. */
+/** The result without its value, which the caller does not need. */
 function nothingOf<E>(result: Result<unknown, E>): Result<void, E> {
   return result.ok ? ok(undefined) : result
 }

@@ -15,22 +15,22 @@ import type { Env } from '../src/env.ts'
 import { runtimeOf } from '../src/runtime.ts'
 import { findCa } from '../src/store/authorities.ts'
 
-/** Which CA this object is of: an alarm is told nothing. */
+/** Which CA this object is of: an alarm has no arguments. */
 interface Place {
   readonly tenantId: string
   readonly caId: string
 }
 
 /** Far longer than a list takes: the alarm then finds that nothing is due. */
-const LOOK_AGAIN_MS = 10_000
+const CHECK_AFTER_MS = 10_000
 const FIRST_RETRY_MS = 1_000
 const MAX_RETRY_MS = 60_000
 
 export class CrlPublisher extends DurableObject<Env> implements CrlPublications {
   readonly #writer = new CrlWriter((actor) => this.#make(actor))
-  /** As it was last told or stored: storage may be cleared while somebody waits for a list. */
+  /** As it was last told or stored: storage may be cleared while a call waits for a list. */
   #place: Place | undefined = this.ctx.storage.kv.get<Place>('ca')
-  /** How many wait for a list: nothing is cleared under them. */
+  /** How many calls wait for a list: storage is not cleared while one does. */
   #waiting = 0
   /** Lists in a row that failed. */
   #failures = 0
@@ -40,8 +40,8 @@ export class CrlPublisher extends DurableObject<Env> implements CrlPublications 
     this.#place = { tenantId, caId }
     this.#waiting += 1
     try {
-      // Before anything is made: what this object dies over is looked at again.
-      if ((await this.ctx.storage.getAlarm()) === null) await this.#wakeIn(LOOK_AGAIN_MS)
+      // Before the list is made: if this object dies meanwhile, the alarm makes the list.
+      if ((await this.ctx.storage.getAlarm()) === null) await this.#wakeIn(CHECK_AFTER_MS)
       return await this.#writer.publish(actor)
     } finally {
       this.#waiting -= 1
@@ -64,10 +64,10 @@ export class CrlPublisher extends DurableObject<Env> implements CrlPublications 
     }
   }
 
-  /** Whoever asks before, or while it is cleared, has an alarm afterwards. */
+  /** A call that comes before, or while it is cleared, has an alarm afterwards. */
   async #clear(): Promise<void> {
     if (this.#waiting === 0) await this.ctx.storage.deleteAll()
-    if (this.#waiting > 0) await this.#wakeIn(LOOK_AGAIN_MS)
+    if (this.#waiting > 0) await this.#wakeIn(CHECK_AFTER_MS)
   }
 
   async #make(actor: Actor | null): Promise<PublishedCrl | null> {
@@ -88,7 +88,7 @@ export class CrlPublisher extends DurableObject<Env> implements CrlPublications 
     return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.max(0, this.#failures - 1))
   }
 
-  /** An alarm is told nothing, and this object may have died by then: the place is stored with it. */
+  /** An alarm has no arguments, and this object may have died by then: the place is stored with it. */
   #wakeIn(delayMs: number): Promise<void> {
     const place = this.#place as Place
     const stored = this.ctx.storage.kv.get<Place>('ca')

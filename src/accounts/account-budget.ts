@@ -19,10 +19,10 @@ import {
 import { type Demand, demandOf, failureBuckets } from './budget-demand.ts'
 import { type BudgetReport, reportBudget } from './budget-report.ts'
 
-/** Where the ledger is kept. All are synchronous, so that nobody comes between reading and writing. */
+/** Where the ledger is kept. All are synchronous, so that no other call runs between reading and writing. */
 export interface LedgerStorage {
   load(): BudgetLedger | undefined
-  /** For as long as the object lives: what may be lost, since it is asked for again. Writes no row. */
+  /** Keeps it for as long as the object lives, without writing a row: for what may be lost, since it is asked for again. */
   keep(ledger: BudgetLedger): void
   save(ledger: BudgetLedger): void
 }
@@ -36,7 +36,7 @@ export interface AccountBudgetOptions {
 }
 
 export interface AccountBudget {
-  /** For a new certificate, asked for by somebody who does not wait. */
+  /** For a new certificate whose caller does not wait for a token: a refusal keeps no place in the queue. */
   reserve(orderId: string, domains: readonly string[]): Promise<BudgetVerdict>
   outlook(domains: readonly string[]): Promise<BudgetVerdict>
   /** Opens an order at the CA, by `open`, if the budget allows it; else the failure says when to ask again. */
@@ -110,7 +110,7 @@ export function accountBudget({ storage, limits, now, dueRenewals }: AccountBudg
 
 /**
  * What the order is to the CA. A renewal by time falls into the window that the CA suggests (RFC 9773 §4.2); one that
- * somebody forced may not, and then counts as the same names again.
+ * a person forced may not, and then counts as the same names again.
  */
 function kindOf({ purpose, replaces }: Pick<OrderInput, 'purpose' | 'replaces'>): OrderKind {
   switch (purpose) {

@@ -122,7 +122,7 @@ export interface Registration {
   /** The key was made for this very call: no CA has seen it. */
   readonly isFirst: boolean
   readonly eab: EabCredentials | null
-  /** Whom the CA is to write to; null: nobody. */
+  /** Where the CA is to write to; null: nowhere. */
   readonly email: string | null
 }
 

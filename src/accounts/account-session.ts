@@ -1,15 +1,15 @@
 /**
  * An account's dealings with its CA: one client with its key, nonces and directory, for as long as the object lives, and
  * the replacement of the key. Used by the `acme-account` object alone, so that nonces are never shared (RFC 8555 §6.5)
- * and nobody signs with one key while another is put in its place.
+ * and no request is signed with one key while another takes its place.
  *
- * A new key is written down, sealed in one value with the present one, before the CA hears of it. Whatever happens then,
- * both keys are there, and whoever uses the account next asks the CA which of them it knows (RFC 8555 §7.3.1):
- * - cut off before the CA was asked, or refused: the present key goes on, and the new one is forgotten after a while;
+ * A new key is stored, sealed in one value with the present one, before the CA is told of it. So both keys are there
+ * wherever a replacement is cut off, and the next use of the account asks the CA which of them it knows (RFC 8555 §7.3.1):
+ * - cut off before the CA was asked, or refused: the present key stays, and the new one is deleted after a while;
  * - cut off after the CA agreed: the new key takes its place;
  * - cut off after that was written: there is nothing left to decide.
- * Both keys are in the column that the walk of the key ring seals anew, so a ring may be rotated at any moment; the walk
- * and this file demand the value that they read, and the slower one reads again.
+ * Both keys are in the column that re-sealing under another key ring writes anew, so a ring may be rotated at any moment:
+ * re-sealing and this file write only over the value that they have read, and the slower one reads again.
  */
 
 import { type AcmeError, isProblem, isTransient } from '../acme/acme-error.ts'
@@ -60,7 +60,7 @@ export interface AccountSession {
  */
 const PENDING_KEY_PATIENCE_MS = 600_000
 
-/** Whoever is slower than the walk of the key ring reads again; the walk comes by once. */
+/** A write that re-sealing was faster than reads again; re-sealing passes a row once. */
 const MAX_WRITES = 5
 
 export class AcmeAccountSession {
@@ -70,7 +70,7 @@ export class AcmeAccountSession {
   #session: Promise<AccountSession> | null = null
   /** The address that the CA has given the account, which may not be written yet. */
   #registeredUrl: string | null = null
-  /** Is there a new key of which is not known whether the CA has taken it? Null: not looked at yet. */
+  /** Is there a new key of which it is not known whether the CA has taken it? Null: not read yet. */
   #isPending: boolean | null = null
   /** When the CA last said that it knows the present key, while there is a new one. */
   #presentHeldAtMs: number | null = null
@@ -130,7 +130,7 @@ export class AcmeAccountSession {
 
   /**
    * Deactivates the account at the CA (RFC 8555 §7.3.6). One that is deactivated already is done: by a call whose end was cut
-   * off, by another at the same time, or by somebody else.
+   * off, by another at the same time, or elsewhere.
    */
   async deactivate(): Promise<Result<void, AcmeError>> {
     const done = await this.use(({ client }) => client.deactivateAccount())
@@ -157,7 +157,7 @@ export class AcmeAccountSession {
   }
 
   /**
-   * Registers the account, or finds it at the CA, while nobody uses it. One at a time; a second is refused. The account is
+   * Registers the account, or finds it at the CA, while no other call uses it. One at a time; a second is refused. The account is
    * used by the address that the CA gave from then on; the caller writes it.
    */
   register(registration: Registration): Promise<Result<string, RegistrationRefusal>> {
@@ -186,7 +186,7 @@ export class AcmeAccountSession {
     return this.#alone(() => this.#replaceKey(actor, spec))
   }
 
-  /** Waits for those who use the account, and keeps others waiting meanwhile. */
+  /** Runs when the calls under way have ended, and makes later calls wait for its end. */
   async #alone<T, E>(work: () => Promise<Result<T, E>>): Promise<Result<T, E | { readonly reason: 'busy' }>> {
     if (this.#replacing !== null) return err({ reason: 'busy' })
     let release = () => {}
@@ -211,7 +211,7 @@ export class AcmeAccountSession {
     const before = await this.#read()
     const settled = await this.#settle()
     if (!settled.ok) return settled
-    // What was cut off has come to its end: the key is another one already.
+    // The replacement that was cut off has come to its end now: the key is another one already.
     if ((await this.#read()).row.thumbprint !== before.row.thumbprint) return ok(undefined)
     const { store, now } = await this.#dependencies()
     const pair = await generateKeyPair(spec)
@@ -236,7 +236,7 @@ export class AcmeAccountSession {
       await this.#finish(store, pending, actor)
       return ok(undefined)
     }
-    // Refused for good: nothing of it will arrive late.
+    // Refused for good: no request that is still on its way can change the key.
     if (holds.ok && !isTransient(replaced.error)) await this.#forget()
     this.reset()
     return replaced
@@ -244,7 +244,7 @@ export class AcmeAccountSession {
 
   /**
    * Brings a replacement that was cut off to its end, or finds that the present key holds. That is remembered: the CA is asked
-   * again where it refuses the account, and when nothing of the replacement can arrive any more.
+   * again where it refuses the account, and when no request of the replacement can arrive any more.
    */
   async #settle(): Promise<Result<void, AcmeError>> {
     if (this.#isPending === false) return ok(undefined)
@@ -279,11 +279,11 @@ export class AcmeAccountSession {
   async #doubt(error: AcmeError | PeerFailure): Promise<void> {
     const name = 'problemType' in error ? error.problemType : error.reason === 'problem' ? problemName(error) : null
     if (name !== 'accountDoesNotExist' && name !== 'unauthorized') return
-    // The new key may have taken its place after all: whoever comes next asks.
+    // The new key may have taken its place after all: the next use asks the CA.
     this.#presentHeldAtMs = null
     if (name === 'unauthorized') return
     const isSettled = this.#isPending === false
-    // The client may have an old address of the account: whoever comes next reads the account anew.
+    // The client may have an old address of the account: the next use reads the account anew.
     this.reset()
     if (!isSettled) return
     this.#doubting ??= this.#checkLost().finally(() => {

@@ -1,6 +1,6 @@
 /**
  * An account's ledger against its CA's rate limits: whether an order may be placed now or when, and what it took. Values
- * and functions over them: stores nothing, asks nobody and knows no clock.
+ * and functions over them: no storage, no requests, no clock.
  *
  * A limit is a token bucket, and a bucket is one number: the time at which it is full again. So a ledger grows with what
  * was used lately alone, and forgets a bucket when it is full. The CA counts what happens elsewhere too (other accounts
@@ -29,11 +29,11 @@ export interface OpenOrder {
   /** The buckets that it waits for, or holds a token of until it has its certificate. */
   readonly buckets: readonly string[]
   readonly sinceMs: number
-  /** When it is forgotten, should nobody say how it ended. */
+  /** When it is deleted from the ledger, if its end is never reported. */
   readonly expiresAtMs: number
 }
 
-/** The CA's own no to a set of names. */
+/** A set of names that the CA itself has refused. */
 export interface CaRefusal {
   readonly setKey: string
   readonly untilMs: number
@@ -54,10 +54,10 @@ export type BudgetVerdict =
       readonly message: string
     }
 
-/** Who asks. */
+/** An order that asks for a token. */
 export interface BudgetRequest {
   readonly demand: Demand
-  /** Null: somebody who only wants to know. */
+  /** Null: a question alone, no order. */
   readonly orderId: string | null
   /** A renewal comes before new certificates: it leaves nothing for those who wait behind it. */
   readonly isRenewal: boolean
@@ -73,7 +73,7 @@ const RESERVED_MS = 10 * 60_000
 /** CAs keep a pending order for seven days at most. */
 const PLACED_MS = 8 * 86_400_000
 
-/** One that waits asks again when it may; one that does not is gone. */
+/** An order that waits asks again when it may; one that has not by then is gone. */
 const WAITING_GRACE_MS = 3_600_000
 
 /** Characters of all keys in a ledger: stored values may have two million bytes (Durable Objects with SQLite). */
@@ -82,12 +82,12 @@ const MAX_LEDGER_CHARS = 1_000_000
 /** May it be placed at `nowMs`? Of several limits that forbid it, the one that does so for longest. */
 export function checkBudget(ledger: BudgetLedger, request: BudgetRequest, nowMs: number): BudgetVerdict {
   const { demand } = request
-  const noes = [...refusalOf(ledger, demand.setKey, nowMs)]
+  const refusals = [...refusalOf(ledger, demand.setKey, nowMs)]
   for (const bucket of [...demand.orders, ...demand.certificates]) {
-    noes.push(...emptiness(ledger, bucket, ahead(ledger, request, bucketKey(bucket)), nowMs))
+    refusals.push(...emptiness(ledger, bucket, ahead(ledger, request, bucketKey(bucket)), nowMs))
   }
-  for (const bucket of demand.failures) noes.push(...emptiness(ledger, bucket, 0, nowMs))
-  const [longest] = noes.sort((a, b) => b.notBeforeMs - a.notBeforeMs)
+  for (const bucket of demand.failures) refusals.push(...emptiness(ledger, bucket, 0, nowMs))
+  const [longest] = refusals.sort((a, b) => b.notBeforeMs - a.notBeforeMs)
   return longest ?? { allowed: true }
 }
 
@@ -126,7 +126,7 @@ export function placed(ledger: BudgetLedger, orderId: string, demand: Demand, no
   })
 }
 
-/** The CA has refused the order by its own count: nobody asks for these names again before `untilMs`. */
+/** The CA has refused the order by its own count: no order asks for these names again before `untilMs`. */
 export function refusedByCa(
   ledger: BudgetLedger,
   order: { readonly id: string; readonly demand: Demand },
@@ -167,7 +167,7 @@ export function prune(ledger: BudgetLedger, nowMs: number): BudgetLedger {
   const full = Object.entries(ledger.fullAtMs).filter(([, fullAtMs]) => fullAtMs > nowMs)
   const open = Object.entries(ledger.open).filter(([, { expiresAtMs }]) => expiresAtMs > nowMs)
   const refusals = ledger.refusals.filter(({ untilMs }) => untilMs > nowMs)
-  // What matters for longest is kept: forgetting a bucket means no worse than that the CA says no itself.
+  // What matters for longest is kept: of a bucket that was deleted, the CA itself refuses what is too much.
   return {
     version: 1,
     fullAtMs: Object.fromEntries(longest(full, MAX_LEDGER_CHARS / 2, ([key, at]) => [key.length, at])),
@@ -211,7 +211,7 @@ export function holdersOf(ledger: BudgetLedger, key: string): number {
 function ahead(ledger: BudgetLedger, { orderId, isRenewal, due }: BudgetRequest, key: string): number {
   const sinceMs = (orderId === null ? undefined : ledger.open[orderId]?.sinceMs) ?? Number.POSITIVE_INFINITY
   const open = Object.entries(ledger.open).filter(([id, { buckets }]) => id !== orderId && buckets.includes(key))
-  // Of those who wait, renewals go first, and then whoever came first.
+  // Of the orders that wait, renewals go first, and then the one that has waited for longest.
   const others = open.filter(([, other]) => {
     if (other.state !== 'waiting') return true
     return other.isRenewal === isRenewal ? other.sinceMs < sinceMs : other.isRenewal
@@ -269,7 +269,7 @@ function spend(ledger: BudgetLedger, buckets: readonly Bucket[], nowMs: number):
     const key = bucketKey(bucket)
     const { limit, windowSeconds } = bucket.limit
     const nextMs = Math.max(fullAtMs[key] ?? 0, nowMs) + (windowSeconds * 1_000) / limit
-    // Empty is as empty as it gets: what the CA let through beyond its limit costs nobody more than the window.
+    // A bucket is never more than empty: what the CA allowed beyond its limit delays orders by no more than the window.
     fullAtMs[key] = Math.min(nextMs, nowMs + windowSeconds * 1_000)
   }
   return { ...ledger, fullAtMs }

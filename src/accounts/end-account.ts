@@ -17,7 +17,7 @@ import { acmeAppError } from './acme-failure.ts'
 
 /**
  * Deactivates the account at the CA, for good (RFC 8555 §7.3.6). One that the CA has lost or deactivated has nothing to end
- * there, and an attempt to register one is given up. Doing so twice is not an error, also at once. Throws AppError.
+ * there; one that is being registered is deleted here. Doing so twice is not an error, also at once. Throws AppError.
  */
 export async function deactivateAccount(
   dependencies: AccountDependencies,
@@ -43,11 +43,11 @@ export async function deactivateAccount(
   await commitEnd(store, actor, account, 'acme_account.deactivated', change)
 }
 
-/** How long an attempt to register is kept whose outcome is not known. */
+/** How long a registration is kept whose outcome is not known. */
 const REGISTRATION_KEPT_MS = 7 * 86_400_000
 const MAX_GIVEN_UP = 100
 
-/** Removes attempts to register that nobody has gone on with for a week, with their keys; one that fails keeps no other one. Idempotent. */
+/** Removes registrations that were not continued for a week, with their keys; the others also where one fails. Idempotent. */
 export async function giveUpRegistrations({ store, now }: Pick<AccountDependencies, 'store' | 'now'>): Promise<void> {
   for (const account of await staleRegistrations(store, now() - REGISTRATION_KEPT_MS, MAX_GIVEN_UP)) {
     const actor = systemActor(account.tenantId)

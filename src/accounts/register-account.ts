@@ -88,7 +88,7 @@ export async function registerAnew(
   }
   const { provider, environment, preferredChain, profile } = account
   const email = wanted === undefined ? account.email : wanted
-  // Another address of the same API is nobody's but the caller's to bind.
+  // At another address it is not the CA itself, which gives bindings by its API: the caller gives one.
   const isElsewhere = chosenDirectory(account) !== account.directoryUrl
   const bound = { provider, directoryUrl: isElsewhere ? account.directoryUrl : null, email, eab: given }
   const eab = await bindingOf(dependencies, bound)
@@ -126,7 +126,7 @@ async function finish(
   })
   if (!registered.ok) {
     const isOver = registered.error.reason === 'refused' && !registered.error.mayBeKnown
-    // Nothing came of it: the name is free again.
+    // The CA has no account: the name is free again.
     if (isOver && account.status === 'registering') await commitRemoval(dependencies, actor, account)
     throw refusal(registered.error, account, now())
   }
@@ -272,7 +272,7 @@ function isSameAttempt(
   return directoryUrl === wanted && keyType === input.key.type && keySize === input.key.size
 }
 
-/** An attempt that is younger than this may still be under way. */
+/** A registration that is younger than this may still be under way. */
 const REGISTRATION_PATIENCE_MS = 120_000
 
 async function commitRemoval({ store }: AccountDependencies, actor: Actor, account: AcmeAccountRow): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * What a CA has refused to say about renewals a moment ago, so that nobody has it asked again at once. Answers need no
- * memory here: the certificate's row has them, with the time of the next question.
+ * What a CA has refused to say about renewals a moment ago, so that it is not asked again at once. Answers are not kept
+ * here: the certificate's row has them, with the time of the next question.
  */
 import { type AcmeError, retryAfterOf } from '../acme/acme-error.ts'
 import { MAX_RENEWAL_INFO_RETRY_AFTER_MS, MIN_RENEWAL_INFO_RETRY_AFTER_MS } from '../acme/limits.ts'
@@ -8,7 +8,7 @@ import type { RenewalInfo } from '../acme/renewal-info.ts'
 import type { Clock } from '../core/clock.ts'
 import { err, type Result } from '../core/result.ts'
 
-/** Certificates of one account that are kept in mind; the oldest are forgotten first. */
+/** Certificates of one account of which a refusal is kept; the oldest are dropped first. */
 const MAX_KEPT = 1_000
 
 export class RenewalQuestions {
