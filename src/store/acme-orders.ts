@@ -1,5 +1,5 @@
 /** The database's copy of ACME orders. The truth of a running order is its object. */
-import { and, desc, eq, gt, inArray, lt, notExists, notInArray, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, inArray, lt, notExists, notInArray, type SQL, sql } from 'drizzle-orm'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import type { OrderRequest } from './order-request.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
@@ -71,25 +71,17 @@ export function reportAcmeOrder(
   )
 }
 
-/**
- * Orders of every tenant that are open, were last heard of before `beforeMs`, and do not wait for a later time: their
- * objects are asked what is up.
- */
-export function staleOpenOrders(
-  store: Store,
-  beforeMs: number,
-  limit: number,
-): Promise<Pick<AcmeOrderRow, 'tenantId' | 'id'>[]> {
-  return store.db
-    .select({ tenantId: sql<string>`${acmeOrders.tenantId}`, id: sql<string>`${acmeOrders.id}` })
-    .from(indexedBy(acmeOrders, 'acme_orders_by_status'))
+type OrderKey = Pick<AcmeOrderRow, 'tenantId' | 'id'>
+
+/** Orders of every tenant that are open, last reported before `beforeMs`, and do not wait for a later time. */
+export function staleOpenOrders(store: Store, beforeMs: number, limit: number): Promise<OrderKey[]> {
+  return orderKeys(store, 'acme_orders_by_status')
     .where(
       and(
         // By way of the tenants, so that the index on (tenant, status) serves instead of a scan.
         inArray(acmeOrders.tenantId, store.db.select({ id: tenants.id }).from(tenants)),
         inArray(acmeOrders.status, [...OPEN_STATUSES]),
-        lt(acmeOrders.updatedAtMs, beforeMs),
-        lt(acmeOrders.nextAttemptAtMs, beforeMs),
+        isStale(beforeMs),
       ),
     )
     .limit(limit)
@@ -97,30 +89,32 @@ export function staleOpenOrders(
 }
 
 /**
- * Orders of every tenant that have their verdict, have something left to clean up, were last heard of before `beforeMs`, and do not wait
- * for a later time; the longest overdue first.
+ * Orders of every tenant that have their verdict and something left to clean up, last reported before `beforeMs`, and do not wait for a
+ * later time; the longest overdue first.
  */
-export function staleCleanUps(
-  store: Store,
-  beforeMs: number,
-  limit: number,
-): Promise<Pick<AcmeOrderRow, 'tenantId' | 'id'>[]> {
-  return store.db
-    .select({ tenantId: sql<string>`${acmeOrders.tenantId}`, id: sql<string>`${acmeOrders.id}` })
-    .from(indexedBy(acmeOrders, 'acme_orders_cleaning_up'))
+export function staleCleanUps(store: Store, beforeMs: number, limit: number): Promise<OrderKey[]> {
+  return orderKeys(store, 'acme_orders_cleaning_up')
     .where(
       and(
         // As a literal: a bound value does not tell that the partial index holds these.
         sql`${acmeOrders.step} = 'clean-up'`,
         notInArray(acmeOrders.status, [...OPEN_STATUSES]),
-        lt(acmeOrders.updatedAtMs, beforeMs),
-        lt(acmeOrders.nextAttemptAtMs, beforeMs),
+        isStale(beforeMs),
       ),
     )
     .orderBy(sql`${acmeOrders.nextAttemptAtMs}`)
     .limit(limit)
     .all()
 }
+
+/** Keys of orders, along that index. */
+function orderKeys(store: Store, index: string) {
+  const { tenantId, id } = columnsOf(acmeOrders)
+  return store.db.select({ tenantId, id }).from(indexedBy(acmeOrders, index))
+}
+
+const isStale = (beforeMs: number): SQL | undefined =>
+  and(lt(acmeOrders.updatedAtMs, beforeMs), lt(acmeOrders.nextAttemptAtMs, beforeMs))
 
 /** A page of a tenant's orders of that status, in the order of their ids, with what they ask for: null where that did not decode. */
 export async function ordersOfStatus(
