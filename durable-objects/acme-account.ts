@@ -35,7 +35,8 @@ import type { Env } from '../src/env.ts'
 import { accountNamed } from '../src/objects.ts'
 import type { CertificateKeySpec } from '../src/pki/keys.ts'
 import { runtimeOf } from '../src/runtime.ts'
-import { dueRenewalsOf, openPrivateKey } from '../src/store/certificates.ts'
+import { openPrivateKey } from '../src/store/certificates.ts'
+import { dueRenewalsOf } from '../src/store/due-renewals.ts'
 
 export class AcmeAccount extends DurableObject<Env> implements AccountObject {
   readonly #account = accountNamed(this.ctx.id)

@@ -16,14 +16,8 @@ import { AppError } from '../core/errors.ts'
 import { errorFields, type Log } from '../core/log.ts'
 import { mapBounded } from '../core/map-bounded.ts'
 import type { Result } from '../core/result.ts'
-import {
-  type CertificateRow,
-  dueRenewalChecks,
-  findCertificate,
-  moveRenewal,
-  noteRenewalCheck,
-  type RenewalCheckRow,
-} from '../store/certificates.ts'
+import { type CertificateRow, findCertificate } from '../store/certificates.ts'
+import { dueRenewalChecks, moveRenewal, noteRenewalCheck, type RenewalCheckRow } from '../store/due-renewals.ts'
 import { entryBy, type JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import type { Statement } from '../store/transaction.ts'
