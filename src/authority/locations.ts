@@ -13,7 +13,7 @@ export function crlUrl(publicUrl: string, caId: string, partition: number): stri
 }
 
 /**
- * Throws `policy_violation` where others could not reach what certificates say: nobody would see a revocation, and what is issued
+ * Throws `policy_violation` where relying parties could not reach the addresses: they would see no revocation, and what is issued
  * cannot be changed.
  */
 export function requirePublicAddress({ publicUrl, allowPrivateTargets }: AuthorityDependencies['settings']): void {

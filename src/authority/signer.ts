@@ -63,7 +63,7 @@ async function loadSigner(store: Store, tenantId: string, caId: string): Promise
   return { ca, lineage, issuer, chain, chainPems, notBeforeMs, notAfterMs }
 }
 
-/** The CA's certificate and those above it, as `Signer.chainPems`, for whoever only shows them: opens no key. */
+/** The CA's certificate and those above it, as `Signer.chainPems`, to be shown: opens no key. */
 export async function findChainPems(store: Store, tenantId: string, caId: string): Promise<readonly string[]> {
   return pemsOf(await findLineage(store, tenantId, caId))
 }
@@ -95,7 +95,7 @@ export function requireNamesWithin(signer: Signer, leafDer: Bytes): void {
   if (signer.chain.every(({ nameConstraints }) => nameConstraints === null)) return
   const leaf = parseCertificate(leafDer)
   if (!leaf.ok) throw new Error(`a certificate that was built does not parse: ${leaf.error.message}`)
-  // Malformed constraints too: whoever cannot read them refuses everything below.
+  // Malformed constraints too: relying parties refuse everything below constraints that they cannot read.
   const [first] = checkNameConstraints([leaf.value, ...signer.chain], new PathBudget())
   if (first === undefined) return
   const name = typeof first.evidence.name === 'string' ? ` (${first.evidence.name})` : ''

@@ -5,20 +5,17 @@
  */
 
 import type { AuthorityDependencies } from '../authority/dependencies.ts'
+import { type Issued, type IssueInput, issuedEntry, showPrivateKey } from '../authority/issuing/issue.ts'
+import { APPROVED_BACKDATE_SECONDS, issueTermsOf } from '../authority/issuing/issue-terms.ts'
+import { signLeaf } from '../authority/issuing/leaf.ts'
 import {
-  type Issued,
-  type IssueInput,
-  issuedEntry,
   keySpecOf,
   type RoleContext,
   requireAllowed,
   requireSubject,
   requireTimes,
   roleContext,
-  showPrivateKey,
-} from '../authority/issuing/issue.ts'
-import { APPROVED_BACKDATE_SECONDS, issueTermsOf } from '../authority/issuing/issue-terms.ts'
-import { signLeaf } from '../authority/issuing/leaf.ts'
+} from '../authority/issuing/under-role.ts'
 import { extKeyUsagesOf } from '../authority/roles/purposes.ts'
 import { type NamePaths, requireNames } from '../authority/roles/requested-names.ts'
 import { checkKey } from '../authority/roles/role-policy.ts'

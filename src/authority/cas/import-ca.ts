@@ -110,8 +110,8 @@ export async function importCa(
 }
 
 /**
- * A root is trusted for its key, and its own signature is no part of any path (RFC 5280 §6.1): one of an algorithm that nobody
- * verifies any more, as SHA-1, is passed over, one that is wrong is not.
+ * A root is trusted for its key, and its own signature is no part of any path (RFC 5280 §6.1): a signature
+ * with an outdated algorithm, as SHA-1, is passed over, a wrong one is refused.
  */
 async function requireOwnSignature(certificate: Certificate, fields: MaterialFields): Promise<void> {
   const verified = await verifyCertificateSignature(certificate, certificate)
@@ -127,7 +127,7 @@ async function requireKey(certificate: Certificate, pem: string, fields: Materia
   if (!(await privateKeyMatches(pair.value.privateKey, certificate.subjectPublicKeyInfo.der))) {
     throw invalidField(fields.privateKey, 'the key does not belong to the certificate')
   }
-  // RFC 5280 §4.2.1.3: without cRLSign nobody would take its CRLs.
+  // RFC 5280 §4.2.1.3: relying parties refuse the CRLs of a CA without cRLSign.
   if (certificate.keyUsage?.has('cRLSign') === false) {
     throw invalidField(fields.certificate, 'its key usage does not let it sign CRLs, which is what revoking needs')
   }

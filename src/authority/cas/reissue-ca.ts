@@ -51,7 +51,7 @@ export async function reissueCa(
   return row
 }
 
-/** A certificate by another CA for the name and key of this one: whoever trusts that CA then trusts this one. */
+/** A certificate by another CA for the name and key of this one: relying parties that trust that CA then trust this one. */
 export async function crossSignCa(
   dependencies: AuthorityDependencies,
   actor: Actor,

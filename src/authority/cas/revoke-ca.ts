@@ -205,7 +205,7 @@ async function cascade(
   return left
 }
 
-/** One page. True where it was the last one. A conflict, which somebody else's revocation or renewal is, is met again next time. */
+/** One page. True where it was the last one. After a conflict with another revocation or renewal the page is done again next time. */
 async function cascadePage(
   dependencies: AuthorityDependencies,
   actor: Actor,

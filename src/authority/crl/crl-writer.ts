@@ -1,6 +1,6 @@
 /**
- * The one writer of a CA's CRLs: one list at a time, and each for all that wait for it. Whoever asks while a list is being made
- * gets the next one, which is read after that; so a burst of revocations makes a handful of lists. Does not know how a list is
+ * The one writer of a CA's CRLs: one list at a time, and each for all that wait for it. A request that comes while a list is being
+ * made gets the next one, which is read after that; so a burst of revocations makes a handful of lists. Does not know how a list is
  * made.
  */
 import type { Actor } from '../../core/actor.ts'

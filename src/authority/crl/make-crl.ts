@@ -35,7 +35,7 @@ export type CrlDependencies = Pick<AuthorityDependencies, 'store' | 'crls' | 'no
 
 /**
  * Makes the lists and names them in the CA's row. With an actor, who asked for it: every part; else those that have changed. Null
- * where the CA has ended, whose lists nobody needs any more. Throws where the object store fails, and `conflict` where other
+ * where the CA has ended, and no CRL of it is needed. Throws where the object store fails, and `conflict` where other
  * writers were always faster; the list then stays due.
  */
 export async function makeCrl(
@@ -54,7 +54,7 @@ export async function makeCrl(
     const known = claim.crlPartitions === 0 ? [] : await listCrlParts(store, tenantId, caId)
     const made = await makeLists(dependencies, signer, claim, known, actor !== null)
     if (!(await announce(dependencies, actor ?? systemActor(tenantId), claim, made))) continue
-    // What was current until now may be on its way to somebody who has just read the row.
+    // A reader that has just read the row may still fetch the list that was current until now: it stays until the next one.
     const before = claim.crlPublishedNumber
     const parts = known.map(({ crlNumber, partition }) => ({ crlNumber, partition }))
     await crls.removeBelow({ tenantId, caId, crlNumber: before }, parts)

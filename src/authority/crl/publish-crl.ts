@@ -13,7 +13,7 @@ export interface PublishedCrl {
 export interface CrlPublications {
   /**
    * A CRL that knows of everything that was revoked before the call. `actor` is who asked for it, and null where it follows from
-   * something else. Null where the CA has ended, whose lists nobody needs any more. Rejects where the list could not be made: it is due
+   * something else. Null where the CA has ended, and no CRL of it is needed. Rejects where the list could not be made: it is due
    * in the database then, and the writer tries again by itself within seconds.
    */
   publish(tenantId: string, caId: string, actor: Actor | null): Promise<PublishedCrl | null>

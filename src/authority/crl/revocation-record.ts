@@ -25,7 +25,7 @@ export interface RevocationInput {
   readonly invalidityDateMs: number | null
 }
 
-/** Lines of the CRLs of the CAs that are here; certificates from elsewhere stand in nobody's. */
+/** Lines for the CRLs of the tenant's CAs; a certificate whose issuer is not here gets none. */
 export async function crlStatements(
   dependencies: AuthorityDependencies,
   tenantId: string,

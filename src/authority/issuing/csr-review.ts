@@ -18,7 +18,7 @@ export interface CsrReview {
 export interface CsrAllowance {
   /** Object identifiers. */
   readonly extKeyUsage: readonly string[]
-  /** Of the subject, under a role the common name alone; where somebody has approved it, all of it. */
+  /** What of the subject is certified: under a role the common name alone; of an approved request all of it. */
   readonly subject: 'common-name' | 'whole'
 }
 

@@ -1,6 +1,6 @@
 /**
- * CSRs that somebody decides about: pending → approved → signed, or pending → rejected. Each step demands the state that was read,
- * so that of two at once one wins. What a request asks for is shown to whoever decides, and granted as it was shown.
+ * CSRs that wait for approval: pending → approved → signed, or pending → rejected. The transaction of each step has the state that was
+ * read as its precondition, so that of two at once one wins. What a request asks for is shown before the decision, and granted as shown.
  */
 
 import type { Actor } from '../../core/actor.ts'
@@ -143,7 +143,7 @@ export async function rejectCsr(
     decidedBy: actor.tokenId,
     decidedAtMs: now(),
     rejectionReason: reason,
-    // Nobody will ever need it.
+    // A rejected request is never signed, so its key has no use.
     sealedKey: null,
     updatedAtMs: now(),
   }

@@ -5,19 +5,9 @@
 
 import type { Actor } from '../../core/actor.ts'
 import { formatTime } from '../../core/clock.ts'
-import { AppError, type ErrorDetail } from '../../core/errors.ts'
 import { newId } from '../../core/ids.ts'
-import { IsolateCache } from '../../core/isolate-cache.ts'
-import { buildName } from '../../pki/distinguished-name.ts'
 import type { PrivateKeyFormat } from '../../pki/key-formats.ts'
-import {
-  exportPkcs8,
-  exportPrivateKeyPem,
-  generateKeyPair,
-  type KeyPair,
-  type KeySpec,
-  traditionalFormatOf,
-} from '../../pki/keys.ts'
+import { exportPkcs8, exportPrivateKeyPem, generateKeyPair, type KeyPair, traditionalFormatOf } from '../../pki/keys.ts'
 import type { PublicKeyKind } from '../../pki/public-key.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
 import { mustHaveSigner } from '../../store/authorities.ts'
@@ -25,9 +15,7 @@ import { allNames, newCertificateRow } from '../../store/certificate-row.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../../store/certificates.ts'
 import { mustBeUncompromised, requireUncompromised } from '../../store/compromised-keys.ts'
 import { entryBy } from '../../store/journal.ts'
-import type { RolePolicy } from '../../store/role-policy.ts'
-import { findRole, mustHaveRole, type StoredRole } from '../../store/roles.ts'
-import type { Store } from '../../store/store.ts'
+import { mustHaveRole } from '../../store/roles.ts'
 import { type Alongside, nothingElse, type Statement } from '../../store/transaction.ts'
 import type { AuthorityDependencies } from '../dependencies.ts'
 import { extKeyUsagesOf } from '../roles/purposes.ts'
@@ -41,12 +29,19 @@ import {
   requireNames,
   SAN_PATHS,
 } from '../roles/requested-names.ts'
-import { checkNames } from '../roles/role-names.ts'
-import { checkKey, checkTtl } from '../roles/role-policy.ts'
-import { requireSigner, type Signer } from '../signer.ts'
+import { checkKey } from '../roles/role-policy.ts'
 import { reviewCsr } from './csr-review.ts'
 import { requireCsr } from './csr-workflow.ts'
 import { signLeaf } from './leaf.ts'
+import {
+  keySpecOf,
+  type RoleContext,
+  requireAllowed,
+  requireSubject,
+  requireTimes,
+  violation,
+  withRole,
+} from './under-role.ts'
 
 export interface IssueInput {
   readonly roleName: string
@@ -154,77 +149,6 @@ const ISSUE_PATHS: NamePaths = {
   uri: 'uri_sans',
 }
 
-export interface RoleContext {
-  readonly role: StoredRole
-  readonly policy: RolePolicy
-  readonly signer: Signer
-}
-
-const roles = new IsolateCache<StoredRole>()
-
-/**
- * Runs `attempt` with what is remembered of the role and its CA. Where that gave a refusal, or the batch was undone (null), things
- * may have changed since: then once more with what is read anew.
- */
-async function withRole<Value>(
-  { store }: AuthorityDependencies,
-  actor: Actor,
-  roleName: string,
-  attempt: (context: RoleContext) => Promise<Value | null>,
-): Promise<Value> {
-  try {
-    const first = await attempt(await roleContext(store, actor.tenantId, roleName, false))
-    if (first !== null) return first
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error
-  }
-  const second = await attempt(await roleContext(store, actor.tenantId, roleName, true))
-  if (second === null) throw new AppError('conflict', 'The role or its CA was changed at the same time: try again')
-  return second
-}
-
-/** The role with its CA, which may sign. Throws `not_found` and `policy_violation`. */
-export async function roleContext(store: Store, tenantId: string, name: string, fresh: boolean): Promise<RoleContext> {
-  const role = await roles.get(store, `${tenantId}/${name}`, fresh, () => findRole(store, tenantId, name))
-  if (role === null) throw new AppError('not_found', `There is no role ${name}`)
-  const signer = await requireSigner(store, tenantId, role.caId, fresh)
-  return { role, policy: role.policy, signer }
-}
-
-/** Throws `policy_violation` for names that the role does not allow; `pathOf` says where such a name was given, or should have been. */
-export function requireAllowed(
-  policy: RolePolicy,
-  names: ResolvedNames,
-  pathOf: (name: string | null) => string,
-): void {
-  const refusals = checkNames(policy, names)
-  if (refusals.length === 0) return
-  throw new AppError('policy_violation', refusals.map(({ message }) => message).join('; '), {
-    details: refusals.map(({ name, message }) => ({ path: pathOf(name), message })),
-  })
-}
-
-function violation(refusals: readonly string[], path: string): AppError {
-  const details: ErrorDetail[] = refusals.map((message) => ({ path, message }))
-  return new AppError('policy_violation', refusals.join('; '), { details })
-}
-
-/** Throws `policy_violation` for a lifetime that is too long. */
-export function requireTimes(
-  { now }: AuthorityDependencies,
-  policy: Pick<RolePolicy, 'maxTtlSeconds' | 'defaultTtlSeconds' | 'notBeforeBackdateSeconds'>,
-  signer: Signer,
-  ttlSeconds: number | null,
-): { readonly notBeforeMs: number; readonly notAfterMs: number } {
-  const period = { caNotBeforeMs: signer.notBeforeMs, caNotAfterMs: signer.notAfterMs }
-  const times = checkTtl(policy, ttlSeconds, { ...period, nowMs: now() })
-  if (!times.ok) throw violation([times.error], 'ttl')
-  return times.value
-}
-
-export const keySpecOf = (policy: Pick<RolePolicy, 'keyType' | 'keyBits'>): KeySpec =>
-  policy.keyType === 'ed25519' ? { type: 'ed25519' } : ({ type: policy.keyType, size: policy.keyBits } as KeySpec)
-
 /** PEM in the form that was asked for. */
 export function showPrivateKey(pair: KeyPair, format: IssueInput['keyFormat']): Promise<string> {
   const form: PrivateKeyFormat = format === 'pkcs8' ? 'pkcs8' : traditionalFormatOf(pair.kind)
@@ -295,16 +219,6 @@ async function signAndStore(dependencies: AuthorityDependencies, actor: Actor, l
     entries: [issuedEntry('certificate.issued', actor, certificate)],
   })
   return outcome.kind === 'committed' ? issued : null
-}
-
-/** The subject of a certificate under a role: what the role says of everybody, and the common name. */
-export function requireSubject(
-  commonName: string | null,
-  policy: Pick<RolePolicy, 'subject'>,
-): Uint8Array<ArrayBuffer> {
-  const subject = buildName({ ...policy.subject, ...(commonName === null ? {} : { commonName }) })
-  if (!subject.ok) throw new AppError('invalid_request', `common_name: ${subject.error.message}`)
-  return subject.value
 }
 
 export const issuedEntry = (event: string, actor: Actor, row: CertificateRow) =>

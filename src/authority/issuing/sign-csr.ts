@@ -1,4 +1,4 @@
-/** Signing an approved CSR: no role is asked, since somebody has decided. The request and the certificate change in one batch. */
+/** Signing an approved CSR: no role applies, since the request was approved by itself. The request and the certificate change in one batch. */
 import type { Actor } from '../../core/actor.ts'
 import { formatTime } from '../../core/clock.ts'
 import { AppError, invalidField } from '../../core/errors.ts'

@@ -27,7 +27,7 @@ export const extKeyUsagesOf = (allowed: Purposes): string[] => [
   ...(allowed.extKeyUsages ?? []),
 ]
 
-/** Why nobody gets these by a role. */
+/** Purposes that no role may grant, and why. */
 const REFUSED: Readonly<Record<string, string>> = {
   [EKU.any]: 'a certificate for every purpose would be one for signing code: name the purposes',
   [EKU.ocspSigning]: 'whoever has such a certificate answers for the CA whether certificates are revoked',
@@ -77,7 +77,7 @@ function contradictions(purposes: readonly string[], keyUsages: readonly KeyUsag
     if (usages === undefined || usages.some((usage) => keyUsages.includes(usage))) continue
     details.push(report(`${purposeName(purpose)} needs one of ${usages.join(', ')}`))
   }
-  // Of purposes that are not known here, nobody can say which usages they need.
+  // Which usages a purpose needs that is not known here cannot be said.
   if (purposes.some((purpose) => USAGES_OF_PURPOSE[purpose] === undefined)) return details
   for (const usage of keyUsages) {
     if (purposes.some((purpose) => USAGES_OF_PURPOSE[purpose]?.includes(usage))) continue

@@ -1,5 +1,5 @@
 /**
- * The names that somebody asks for, in the one form in which they are checked and certified: DNS names in lower case with A-labels,
+ * The names that a caller asks for, in the one form in which they are checked and certified: DNS names in lower case with A-labels,
  * each name once, the common name among the alternative names. What was understood differently from what was written is said.
  */
 import { AppError, type ErrorDetail } from '../../core/errors.ts'
@@ -42,7 +42,7 @@ export type NamePaths = Readonly<Record<keyof RequestedNames, string>>
 /** What public CAs take; more names are certificates for several services. */
 export const MAX_NAMES = 100
 
-/** With repeats. Reading more, and saying what is wrong with each, would be work for nobody. */
+/** With repeats. A request with more is refused before each name is read. */
 const MAX_WRITTEN_NAMES = 10 * MAX_NAMES
 
 const TYPES: readonly AltNameType[] = ['dns', 'ip', 'email', 'uri']

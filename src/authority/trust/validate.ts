@@ -72,7 +72,7 @@ const MAX_SUBJECTS = 40
 /** Certificates with one subject: a CA that is issued anew each year for decades. */
 const MAX_PER_SUBJECT = 50
 
-/** Whoever may have signed the certificates, and who may have signed those: by the names of issuers, as far up as it goes. */
+/** The possible issuers of the certificates, and theirs, found by name, as far up as it goes. */
 async function collectKnown(
   { store }: AuthorityDependencies,
   tenantId: string,
