@@ -5,8 +5,8 @@ import type { BudgetLedger, BudgetVerdict } from '../../../src/accounts/budget.t
 import { rateLimitsOf } from '../../../src/acme/rate-limits.ts'
 import { err, ok } from '../../../src/core/result.ts'
 import type { AppDependencies } from '../../../src/http/dependencies.ts'
-import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
+import { addAccount } from '../support/acme-rows.ts'
 import { bindings } from '../support/bindings.ts'
 import { newTenant, newTestToken, type TestApp, testApp } from '../support/worker-app.ts'
 
@@ -50,27 +50,13 @@ beforeAll(async () => {
     url.startsWith('http://')
       ? ok({ status: 404, headers: new Headers(), body: new Uint8Array(0), url })
       : err({ reason: 'unreachable', url, message: 'no resolver here' })
-  const row = {
-    tenantId: DEFAULT_TENANT_ID,
+  await addAccount(app.store, {
     id: ACCOUNT_ID,
     name: 'le',
     provider: 'letsencrypt',
-    environment: 'production',
-    email: null,
     directoryUrl: 'https://acme-v02.api.letsencrypt.org/directory',
     accountUrl: ACCOUNT_URL,
-    status: 'active',
-    keyType: 'ec',
-    keySize: 256,
-    sealedKey: 'sealed',
-    thumbprint: 'thumbprint',
-    preferredChain: null,
-    profile: null,
-    createdAtMs: 0,
-    updatedAtMs: 0,
-  }
-  const statements = [insertAcmeAccount(app.store, row)]
-  await app.store.commit({ tenantId: DEFAULT_TENANT_ID, statements, entries: [] })
+  })
 })
 beforeEach(() => {
   ledger = undefined

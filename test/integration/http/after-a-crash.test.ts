@@ -6,11 +6,11 @@ import { ok } from '../../../src/core/result.ts'
 import { ROUTES } from '../../../src/http/routes.ts'
 import type { OrderObjects } from '../../../src/orders/order-object.ts'
 import { formatPem } from '../../../src/pki/pem.ts'
-import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
 import { findCa, openCaKey } from '../../../src/store/authorities.ts'
-import { DEFAULT_TENANT_ID, type Store } from '../../../src/store/store.ts'
+import type { Store } from '../../../src/store/store.ts'
 import type { Transaction } from '../../../src/store/transaction.ts'
 import { forgeCsr, subjectOf } from '../../support/csr-forge.ts'
+import { addAccount } from '../support/acme-rows.ts'
 import { approvedCsr, bodyOf, freshName, issued, newCa, newRole, rowsOf } from '../support/pki-world.ts'
 import { newTenant, newTestToken, type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
 
@@ -56,30 +56,7 @@ beforeAll(async () => {
   role = await newRole(app, caId)
   otherTenant = await newTenant('crash')
   otherToken = await newTestToken(app, ['pki:admin', 'pki:issue'], { tenantId: otherTenant })
-  const row = {
-    tenantId: DEFAULT_TENANT_ID,
-    id: ACCOUNT_ID,
-    name: 'of the orders',
-    provider: 'custom',
-    environment: 'production',
-    email: null,
-    directoryUrl: 'https://ca.example/directory',
-    accountUrl: 'https://ca.example/account/99',
-    status: 'active',
-    keyType: 'ec',
-    keySize: 256,
-    sealedKey: 's1.k1.x',
-    thumbprint: 'of the crash tests',
-    preferredChain: null,
-    profile: null,
-    createdAtMs: 1,
-    updatedAtMs: 1,
-  }
-  await app.store.commit({
-    tenantId: DEFAULT_TENANT_ID,
-    statements: [insertAcmeAccount(app.store, row)],
-    entries: [],
-  })
+  await addAccount(app.store, { id: ACCOUNT_ID })
 })
 
 async function foreignCa(): Promise<Record<string, unknown>> {

@@ -5,6 +5,7 @@ import { insertAcmeOrder } from '../../../src/store/acme-orders.ts'
 import { insertCertificate } from '../../../src/store/certificates.ts'
 import { insertDnsProvider } from '../../../src/store/dns-providers.ts'
 import { EMPTY_REPORT } from '../../../src/store/order-report.ts'
+import { accountRow } from '../support/acme-rows.ts'
 import { bindings } from '../support/bindings.ts'
 import { ORDER_REQUEST } from '../support/stored-shapes.ts'
 import { type TestApp, testApp } from '../support/worker-app.ts'
@@ -32,23 +33,16 @@ beforeAll(async () => {
   const outcome = await store.commit({
     tenantId: OTHER,
     statements: [
-      insertAcmeAccount(store, {
-        ...base,
-        id: IDS.account,
-        name: 'MARKED-account',
-        provider: 'custom',
-        environment: 'production',
-        email: null,
-        directoryUrl: 'https://marked.example/dir',
-        accountUrl: 'https://marked.example/account',
-        status: 'active',
-        keyType: 'ec',
-        keySize: 256,
-        sealedKey: 's1.k1.x',
-        thumbprint: 'x',
-        preferredChain: null,
-        profile: null,
-      }),
+      insertAcmeAccount(
+        store,
+        accountRow({
+          ...base,
+          id: IDS.account,
+          name: 'MARKED-account',
+          directoryUrl: 'https://marked.example/dir',
+          accountUrl: 'https://marked.example/account',
+        }),
+      ),
       insertAcmeOrder(store, {
         ...base,
         id: IDS.order,

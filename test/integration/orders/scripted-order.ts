@@ -21,10 +21,10 @@ import type { AltName } from '../../../src/pki/alt-name.ts'
 import { buildLeaf } from '../../../src/pki/build-certificate.ts'
 import { parseCsr } from '../../../src/pki/csr.ts'
 import { EKU } from '../../../src/pki/oids.ts'
-import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
 import { findAcmeOrder } from '../../../src/store/acme-orders.ts'
 import { DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
 import { nameDer, type TestAuthority, testRoot } from '../../support/pki-hierarchy.ts'
+import { addAccount } from '../support/acme-rows.ts'
 import { type TestApp, testApp } from '../support/worker-app.ts'
 
 export const ACTOR = { tenantId: TENANT, tokenId: 'tok_test', requestId: null }
@@ -172,27 +172,7 @@ export class OrderWorld {
 
   /** An account for those tests that have none yet. */
   async addAccount(id: string): Promise<void> {
-    const row = {
-      tenantId: TENANT,
-      id,
-      name: id,
-      provider: 'custom',
-      environment: 'production',
-      email: null,
-      directoryUrl: 'https://ca.example/dir',
-      accountUrl: 'https://ca.example/account',
-      status: 'active',
-      keyType: 'ec',
-      keySize: 256,
-      sealedKey: 'none',
-      thumbprint: 'none',
-      preferredChain: null,
-      profile: null,
-      createdAtMs: 0,
-      updatedAtMs: 0,
-    }
-    const { store } = this.app
-    await store.commit({ tenantId: TENANT, statements: [insertAcmeAccount(store, row)], entries: [] })
+    await addAccount(this.app.store, { id })
   }
 
   readonly orders: OrderObjects = (tenantId, orderId) => ({

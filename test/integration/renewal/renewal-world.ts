@@ -19,13 +19,13 @@ import { EKU } from '../../../src/pki/oids.ts'
 import { formatCertificatesPem } from '../../../src/pki/pem.ts'
 import { certificateIdOf } from '../../../src/renewal/certificate-id.ts'
 import { checkRenewalInfo } from '../../../src/renewal/renewal-checks.ts'
-import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
 import { findAcmeOrder } from '../../../src/store/acme-orders.ts'
 import { insertDnsProvider } from '../../../src/store/dns-providers.ts'
 import { Ledger } from '../../../src/store/ledger.ts'
 import type { OrderPurpose, OrderRequest } from '../../../src/store/order-request.ts'
 import { openDatabase, type Store, DEFAULT_TENANT_ID as TENANT } from '../../../src/store/store.ts'
 import { nameDer, type TestAuthority, testLeaf, testRoot } from '../../support/pki-hierarchy.ts'
+import { addAccount } from '../support/acme-rows.ts'
 import { type TestApp, testApp } from '../support/worker-app.ts'
 import { sweepRenewals } from './sweep.ts'
 
@@ -287,26 +287,7 @@ export class RenewalWorld {
   }
 
   async #addAccount(name: string): Promise<void> {
-    const row = {
-      tenantId: TENANT,
-      id: accountId(name),
-      name,
-      provider: 'custom',
-      environment: 'production',
-      email: null,
-      directoryUrl: 'https://ca.example/dir',
-      accountUrl: 'https://ca.example/account',
-      status: 'active',
-      keyType: 'ec',
-      keySize: 256,
-      sealedKey: 'none',
-      thumbprint: 'none',
-      preferredChain: null,
-      profile: null,
-      createdAtMs: this.nowMs,
-      updatedAtMs: this.nowMs,
-    }
-    await this.store.commit({ tenantId: TENANT, statements: [insertAcmeAccount(this.store, row)], entries: [] })
+    await addAccount(this.store, { id: accountId(name), name })
   }
 
   async #addProvider(zone: string): Promise<void> {

@@ -7,6 +7,7 @@ import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
 import { findCertificate, insertCertificate } from '../../../src/store/certificates.ts'
 import type { OrderRequest } from '../../../src/store/order-request.ts'
 import { DEFAULT_TENANT_ID, type Store } from '../../../src/store/store.ts'
+import { accountRow } from '../support/acme-rows.ts'
 import { bindings } from '../support/bindings.ts'
 import { ORDER_REQUEST } from '../support/stored-shapes.ts'
 import { testApp } from '../support/worker-app.ts'
@@ -22,28 +23,11 @@ const request = (domain: string, challengeType: OrderRequest['challengeType']): 
 
 /** Begun long ago, at a CA that never answered. */
 async function registering(store: Store, id: string): Promise<void> {
-  const account = insertAcmeAccount(store, {
-    tenantId: DEFAULT_TENANT_ID,
-    id,
-    name: id,
-    provider: 'custom',
-    environment: 'production',
-    email: null,
-    directoryUrl: 'https://ca.example/dir',
-    accountUrl: '',
-    status: 'registering',
-    keyType: 'ec',
-    keySize: 256,
-    sealedKey: 's1.k1.x',
-    thumbprint: id,
-    preferredChain: null,
-    profile: null,
-    createdAtMs: 1,
-    updatedAtMs: 1,
-  })
+  const account = accountRow({ id, accountUrl: '', status: 'registering', thumbprint: id })
+  // Past a store that is broken.
   await bindings.TENANT_LEDGER.getByName(DEFAULT_TENANT_ID).commit({
     tenantId: DEFAULT_TENANT_ID,
-    statements: [account],
+    statements: [insertAcmeAccount(store, account)],
     entries: [],
   })
 }
@@ -117,23 +101,7 @@ describe('sweeps go on after one item that breaks', () => {
         revokedAtMs: null,
         revocationReason: null,
       })
-    const account = insertAcmeAccount(store, {
-      ...base,
-      id: ACCOUNT,
-      name: 'a',
-      provider: 'custom',
-      environment: 'production',
-      email: null,
-      directoryUrl: 'https://ca.example/dir',
-      accountUrl: 'https://ca.example/account',
-      status: 'active',
-      keyType: 'ec',
-      keySize: 256,
-      sealedKey: 's1.k1.x',
-      thumbprint: 'x',
-      preferredChain: null,
-      profile: null,
-    })
+    const account = insertAcmeAccount(store, accountRow({ id: ACCOUNT }))
     const statements = [account, certificate(1, 'broken.example', 'dns-01'), certificate(2, 'whole.example', 'http-01')]
     await store.commit({ tenantId: DEFAULT_TENANT_ID, statements, entries: [] })
     // Without managed zones: its credentials are asked which names it serves.
