@@ -1,6 +1,6 @@
 /**
  * A CA as issuing needs it: its certificate, those above it, and its key, which WebCrypto never gives out again. Kept in the
- * isolate, since opening a key costs more than a signature: a batch that commits what was signed demands that the CA and all above
+ * isolate, since opening a key costs more than a signature: a batch that commits what was signed requires that the CA and all above
  * it are still as they were read (`mustHaveSigner`).
  */
 import type { Bytes } from '../core/bytes.ts'

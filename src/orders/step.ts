@@ -4,8 +4,9 @@ import type { AccountObject } from '../accounts/account-object.ts'
 import type { ChallengeDns } from '../challenges/challenge-dns.ts'
 import type { Json } from '../core/canonical-json.ts'
 import type { Clock } from '../core/clock.ts'
+import { mapBoundedResults } from '../core/map-bounded.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'
-import { err, ok, type Result } from '../core/result.ts'
+import type { Result } from '../core/result.ts'
 import { findCertificate } from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
@@ -153,16 +154,7 @@ export function effect(state: OrderState, event: string, detail: { readonly [nam
 const CONCURRENCY = 5
 
 /** `call` for every item, a few at a time, results in order; the first failure ends it. */
-export async function forEach<T, R, E>(
+export const forEach = <T, R, E>(
   items: readonly T[],
   call: (item: T) => Promise<Result<R, E>>,
-): Promise<Result<R[], E>> {
-  const results: R[] = []
-  for (let start = 0; start < items.length; start += CONCURRENCY) {
-    for (const result of await Promise.all(items.slice(start, start + CONCURRENCY).map(call))) {
-      if (!result.ok) return err(result.error)
-      results.push(result.value)
-    }
-  }
-  return ok(results)
-}
+): Promise<Result<R[], E>> => mapBoundedResults(items, CONCURRENCY, call)

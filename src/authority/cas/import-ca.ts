@@ -136,7 +136,7 @@ async function requireKey(certificate: Certificate, pem: string, fields: Materia
 
 /**
  * Throws `already_exists` where a CA with that name and key is here: two of them would publish two CRLs for the same certificates
- * (RFC 5280 §5), and one that was revoked would be back. Returns what is here of that name: the batch demands that it is all.
+ * (RFC 5280 §5), and one that was revoked would be back. Returns what is here of that name: the transaction requires that it is all.
  */
 async function requireUnknownCa(
   store: Store,

@@ -1,6 +1,6 @@
 /**
  * Issuing under a role: with a key made here, or for a CSR. Role and CA come from the isolate's memory; the batch that stores the
- * certificate demands that both are still as they were checked, and where they are not, everything is checked again.
+ * certificate requires that both are still as they were checked, and where they are not, everything is checked again.
  */
 
 import type { Actor } from '../../core/actor.ts'
@@ -50,7 +50,7 @@ export interface IssueInput {
   /** `traditional`: SEC1 for EC keys, PKCS#1 for RSA keys. */
   readonly keyFormat: 'traditional' | 'pkcs8'
   /** What else has to hold when the certificate is stored: that the caller's token is still there. */
-  readonly demands: readonly Statement[]
+  readonly preconditions: readonly Statement[]
 }
 
 export interface SignInput {
@@ -59,7 +59,7 @@ export interface SignInput {
   readonly ttlSeconds: number | null
   /** In place of the CSR's alternative names. */
   readonly names: RequestedNames | null
-  readonly demands: readonly Statement[]
+  readonly preconditions: readonly Statement[]
 }
 
 export interface Issued {
@@ -94,7 +94,7 @@ export function issueUnderRole(
       key: { spkiDer: pair.spkiDer, kind: pair.kind, pair: policy.storePrivateKeys ? pair : null },
       privateKeyPem: await showPrivateKey(pair, input.keyFormat),
       keyOrigin: 'generated',
-      demands: input.demands,
+      preconditions: input.preconditions,
       alongside,
     })
   })
@@ -110,7 +110,7 @@ export async function signUnderRole(
   const { csr, key } = await requireCsr(input.csrPem)
   const { der: spkiDer } = csr.subjectPublicKeyInfo
   const toCertify = { tenantId: actor.tenantId, spkiDer, certificateId: null }
-  const demands = [...input.demands, ...(await mustBeUncompromised(dependencies.store, toCertify))]
+  const preconditions = [...input.preconditions, ...(await mustBeUncompromised(dependencies.store, toCertify))]
   return withRole(dependencies, actor, input.roleName, async ({ role, policy, signer }) => {
     const review = reviewCsr(csr, { extKeyUsage: extKeyUsagesOf(policy), subject: 'common-name' })
     if (review.refusals.length > 0) throw violation(review.refusals, 'csr_pem')
@@ -134,7 +134,7 @@ export async function signUnderRole(
       key: { spkiDer, kind: key, pair: null },
       privateKeyPem: null,
       keyOrigin: 'csr',
-      demands,
+      preconditions,
       alongside,
     })
   })
@@ -169,7 +169,7 @@ interface Leaf extends RoleContext {
   /** To be shown; null where the caller has the key. */
   readonly privateKeyPem: string | null
   readonly keyOrigin: 'generated' | 'csr'
-  readonly demands: readonly Statement[]
+  readonly preconditions: readonly Statement[]
   readonly alongside: Alongside<Issued>
 }
 
@@ -210,7 +210,7 @@ async function signAndStore(dependencies: AuthorityDependencies, actor: Actor, l
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
-      ...leaf.demands,
+      ...leaf.preconditions,
       mustHaveRole(store, role),
       mustHaveSigner(store, signer.lineage),
       insertCertificate(store, certificate),

@@ -49,7 +49,7 @@ const issue = defineRoute({
       },
       ttlSeconds: body.ttl === undefined ? null : durationOf('ttl', body.ttl),
       keyFormat: body.private_key_format,
-      demands: tokenPreconditions,
+      preconditions: tokenPreconditions,
     }
     return view(await issueUnderRole(deps, actor, input, once(view)))
   },
@@ -80,7 +80,7 @@ const sign = defineRoute({
       csrPem: body.csr_pem,
       ttlSeconds: body.ttl === undefined ? null : durationOf('ttl', body.ttl),
       names: body.san === undefined ? null : sanOf(body.san),
-      demands: tokenPreconditions,
+      preconditions: tokenPreconditions,
     }
     return view(await signUnderRole(deps, actor, input, once(view)))
   },

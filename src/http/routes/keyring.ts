@@ -4,8 +4,8 @@ import { z } from '@hono/zod-openapi'
 import { formatTime } from '../../core/clock.ts'
 import { decodeCursor, encodeCursor } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
-import { entryBy } from '../../store/journal.ts'
-import { oldestOpenOrder, type ResealPosition, reseal } from '../../store/reseal.ts'
+import { resealKeyRing } from '../../secrets/reseal-key-ring.ts'
+import type { ResealPosition } from '../../store/reseal.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 
@@ -50,26 +50,14 @@ const resealKeyring = defineRoute({
     },
   },
   async handler({ body, actor, deps }) {
-    const result = await reseal(deps.store, positionOf(body.cursor))
-    if (result === null) throw invalidField('cursor', 'use the cursor of the answer before as it is')
-    const { resealed, remaining, byKey, next } = result
-    const currentKeyId = deps.store.ring.currentKeyId
-    if (resealed > 0) {
-      const detail = { current_key_id: currentKeyId, resealed }
-      const entry = entryBy(actor, {
-        event: 'keyring.resealed',
-        resource: 'keyring',
-        detail,
-      })
-      await deps.store.commit({ tenantId: actor.tenantId, statements: [], entries: [entry] })
-    }
-    const oldestMs = await oldestOpenOrder(deps.store)
+    const stretch = await resealKeyRing(deps.store, actor, positionOf(body.cursor))
+    const { resealed, remaining, byKey, next, oldestOpenOrderMs } = stretch
     return json(200, {
-      current_key_id: currentKeyId,
+      current_key_id: deps.store.ring.currentKeyId,
       resealed,
       remaining,
       by_key: byKey,
-      oldest_open_order_at: oldestMs === null ? null : formatTime(oldestMs),
+      oldest_open_order_at: oldestOpenOrderMs === null ? null : formatTime(oldestOpenOrderMs),
       cursor: next === null ? null : encodeCursor(JSON.stringify([next.column, ...next.after])),
       has_more: next !== null,
     })
