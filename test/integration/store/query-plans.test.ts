@@ -127,7 +127,8 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
   {
     names: ['ordersCleaningUp'],
     step: /^SCAN acme_orders USING INDEX acme_orders_cleaning_up$/,
-    reason: 'A partial index, of the few orders alone that have records left after their verdict; asked as a provider is removed.',
+    reason:
+      'A partial index, of the few orders alone that have records left after their verdict; asked as a provider is removed.',
   },
   {
     names: ['deleteExpiredHttpChallenges'],
