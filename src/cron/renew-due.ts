@@ -1,7 +1,7 @@
 /** Asks CAs when they want certificates renewed, then orders the renewals that are due. */
 import { type IssueDependencies, renewAcmeCertificate } from '../orders/issue.ts'
-import { renewDue } from '../renewal/renew-due.ts'
 import { checkRenewalInfo, type RenewalCheckDependencies } from '../renewal/renewal-checks.ts'
+import { renewDue } from '../renewal/renewal-sweep.ts'
 
 export type RenewDueDependencies = IssueDependencies & RenewalCheckDependencies
 

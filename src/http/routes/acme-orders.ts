@@ -6,6 +6,7 @@ import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { coversResource, type Principal } from '../../core/principal.ts'
+import { answerTlsAlpn } from '../../orders/answer-tls-alpn.ts'
 import { type IssueInput, issueCertificate } from '../../orders/issue.ts'
 import {
   cancelOrder,
@@ -15,7 +16,6 @@ import {
   readOrder,
   refreshOrder,
 } from '../../orders/orders.ts'
-import { answerTlsAlpn } from '../../orders/tls-alpn.ts'
 import type { AcmeOrderRow } from '../../store/acme-orders.ts'
 import { dnsProviderIds } from '../../store/dns-providers.ts'
 import type { ChallengeReport } from '../../store/order-report.ts'

@@ -1,5 +1,5 @@
 import { type IssueDependencies, renewAcmeCertificate } from '../../../src/orders/issue.ts'
-import { renewDue } from '../../../src/renewal/renew-due.ts'
+import { renewDue } from '../../../src/renewal/renewal-sweep.ts'
 
 /** The sweep over what is due, with orders as the service starts them. */
 export function sweepRenewals(dependencies: IssueDependencies): ReturnType<typeof renewDue> {
