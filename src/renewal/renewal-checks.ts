@@ -1,6 +1,6 @@
 /**
  * Asks CAs when they want certificates renewed (RFC 9773) and moves the renewals accordingly. Orders nothing: see
- * `renew-due.ts`. Idempotent; two sweeps at once ask twice and write once. A CA that does not answer changes nothing: what
+ * `renewal-sweep.ts`. Idempotent; two sweeps at once ask twice and write once. A CA that does not answer changes nothing: what
  * was scheduled before stays, which is the lifetime's rule where the CA has never answered.
  */
 
