@@ -1,9 +1,12 @@
 /** Reads the journal: newest first for people, oldest first to check its chain. Never writes. */
+
 import { and, asc, count, desc, eq, gt, gte, lt, lte, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import { z } from 'zod'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import { findBrokenLink, GENESIS, type JournalHead } from './journal.ts'
 import { journal } from './schema.ts'
 import type { Store } from './store.ts'
+import { decodeJson, Undecodable } from './stored-json.ts'
 
 export type JournalRecord = typeof journal.$inferSelect
 
@@ -107,7 +110,18 @@ export async function detailsAbout(
     .orderBy(sql`${journal.seq} DESC`)
     .limit(MAX_ROWS_WALKED)
     .all()
-  return rows.map(({ detail }) => JSON.parse(detail))
+  return rows.map(({ detail }) => readDetail(detail))
+}
+
+const detailSchema = z.record(z.string(), z.unknown()).readonly()
+
+/**
+ * What an entry says beyond its event, from its JSON. A text that is no object was not written by the service: an entry that somebody
+ * has changed is shown as it stands, and leaves no page of the journal unread.
+ */
+export function readDetail(text: string): Readonly<Record<string, unknown>> {
+  const detail = decodeJson('detail', detailSchema, text)
+  return detail instanceof Undecodable ? { unreadable: text } : detail
 }
 
 /** Entries of two machines may be that much out of order. */

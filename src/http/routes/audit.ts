@@ -3,7 +3,13 @@ import { z } from '@hono/zod-openapi'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { decodeCursor, encodeCursor } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
-import { type JournalRecord, type KnownEntry, listJournal, verifyJournal } from '../../store/read-journal.ts'
+import {
+  type JournalRecord,
+  type KnownEntry,
+  listJournal,
+  readDetail,
+  verifyJournal,
+} from '../../store/read-journal.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { listOf, listQuery } from '../list.ts'
@@ -131,7 +137,7 @@ function viewOf(row: JournalRecord): z.input<typeof entryView> {
     event: row.event,
     actor: row.actor,
     resource: row.resource,
-    detail: JSON.parse(row.detail) as Record<string, unknown>,
+    detail: readDetail(row.detail),
     request_id: row.requestId,
     at: formatTime(row.atMs),
     prev_hash: row.prevHash,

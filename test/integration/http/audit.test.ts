@@ -79,4 +79,20 @@ describe('/v1/audit', () => {
     expect(meta.changes).toBe(1)
     expect((await app.request('GET', '/v1/audit/verify')).json).toMatchObject({ holds: false, broken_at: seq + 1 })
   })
+
+  it('fail: an entry whose detail was made unreadable is shown as it stands', async () => {
+    const app = await testApp()
+    for (const name of ['f', 'g']) await put(app, `audit/${name}`)
+    const [{ seq }] = (await app.request('GET', '/v1/audit?resource=secrets/audit/f')).json.data
+    for (const [detail, shown] of [
+      ['not json', { unreadable: 'not json' }],
+      ['[1]', { unreadable: '[1]' }],
+    ] as const) {
+      await bindings.DB.prepare('UPDATE journal SET detail = ? WHERE tenant_id = ? AND seq = ?')
+        .bind(detail, DEFAULT_TENANT_ID, seq)
+        .run()
+      const list = await app.request('GET', '/v1/audit?event=secret.written&limit=2')
+      expect(list.json.data.map((entry: { detail: unknown }) => entry.detail)).toEqual([{ version: 1 }, shown])
+    }
+  })
 })

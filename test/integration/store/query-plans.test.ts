@@ -21,7 +21,7 @@ const modules = import.meta.glob<Readonly<Record<string, unknown>>>('../../../sr
 
 /** What does not ask the database: it makes bytes, names and parts of queries. */
 const NO_STATEMENT =
-  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|secretResource|nextSecretRow|privateKeyPlace|chainEntry|entryBy|allNames|displayNameOf|journalBefore|journalAfter|findBrokenLink|statement|mustChange|precondition|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|storedJson|decodeJson|decoded[A-Z]\w*|withNulls|Undecodable|UndecodableRow|reasonBelow|laterThan)$/
+  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|secretResource|nextSecretRow|privateKeyPlace|chainEntry|entryBy|allNames|displayNameOf|journalBefore|journalAfter|findBrokenLink|readDetail|statement|mustChange|precondition|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|storedJson|decodeJson|decoded[A-Z]\w*|withNulls|Undecodable|UndecodableRow|reasonBelow|laterThan)$/
 
 const page = { before: null, limit: 10 }
 const nothing = {
