@@ -96,12 +96,14 @@ type Keyed = { readonly id: string } | { readonly id?: never; readonly name: str
 
 const keyOf = (row: Keyed): string => (row.id === undefined ? row.name : row.id)
 
-/** Pages that are read for one, where rows are left out. Where that many are, the list fails rather than end too early. */
-const MAX_READS = 5
+/** Rows that are read at a time behind a page in which some were left out: broken rows of one release stand beside each other. */
+const ROWS_PER_READ = 200
+/** Such reads for one page. Where all of them do not fill it, the list fails rather than end too early. */
+const MAX_READS = 10
 
 /**
- * A page of rows whose JSON has been decoded: for each one that is left out, one more is read, so that a page that is not full is the last
- * one. Throws UndecodableRow where too many are left out.
+ * A page of rows whose JSON has been decoded: where some are left out, more are read, so that a page that is not full is the last one.
+ * Throws where `MAX_READS` reads do not fill it.
  */
 export async function decodedPage<Row extends Keyed>(
   table: SQLiteTable,
@@ -109,16 +111,15 @@ export async function decodedPage<Row extends Keyed>(
   read: (page: Page) => Promise<readonly Row[]>,
 ): Promise<Decoded<Row>[]> {
   const found: Decoded<Row>[] = []
-  let { before } = page
-  for (let reads = 1; ; reads += 1) {
-    const limit = page.limit - found.length
-    const rows = await read({ limit, before })
+  let next = page
+  for (let reads = 0; reads <= MAX_READS; reads += 1) {
+    const rows = await read(next)
     found.push(...decodedRows(table, rows))
     const last = rows.at(-1)
-    if (last === undefined || rows.length < limit || found.length === page.limit) return found
-    before = keyOf(last)
-    if (reads === MAX_READS) throw new Error(`${getTableName(table)}: too many rows do not decode`)
+    if (last === undefined || rows.length < next.limit || found.length >= page.limit) return found.slice(0, page.limit)
+    next = { limit: ROWS_PER_READ, before: keyOf(last) }
   }
+  throw new Error(`${getTableName(table)}: too many rows do not decode`)
 }
 
 const isUndecodable = (value: unknown): value is Undecodable => value instanceof Undecodable

@@ -1,8 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { certificateNamesSchema, issueTermsSchema } from '../../../src/store/certificate-json.ts'
 import { orderRequestSchema } from '../../../src/store/order-request.ts'
 import { rolePolicySchema } from '../../../src/store/role-policy.ts'
-import { decodeJson, Undecodable } from '../../../src/store/stored-json.ts'
+import { roles } from '../../../src/store/schema.ts'
+import { decodedPage, decodeJson, Undecodable } from '../../../src/store/stored-json.ts'
 
 /** As releases have written them, byte for byte. */
 const REQUEST =
@@ -103,5 +104,20 @@ describe('what does not decode', () => {
     ['without a limit', without(POLICY, 'maxTtlSeconds'), 'policy.maxTtlSeconds'],
   ])('fail: a policy %s', (_, text, field) => {
     expect(decodeJson('policy', rolePolicySchema, text)).toMatchObject({ field })
+  })
+})
+
+describe('a page of rows', () => {
+  afterEach(() => vi.restoreAllMocks())
+
+  it('fail: more rows that do not decode than are read for one page: the list fails, and does not seem to end', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    let read = 0
+    const page = decodedPage(roles, { limit: 2, before: null }, async ({ limit }) => {
+      read += limit
+      return Array.from({ length: limit }, () => ({ name: 'web', policy: new Undecodable('policy') }))
+    })
+    await expect(page).rejects.toThrow('roles: too many rows do not decode')
+    expect(read).toBe(2 + 10 * 200)
   })
 })
