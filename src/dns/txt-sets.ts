@@ -36,8 +36,8 @@ export interface TxtSetStore<Value, Before extends TxtSet<Value>> {
   ): Promise<Result<Applied, DnsProviderError>>
   encode(value: string): Value
   decode(value: Value): string
-  /** The error for sets that change all the time. */
-  exhausted(attempts: number): DnsProviderError
+  /** The error for sets that change all the time; `said` is `changedMeanwhile`. */
+  exhausted(said: string): DnsProviderError
 }
 
 /** A provider whose zones are such stores; `storeOf` takes the provider's own id of a zone. */
@@ -63,6 +63,10 @@ export function txtSetProvider<Value, Before extends TxtSet<Value>>(
   }
 }
 
+/** What is said of sets that another user of the provider changed in each of so many attempts. */
+export const changedMeanwhile = (attempts: number): string =>
+  `another user changed the same records ${attempts} times meanwhile`
+
 /** How often the sets are read and changed anew because another user changed them meanwhile. */
 const MAX_SET_ATTEMPTS = 5
 
@@ -86,7 +90,7 @@ async function changeTxtSets<Value, Before extends TxtSet<Value>>(
     if (!applied.ok) return applied
     if (applied.value === 'applied') return ok(undefined)
   }
-  return err(store.exhausted(MAX_SET_ATTEMPTS))
+  return err(store.exhausted(changedMeanwhile(MAX_SET_ATTEMPTS)))
 }
 
 /** What has to change in one set; null where nothing has to. */

@@ -52,8 +52,7 @@ function storeOf(client: Route53Client, zoneId: string): TxtSetStore<string, Rou
     },
     encode: quoteRoute53Txt,
     decode: unquoteRoute53Txt,
-    exhausted: (attempts) =>
-      client.failure('unavailable', 'change TXT', `somebody else changed the same records ${attempts} times meanwhile`),
+    exhausted: (said) => client.failure('unavailable', 'change TXT', said),
   }
 }
 

@@ -50,8 +50,7 @@ function storeOf(client: AzureClient, zone: string): TxtSetStore<AzureTxt, Azure
     },
     encode: splitTxt,
     decode: (strings) => strings.join(''),
-    exhausted: (attempts) =>
-      client.failure('unavailable', 'write TXT', `somebody else changed the same records ${attempts} times meanwhile`),
+    exhausted: (said) => client.failure('unavailable', 'write TXT', said),
   }
 }
 

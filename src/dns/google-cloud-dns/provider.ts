@@ -41,7 +41,6 @@ function storeOf(client: GoogleClient, managedZone: string): TxtSetStore<string,
     },
     encode: quoteTxt,
     decode: unquoteTxt,
-    exhausted: (attempts) =>
-      client.failure('unavailable', 'change TXT', `somebody else changed the same records ${attempts} times meanwhile`),
+    exhausted: (said) => client.failure('unavailable', 'change TXT', said),
   }
 }

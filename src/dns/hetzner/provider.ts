@@ -5,6 +5,7 @@
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DnsProvider, DnsProviderError, TxtRecord } from '../dns-provider.ts'
 import { quoteTxt, unquoteTxt } from '../txt-content.ts'
+import { changedMeanwhile } from '../txt-sets.ts'
 import { relativeName } from '../zone-candidates.ts'
 import { createZoneFinder } from '../zone-finder.ts'
 import type { ZoneMemo } from '../zone-memo.ts'
@@ -74,8 +75,7 @@ export function createHetznerProvider(client: HetznerClient, pause: Pause, memo?
       if (outcome.ok && outcome.value !== 'crossed') return settle(outcome.value, signal)
       if (!outcome.ok && !(await hasAppeared(zone, relative, isNew, outcome.error, signal))) return outcome
     }
-    const said = `somebody else changed the same records ${MAX_ATTEMPTS} times meanwhile`
-    return err(client.failure('unavailable', `${kind} TXT`, said))
+    return err(client.failure('unavailable', `${kind} TXT`, changedMeanwhile(MAX_ATTEMPTS)))
   }
 
   /** A TTL may be refused because meanwhile there is a set, with a TTL of its own. */

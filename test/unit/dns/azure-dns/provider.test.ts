@@ -187,7 +187,10 @@ describe('two writers of one record set', () => {
       return true
     })
     expect(await build(service.fetch).present('example.test', [RECORD], soon())).toMatchObject({
-      error: { kind: 'unavailable', message: expect.stringContaining('5 times') },
+      error: {
+        kind: 'unavailable',
+        message: expect.stringContaining('another user changed the same records 5 times meanwhile'),
+      },
     })
     expect(seen(service.sets)).toEqual([txt(['turn5'])])
   })

@@ -181,7 +181,10 @@ describe('two writers of one record set', () => {
       return true
     })
     expect(await build(service).present('example.test', [RECORD], soon())).toMatchObject({
-      error: { kind: 'unavailable', message: expect.stringContaining('5 times') },
+      error: {
+        kind: 'unavailable',
+        message: expect.stringContaining('another user changed the same records 5 times meanwhile'),
+      },
     })
     expect(service.rrsets).toEqual([txt(['turn5'])])
   })
