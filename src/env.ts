@@ -22,7 +22,7 @@ export interface Env {
   readonly DNS_RESOLVERS?: string
 }
 
-/** The objects of a class, by the methods that they offer: what those are belongs to the room that uses them. */
+/** The objects of a class, by the methods that they offer: they are declared in the room that answers. */
 type ObjectNamespace<Methods> = DurableObjectNamespace<Methods & Rpc.DurableObjectBranded>
 
 export interface Settings {

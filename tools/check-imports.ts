@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'durable-objects': ['environment', ...USE_CASES],
   http: ['environment', ...USE_CASES],
   cron: ['environment', ...USE_CASES],
-  // The bindings name the methods of the objects that they lead to, which are declared in the rooms that use them.
+  // The bindings name the methods of the objects that they lead to, which are declared in the rooms that answer.
   environment: USE_CASES,
   orders: ORDERS,
   certificates: CERTIFICATES,

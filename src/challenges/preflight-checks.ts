@@ -132,7 +132,11 @@ export async function checkHttp(http: HttpClient, name: string, signal: AbortSig
     const { status } = answer.value
     const base = { url, httpStatus: status }
     if (status >= CLOUDFLARE_UNREACHED.from && status <= CLOUDFLARE_UNREACHED.to) {
-      return { ...base, status: 'warning', message: `HTTP ${status}: a proxy answers, with nobody behind it` }
+      return {
+        ...base,
+        status: 'warning',
+        message: `HTTP ${status}: a proxy answers, and cannot reach the server behind it`,
+      }
     }
     return { ...base, status: 'ok', message: `port 80 answers, with HTTP ${status}` }
   }

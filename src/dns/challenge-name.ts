@@ -100,7 +100,7 @@ async function walk(asker: CnameAsker, start: string, wildcards: boolean): Promi
   for (let name = start; ; ) {
     const cname = await asker.cnameOf(name)
     if (!cname.ok) {
-      const message = `nobody says whether ${name} is a CNAME: ${cname.error.message}`
+      const message = `it is not known whether ${name} is a CNAME: ${cname.error.message}`
       return err({ reason: cname.error.reason === 'bogus' ? 'bogus' : 'unanswered', message })
     }
     if (cname.value === null) return ok({ name, through, target: null })

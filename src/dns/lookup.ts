@@ -92,7 +92,10 @@ export async function lookupFirst(
   }
   const message = failures.map(({ label, failure }) => `${label}: ${failure.message}`).join('; ')
   const reasons = ['bogus', 'servfail', 'referral'] as const
-  return err({ reason: reasons.find(hasFailed) ?? 'unanswered', message: message || 'there is nobody to ask' })
+  return err({
+    reason: reasons.find(hasFailed) ?? 'unanswered',
+    message: message || 'there is no resolver or name server to ask',
+  })
 }
 
 /** The TXT values of a name, each as one text; asks one source after another until one answers. */

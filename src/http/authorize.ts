@@ -89,10 +89,10 @@ async function journalRefusal(
       detail: { reason, method, route: route.path },
     },
   )
-  const work = { tenantId: principal.tenantId, statements: [], entries: [entry], repeated: { key, times } }
+  const transaction = { tenantId: principal.tenantId, statements: [], entries: [entry], repeated: { key, times } }
   let isWritten = false
   try {
-    isWritten = (await deps.store.commit(work)).kind === 'committed'
+    isWritten = (await deps.store.commit(transaction)).kind === 'committed'
   } finally {
     if (!isWritten) repeats.takeBack(ownKey, times)
   }

@@ -1,6 +1,6 @@
 /**
  * Revoked CAs whose certificates are still being marked, page by page. What such a CA issued is revoked from the moment that the CA
- * is, so whoever reads a certificate reads it as it will be marked.
+ * is: reading a certificate shows it as it will be marked.
  */
 import { and, eq, isNotNull, type SQL, sql } from 'drizzle-orm'
 import { indexedBy } from './index-hint.ts'

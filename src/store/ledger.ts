@@ -182,7 +182,7 @@ export class Ledger {
     }
   }
 
-  /** Is the row there that the batch writes first? Rejects with the batch's failure where nobody answers. */
+  /** Is the row there that the batch writes first? Rejects with the batch's failure where the database does not answer. */
   async #lookUp(row: JournalRow, waitMs: number, failure: unknown): Promise<'ours' | 'of-another' | 'absent'> {
     await this.#sleep(waitMs)
     const find = () =>

@@ -381,7 +381,7 @@ export const revocations = sqliteTable(
     revokedAtMs: integer('revoked_at_ms').notNull(),
     reason: text().notNull(),
     invalidityDateMs: integer('invalidity_date_ms'),
-    /** When the certificate ends; null where nobody knows, as for what an imported CRL names. */
+    /** When the certificate ends; null where that is unknown, as for what an imported CRL names. */
     notAfterMs: integer('not_after_ms'),
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.caId, table.partition, table.serialNumber] })],
@@ -431,7 +431,7 @@ export const roles = sqliteTable(
   (table) => [primaryKey({ columns: [table.tenantId, table.name] })],
 )
 
-/** Requests that wait for somebody to decide. */
+/** Requests that wait to be approved or refused. */
 export const csrs = sqliteTable(
   'csrs',
   {

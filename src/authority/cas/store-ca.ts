@@ -92,7 +92,7 @@ export async function caCertificateRow(
   }
 }
 
-/** What a new certificate of a CA is journalled as. */
+/** What a new certificate of a CA is journaled as. */
 export function certificateEntry(event: string, actor: Actor, ca: CaRow, certificate: Certificate): JournalEntry {
   return entryBy(actor, {
     event,

@@ -24,7 +24,7 @@ export class CrlWriter {
     this.#make = make
   }
 
-  /** A list that is read after this call. One that a token asks for is its own, and is journalled as its act; the others share. */
+  /** A list that is read after this call. One that a token asks for is its own, and is journaled as its act; the others share. */
   publish(actor: Actor | null): Promise<PublishedCrl | null> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ actor, resolve, reject })

@@ -97,7 +97,7 @@ const create = defineRoute({
   description:
     'Makes the account key, which stays here sealed. Registering agrees to the terms of service of the CA. Where the CA does not answer, ' +
     'the account stays `registering`: the same name, directory and kind of key go on with the same key, which finds what the CA has made ' +
-    'of it, and take the other fields of the new request. What nobody goes on with for a week is removed.',
+    'of it, and take the other fields of the new request. A registration that is not gone on with for a week is removed.',
   access: { scope: 'pki:admin', resource: 'pki/acme/accounts/acme_*' },
   idempotent: true,
   // A CA may be slow to answer, several times.

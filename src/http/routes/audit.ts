@@ -21,7 +21,9 @@ const entryView = z
     event: z.string(),
     actor: z.string(),
     resource: z.string(),
-    detail: z.record(z.string(), z.unknown()),
+    detail: z.record(z.string(), z.unknown()).openapi({
+      description: '`{"unreadable": …}`, with the text as it stands, where what is stored is no JSON object',
+    }),
     request_id: z.string().nullable(),
     at: z.string(),
     prev_hash: z.string(),

@@ -228,7 +228,7 @@ const certificate = definePublicRoute({
   summary: "The CA's certificate",
   description:
     'JSON by default; `?format=pem` or `?format=der`, or `Accept`, give the bare certificate. Issued certificates carry this address (RFC 5280 §4.2.2.1).',
-  access: { public: 'whoever checks a certificate needs that of its issuer' },
+  access: { public: 'checking a certificate needs that of its issuer' },
   params,
   query: z.object({ format: z.enum(['json', 'pem', 'der']).optional() }),
   responses: {

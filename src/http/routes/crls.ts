@@ -54,7 +54,7 @@ const publish = defineRoute({
   },
 })
 
-const PUBLIC = { public: 'whoever checks a certificate needs to know whether it is revoked' }
+const PUBLIC = { public: 'checking a certificate needs to know whether it is revoked' }
 const responses = {
   200: { description: 'The CRL', mediaTypes: ['application/pkix-crl', 'application/x-pem-file'] },
   304: { description: 'It is the one that If-None-Match names, or none has come since If-Modified-Since' },

@@ -183,7 +183,7 @@ class PathSearch {
       }
       if (answer.status === 'unknown') {
         const why = answer.reasons.length === 0 ? 'there is no CRL of its issuer' : answer.reasons.join('; ')
-        const message = 'nobody can say whether the certificate is revoked'
+        const message = 'it is not known whether the certificate is revoked'
         problems.push({ code: 'revocation_unknown', message, depth, evidence: { serialNumber, why } })
       }
     }

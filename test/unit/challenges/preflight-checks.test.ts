@@ -161,9 +161,10 @@ describe('port 80 (RFC 8555 §8.3)', () => {
     expect(await checkHttp(http, 'www.example.com', AbortSignal.abort())).toMatchObject({ status: 'unknown' })
   })
 
-  it('fail: a proxy with nobody behind it', async () => {
+  it('fail: a proxy that does not reach the server behind it', async () => {
     const { check } = await look(async () => new Response(null, { status: 522 }))
-    expect(check).toMatchObject({ status: 'warning', httpStatus: 522 })
+    const message = 'HTTP 522: a proxy answers, and cannot reach the server behind it'
+    expect(check).toEqual(expect.objectContaining({ status: 'warning', httpStatus: 522, message }))
   })
 
   it('fail: a private name is not asked, and that is no verdict', async () => {
