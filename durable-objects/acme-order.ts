@@ -29,6 +29,7 @@ import type { StepContext } from '../src/orders/step.ts'
 import { decodeCommands, decodeOrderState } from '../src/orders/stored-order.ts'
 import { runtimeOf } from '../src/runtime.ts'
 import { findAcmeOrder } from '../src/store/acme-orders.ts'
+import { ORDER_REPORT_VERSION } from '../src/store/order-report.ts'
 
 /** Waits of up to this are slept through; longer ones are alarms, which cost a row. */
 const LONGEST_NAP_MS = 500
@@ -63,16 +64,19 @@ export class AcmeOrder extends DurableObject<Env> implements OrderObject {
     await Promise.race([begun, scheduler.wait(START_PATIENCE_MS)])
   }
 
-  /** Where the order stands; null where the object has cleared itself and D1 has the last word. */
-  async progress(): Promise<OrderProgress | null> {
+  /**
+   * Where the order stands; null where the object has cleared itself and D1 has the last word. Callers of the release
+   * before give no `reads` and cannot read the report: they get null, and show D1's row.
+   */
+  async progress(reads?: number): Promise<OrderProgress | null> {
     const state = this.#load()
-    return state === undefined ? null : progressOf(state, systemClock())
+    return state === undefined || reads !== ORDER_REPORT_VERSION ? null : progressOf(state, systemClock())
   }
 
   /** Runs the phase now instead of at the next alarm, unless its peer has said when. */
-  async refresh(): Promise<OrderProgress | null> {
+  async refresh(reads?: number): Promise<OrderProgress | null> {
     if (this.#load() !== undefined) await this.#command({})
-    return this.progress()
+    return this.progress(reads)
   }
 
   /**

@@ -1,5 +1,6 @@
 /** The Durable Objects of running orders: their methods. The class is in durable-objects/acme-order.ts. */
 import type { RecordHolder } from '../challenges/remove-provider.ts'
+import type { ORDER_REPORT_VERSION } from '../store/order-report.ts'
 import type { Cancellation } from './commands.ts'
 import type { OrderProgress } from './order-report.ts'
 
@@ -10,10 +11,13 @@ export interface OrderObject extends RecordHolder {
    * that is, since an object that an alarm has woken may not know its own name.
    */
   start(tenantId: string, orderId: string): Promise<void>
-  /** Where the order stands; null where the object has cleared itself and D1 has the last word. */
-  progress(): Promise<OrderProgress | null>
-  /** Runs the phase now instead of at the next alarm. */
-  refresh(): Promise<OrderProgress | null>
+  /**
+   * Where the order stands; null where the object has cleared itself and D1 has the last word. `reads`: the version of
+   * reports that the caller reads. An object of the release before does not know it, and answers with version 1.
+   */
+  progress(reads: typeof ORDER_REPORT_VERSION): Promise<OrderProgress | null>
+  /** Runs the phase now instead of at the next alarm; answers as `progress` does. */
+  refresh(reads: typeof ORDER_REPORT_VERSION): Promise<OrderProgress | null>
   /**
    * Calls the order off. False where it is too late: the CA may have the CSR. `reason`: what the order says it failed of;
    * `by`: who called it off, for the journal.

@@ -2,7 +2,7 @@
 
 import { recordNameOf } from '../challenges/challenge-record.ts'
 import { type AcmeOrderRow, OPEN_STATUSES } from '../store/acme-orders.ts'
-import type { ChallengeReport, OrderReport } from '../store/order-report.ts'
+import { type ChallengeReport, ORDER_REPORT_VERSION, type OrderReport } from '../store/order-report.ts'
 import type { Phase } from './order-machine.ts'
 import { type AuthorizationState, type OrderState, orderedName } from './order-state.ts'
 
@@ -66,7 +66,7 @@ export function isFinal(phase: Phase): boolean {
 
 function reportOf({ authorizations, log, job }: OrderState): OrderReport {
   return {
-    version: 2,
+    version: ORDER_REPORT_VERSION,
     challenges: authorizations.flatMap(challengesOf),
     log,
     // One that begins anew has no verdict yet.

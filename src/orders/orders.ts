@@ -4,6 +4,7 @@ import type { Actor } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
 import { type AcmeOrderRow, findAcmeOrder, listAcmeOrders, type OrderFilter } from '../store/acme-orders.ts'
 import { journalAfter } from '../store/journal-event.ts'
+import { ORDER_REPORT_VERSION, orderReportSchema } from '../store/order-report.ts'
 import type { Page } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
 import { CANCELLED_BY_OWNER } from './commands.ts'
@@ -19,7 +20,7 @@ export interface OrderDependencies {
 export async function readOrder(dependencies: OrderDependencies, tenantId: string, id: string): Promise<AcmeOrderRow> {
   const row = await requireOrder(dependencies.store, tenantId, id)
   if (!isOpen(row)) return row
-  return latest(dependencies, row, await dependencies.orders(tenantId, id).progress())
+  return latest(dependencies, row, await dependencies.orders(tenantId, id).progress(ORDER_REPORT_VERSION))
 }
 
 /** One page of orders; those that are open with their objects' word for what they are doing. */
@@ -40,7 +41,11 @@ const MAX_ASKED = 100
 /** One that cannot be asked, or is just leaving what was filtered for, is shown as D1 has it. */
 async function current(dependencies: OrderDependencies, row: AcmeOrderRow, filter: OrderFilter): Promise<AcmeOrderRow> {
   try {
-    const known = await latest(dependencies, row, await dependencies.orders(row.tenantId, row.id).progress())
+    const known = await latest(
+      dependencies,
+      row,
+      await dependencies.orders(row.tenantId, row.id).progress(ORDER_REPORT_VERSION),
+    )
     return filter.status === null || known.status === filter.status ? known : row
   } catch {
     return row
@@ -57,7 +62,7 @@ export async function refreshOrder(
   if (!isOpen(row)) return row
   const order = dependencies.orders(tenantId, id)
   await order.start(tenantId, id)
-  return latest(dependencies, row, await order.refresh())
+  return latest(dependencies, row, await order.refresh(ORDER_REPORT_VERSION))
 }
 
 /**
@@ -119,12 +124,15 @@ export function isOpen({ status }: Pick<AcmeOrderRow, 'status'>): boolean {
   return isOpenStatus(status)
 }
 
-/** An object that has cleared itself between two looks has left its last word in D1. */
+/**
+ * The row with what its object answered, in the current version or the one before. An object that has cleared itself
+ * meanwhile has left its last word in D1.
+ */
 async function latest(
   { store }: OrderDependencies,
   row: AcmeOrderRow,
   progress: OrderProgress | null,
 ): Promise<AcmeOrderRow> {
-  if (progress !== null) return { ...row, ...progress }
+  if (progress !== null) return { ...row, ...progress, report: orderReportSchema.parse(progress.report) }
   return (await findAcmeOrder(store, row.tenantId, row.id)) ?? row
 }

@@ -20,8 +20,11 @@ const challenge = z.object({
   error: z.string().nullable(),
 })
 
+/** Of the reports that are written. */
+export const ORDER_REPORT_VERSION = 2
+
 const version2 = z.object({
-  version: z.literal(2),
+  version: z.literal(ORDER_REPORT_VERSION),
   challenges: z.array(challenge).readonly(),
   log: z.array(z.object({ atMs: z.number(), message: z.string() })).readonly(),
   /** The verdict of an order that failed. */
@@ -59,7 +62,7 @@ const version1 = z
   .transform(({ challenges, log, waiting_for, last_error, ...same }): OrderReport => {
     return {
       ...same,
-      version: 2,
+      version: ORDER_REPORT_VERSION,
       challenges: challenges.map(({ key_authorization, record_name, record_value, ...rest }) => {
         const names = { keyAuthorization: key_authorization, recordName: record_name, recordValue: record_value }
         return { ...rest, ...names }
@@ -75,7 +78,7 @@ export const orderReportSchema: z.ZodType<OrderReport> = z.union([version2, vers
 
 /** The report of an order that has not begun. */
 export const EMPTY_REPORT: OrderReport = {
-  version: 2,
+  version: ORDER_REPORT_VERSION,
   challenges: [],
   log: [],
   error: null,

@@ -1,6 +1,7 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { OrderState } from '../../src/orders/order-state.ts'
+import { ORDER_REPORT_VERSION } from '../../src/store/order-report.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
 import {
   api,
@@ -26,7 +27,7 @@ describe('an order and its object', () => {
       aborts += 1
       await objectOf(orderId).start(DEFAULT_TENANT_ID, orderId)
       // A call that an abort has cut off counts as an error, and waits: here it is looked at again at once.
-      await objectOf(orderId).refresh()
+      await objectOf(orderId).refresh(ORDER_REPORT_VERSION)
     })
     expect(aborts).toBeGreaterThan(1)
     expect(order).toMatchObject({ status: 'valid', error: null })
@@ -65,10 +66,19 @@ describe('an order and its object', () => {
       kv.delete('commands')
     })
     await evictDurableObject(objectOf(orderId))
-    await objectOf(orderId).refresh()
+    await objectOf(orderId).refresh(ORDER_REPORT_VERSION)
     const order = await untilFinished(orderId, () => scheduler.wait(50))
     expect(order).toMatchObject({ status: 'invalid', error: { code: 'cancelled', message: 'the order was cancelled' } })
     expect(await storedKeys(orderId)).toEqual([])
+  })
+
+  it('ok: a caller of the release before, which cannot read the report, is sent to the row', async () => {
+    const orderId = await issue('former-caller.acme.example', { solver: 'manual' })
+    const answers = [await objectOf(orderId).progress(), await objectOf(orderId).refresh()]
+    expect(answers).toEqual([null, null])
+    expect((await objectOf(orderId).progress(ORDER_REPORT_VERSION))?.report.version).toBe(ORDER_REPORT_VERSION)
+    await api('POST', `/v1/pki/acme/orders/${orderId}/cancel`)
+    await untilFinished(orderId, () => scheduler.wait(50))
   })
 
   it('ok: the object clears itself, and neither an alarm nor a start brings it back', async () => {

@@ -2,6 +2,7 @@ import { abortAllDurableObjects, createScheduledController, runInDurableObject }
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { BudgetLedger } from '../../src/accounts/budget.ts'
 import worker from '../../src/index.ts'
+import { ORDER_REPORT_VERSION } from '../../src/store/order-report.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
 import { accountOf, api, bindings, objectOf, prepare, untilAtOwner, untilFinished } from './support/product.ts'
 
@@ -141,7 +142,7 @@ describe("the account's budget", () => {
     await exhaust('freed.acme.example')
     const { order_id: orderId } = await api('POST', `/v1/pki/certificates/${id}/renew`)
     await refill('freed.acme.example', 0)
-    await objectOf(orderId).refresh()
+    await objectOf(orderId).refresh(ORDER_REPORT_VERSION)
     expect(await untilFinished(orderId, () => scheduler.wait(50))).toMatchObject({ status: 'valid', error: null })
   })
 

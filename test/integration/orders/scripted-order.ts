@@ -187,7 +187,7 @@ export class OrderWorld {
       const state = this.states.get(orderId)
       return state === undefined ? null : progressOf(state, this.app.nowMs)
     },
-    refresh: async () => this.orders(tenantId, orderId).progress(),
+    refresh: async (reads) => this.orders(tenantId, orderId).progress(reads),
     cancel: async (reason, by) => {
       const state = this.states.get(orderId)
       if (state === undefined || !isCancellable(state)) return false
