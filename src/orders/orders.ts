@@ -98,13 +98,13 @@ export async function completeChallenge(
     if (isUnknown) throw new AppError('not_found', `There is no challenge ${challengeId}`)
     throw new AppError('conflict', 'The order does not wait for this challenge: read the order')
   }
-  const order = await readOrder(dependencies, tenantId, orderId)
+  // Before the order is read: the object goes on whether or not that can be answered.
   await journalAfter(dependencies.store, actor, {
     event: 'challenge.completed',
     resource: `pki/acme/orders/${orderId}`,
     detail: { order_id: orderId, challenge_id: challengeId },
   })
-  return order
+  return readOrder(dependencies, tenantId, orderId)
 }
 
 /** `acme_chal_<order>_<number>` */

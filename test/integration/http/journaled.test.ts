@@ -29,7 +29,8 @@ const challenge = {
 }
 
 let waits = true
-const orders = (() => ({ progress: async () => null, complete: async () => waits })) as unknown as OrderObjects
+let progress = async (): Promise<null> => null
+const orders = (() => ({ progress: () => progress(), complete: async () => waits })) as unknown as OrderObjects
 
 let app: TestApp
 
@@ -68,6 +69,14 @@ describe('the journal', () => {
     expect([(await complete()).status, await eventsOf('challenge.completed', RESOURCE)]).toEqual([409, 0])
     waits = true
     expect([(await complete()).status, await eventsOf('challenge.completed', RESOURCE)]).toEqual([200, 1])
+  })
+
+  it('ok: has the completion of a challenge whose order cannot be read afterwards', async () => {
+    const before = await eventsOf('challenge.completed', RESOURCE)
+    progress = async () => Promise.reject(new Error('the object is gone'))
+    const { status } = await app.request('POST', `/v1/pki/acme/challenges/${CHALLENGE_ID}/complete`, { body: {} })
+    progress = async () => null
+    expect([status, await eventsOf('challenge.completed', RESOURCE)]).toEqual([500, before + 1])
   })
 
   it('ok: has the key of a tls-alpn-01 answer, once an hour, without what is secret of it', async () => {
