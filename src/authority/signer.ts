@@ -12,7 +12,7 @@ import { importPrivateKey } from '../pki/keys.ts'
 import { PathBudget } from '../pki/path/budget.ts'
 import { checkNameConstraints } from '../pki/path/name-constraints.ts'
 import { parsePemOf } from '../pki/pem.ts'
-import { type CaRow, findLineage, openCaKey } from '../store/authorities.ts'
+import { type CaRow, type CaState, findLineage, openCaKey } from '../store/authorities.ts'
 import type { Store } from '../store/store.ts'
 
 export interface Signer {
@@ -55,12 +55,17 @@ async function loadSigner(store: Store, tenantId: string, caId: string): Promise
   const lineage = [ca, ...above] as const
   const chainPems = pemsOf(lineage)
   const chain = chainPems.map(parseStored)
-  const key = await importPrivateKey('pkcs8', await openCaKey(store, ca), { extractable: false })
-  if (!key.ok) throw new Error(`the key of ${caId} does not import: ${key.error.reason}`)
-  const issuer = await issuerOf(chain[0] as Certificate, key.value.privateKey)
+  const issuer = await openIssuer(store, ca)
   const notBeforeMs = Math.max(...chain.map((each) => each.notBeforeMs))
   const notAfterMs = Math.min(...chain.map((each) => each.notAfterMs))
   return { ca, lineage, issuer, chain, chainPems, notBeforeMs, notAfterMs }
+}
+
+/** The CA as its CRLs need it: what is above it, and the JSON in its row, stop no CRL. */
+export async function openIssuer(store: Store, ca: CaState): Promise<Issuer> {
+  const key = await importPrivateKey('pkcs8', await openCaKey(store, ca), { extractable: false })
+  if (!key.ok) throw new Error(`the key of ${ca.id} does not import: ${key.error.reason}`)
+  return issuerOf(parseStored(ca.certificatePem), key.value.privateKey)
 }
 
 /** The CA's certificate and those above it, as `Signer.chainPems`, to be shown: opens no key. */

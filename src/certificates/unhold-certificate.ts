@@ -5,7 +5,7 @@ import type { AuthorityDependencies } from '../authority/dependencies.ts'
 import type { Actor } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
 import { renewalSchedule } from '../renewal/renewal-time.ts'
-import { findCa, mustBeActive, noteRevocations } from '../store/authorities.ts'
+import { findCaState, mustBeActive, noteRevocations } from '../store/authorities.ts'
 import type { CertificateRow } from '../store/certificates.ts'
 import { type HeldRenewal, releaseVersion } from '../store/issued-versions.ts'
 import { deleteRevocation } from '../store/revocations.ts'
@@ -29,7 +29,7 @@ export async function unholdCertificate(
   const caIds = new Set(held.flatMap(({ issuerCaId }) => (issuerCaId === null ? [] : [issuerCaId])))
   const standing: Statement[] = []
   for (const caId of caIds) {
-    const ca = await findCa(store, actor.tenantId, caId)
+    const ca = await findCaState(store, actor.tenantId, caId)
     if (ca?.status !== 'active') throw new AppError('conflict', 'Its CA is revoked, and with it the certificate')
     standing.push(mustBeActive(store, actor.tenantId, [caId]))
   }

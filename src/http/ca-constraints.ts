@@ -1,4 +1,4 @@
-/** Name constraints of CAs beyond DNS domains (RFC 5280 §4.2.1.10): fields of bodies and answers. */
+/** Name constraints of CAs (RFC 5280 §4.2.1.10): fields of answers, and those of bodies beyond DNS domains. */
 import { z } from '@hono/zod-openapi'
 import { type ConstraintFields, constraintNames, shownConstraints } from '../authority/cas/name-constraints.ts'
 import { parseStored } from '../authority/signer.ts'
@@ -21,6 +21,8 @@ export const CONSTRAINT_FIELDS = {
 
 /** Spread into the answer's schema. */
 export const SHOWN_CONSTRAINTS = {
+  permitted_dns_domains: z.array(z.string()),
+  excluded_dns_domains: z.array(z.string()),
   permitted_email_domains: z.array(z.string()),
   excluded_email_domains: z.array(z.string()),
   permitted_uri_domains: z.array(z.string()),
@@ -49,6 +51,8 @@ export function showConstraints(certificatePem: string) {
   const permitted = shownConstraints(nameConstraints?.permitted ?? [])
   const excluded = shownConstraints(nameConstraints?.excluded ?? [])
   return {
+    permitted_dns_domains: permitted.dnsDomains,
+    excluded_dns_domains: excluded.dnsDomains,
     permitted_email_domains: permitted.emailDomains,
     excluded_email_domains: excluded.emailDomains,
     permitted_uri_domains: permitted.uriDomains,

@@ -1,5 +1,5 @@
 /** The CAs of the internal PKI. Their certificates are in ca-certificates.ts. */
-import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, gt, inArray, isNotNull, isNull, lt, lte, type SQL, sql } from 'drizzle-orm'
 import type { Bytes } from '../core/bytes.ts'
 import { laterThan } from './crl-parts.ts'
 import { inListOf } from './in-list.ts'
@@ -13,6 +13,15 @@ import { mustChange, precondition, type Statement, statement } from './transacti
 
 export type CaRow = Decoded<typeof certificateAuthorities.$inferSelect>
 
+/** A CA without the columns that hold JSON, which may not decode: for its CRLs and its revocation, which must go on. */
+export type CaState = Omit<CaRow, 'permittedDnsDomains' | 'excludedDnsDomains'>
+
+const {
+  permittedDnsDomains: _permitted,
+  excludedDnsDomains: _excluded,
+  ...stateColumns
+} = getTableColumns(certificateAuthorities)
+
 /** Intermediates above each other: far more than any PKI has, and a bound on what a broken row can cost. */
 export const MAX_HIERARCHY_DEPTH = 16
 
@@ -21,10 +30,15 @@ export async function findCa(store: Store, tenantId: string, id: string): Promis
   return row === undefined ? null : decodedRow(certificateAuthorities, id, row)
 }
 
+export async function findCaState(store: Store, tenantId: string, id: string): Promise<CaState | null> {
+  const row = await store.db.select(stateColumns).from(certificateAuthorities).where(isCa({ tenantId, id })).get()
+  return row ?? null
+}
+
 /** For those who come without a token, by the address in a certificate: the id is all that they have. */
-export async function findPublicCa(store: Store, id: string): Promise<CaRow | null> {
-  const row = await store.db.select().from(certificateAuthorities).where(eq(certificateAuthorities.id, id)).get()
-  return row === undefined ? null : decodedRow(certificateAuthorities, id, row)
+export async function findPublicCa(store: Store, id: string): Promise<CaState | null> {
+  const isThat = eq(certificateAuthorities.id, id)
+  return (await store.db.select(stateColumns).from(certificateAuthorities).where(isThat).get()) ?? null
 }
 
 /** Has any tenant a CA, whatever its status? */
@@ -313,7 +327,8 @@ export const sealCaKey = (store: Store, ca: { tenantId: string; id: string }, pk
   store.ring.seal(caKeyPlace(ca), pkcs8)
 
 /** The CA's key, PKCS#8 DER. */
-export const openCaKey = (store: Store, ca: CaRow): Promise<Bytes> => store.ring.open(caKeyPlace(ca), ca.sealedKey)
+export const openCaKey = (store: Store, ca: Pick<CaRow, 'tenantId' | 'id' | 'sealedKey'>): Promise<Bytes> =>
+  store.ring.open(caKeyPlace(ca), ca.sealedKey)
 
 const caKeyPlace = ({ tenantId, id }: { tenantId: string; id: string }): SealPlace => ({
   tenantId,

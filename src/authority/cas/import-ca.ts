@@ -35,6 +35,7 @@ import { requireFullCrl } from '../given/given-crl.ts'
 import type { MaterialFields } from '../given/given-material.ts'
 import { findSigner, parseStored, type Signer } from '../signer.ts'
 import { certificateColumns, subjectHashOf } from './ca-certificate.ts'
+import { dnsDomainsOf } from './name-constraints.ts'
 import { commitNewCa, newCrlColumns, publishedRow } from './store-ca.ts'
 
 export interface CaImport {
@@ -76,8 +77,6 @@ export async function importCa(
   const crl = input.crlPem === null ? null : await requireFullCrl(certificate, input.crlPem, now())
   const known = await requireUnknownCa(store, actor, certificate)
   const id = newId('ca', now())
-  const dnsDomains = (side: 'permitted' | 'excluded'): string[] =>
-    (certificate.nameConstraints?.[side] ?? []).flatMap((base) => (base.type === 'dns' ? [base.value] : []))
   const row: CaRow = {
     tenantId: actor.tenantId,
     id,
@@ -92,8 +91,8 @@ export async function importCa(
     ...certificateColumns(certificate),
     foreignChainPem: formatCertificatesPem(foreignChain.map(({ der }) => der)),
     maxPathLength: certificate.basicConstraints?.pathLength ?? null,
-    permittedDnsDomains: dnsDomains('permitted'),
-    excludedDnsDomains: dnsDomains('excluded'),
+    permittedDnsDomains: dnsDomainsOf(certificate.nameConstraints?.permitted ?? []),
+    excludedDnsDomains: dnsDomainsOf(certificate.nameConstraints?.excluded ?? []),
     ...newCrlColumns(input.crlPartitions, firstNumbers(crl, now()), now()),
     createdAtMs: now(),
     updatedAtMs: now(),

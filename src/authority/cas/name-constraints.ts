@@ -53,9 +53,16 @@ function requireHost(path: string, text: string): string {
   return `${dot}${parsed.value.name}`
 }
 
+/** The bases of subtrees for host names. */
+export const dnsDomainsOf = (bases: readonly GeneralName[]): string[] =>
+  bases.flatMap((base) => (base.type === 'dns' ? [base.value] : []))
+
 /** As text; ranges with a mask that is no prefix, which none is made with here, as address and mask. */
-export function shownConstraints(bases: readonly GeneralName[]): Record<keyof ConstraintFields, string[]> {
+export function shownConstraints(
+  bases: readonly GeneralName[],
+): Record<keyof ConstraintFields | 'dnsDomains', string[]> {
   return {
+    dnsDomains: dnsDomainsOf(bases),
     emailDomains: bases.flatMap((base) => (base.type === 'email' ? [base.value] : [])),
     uriDomains: bases.flatMap((base) => (base.type === 'uri' ? [base.value] : [])),
     ipRanges: bases.flatMap((base) => (base.type === 'ip' ? [formatRange(base.value)] : [])),

@@ -9,8 +9,8 @@ import { AppError, invalidField } from '../../core/errors.ts'
 import type { RevocationReason } from '../../pki/revocation-reason.ts'
 import {
   activeBelow,
-  type CaRow,
-  findCa,
+  type CaState,
+  findCaState,
   idsBelow,
   mustBeActive,
   noteRevocations,
@@ -47,10 +47,10 @@ export async function revokeCa(
   actor: Actor,
   caId: string,
   reason: RevocationReason,
-): Promise<CaRow> {
+): Promise<CaState> {
   const { store } = dependencies
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-    const ca = await findCa(store, actor.tenantId, caId)
+    const ca = await findCaState(store, actor.tenantId, caId)
     if (ca === null) throw new AppError('not_found', `There is no CA ${caId}`)
     // Revoking twice is no error and changes nothing.
     if (ca.status === 'revoked') return ca
@@ -63,7 +63,7 @@ export async function revokeCa(
     }
     let batches = BATCHES_PER_REQUEST
     for (const id of [caId, ...below]) batches = await cascade(dependencies, actor, id, batches)
-    return (await findCa(store, actor.tenantId, caId)) ?? ca
+    return (await findCaState(store, actor.tenantId, caId)) ?? ca
   }
   throw new AppError('conflict', 'The CA is being changed by many at once: try again')
 }
@@ -86,7 +86,7 @@ const MAX_ATTEMPTS = 10
 async function markRevoked(
   dependencies: AuthorityDependencies,
   actor: Actor,
-  ca: CaRow,
+  ca: CaState,
   reason: RevocationReason,
 ): Promise<readonly string[] | null> {
   const { store, now } = dependencies
@@ -117,7 +117,7 @@ const revokedCaEntry = (actor: Actor, caId: string, detail: JournalEntry['detail
 /** Those CAs, and the cross-certificates that they and the revoked CA gave to others. */
 const revokeBelow = (
   dependencies: AuthorityDependencies,
-  ca: CaRow,
+  ca: CaState,
   below: readonly string[],
   reason: RevocationReason,
   nowMs: number,
@@ -127,7 +127,7 @@ const revokeBelow = (
 /** Marks CAs and certificates of CAs, and puts the certificates into the CRLs of their issuers. */
 async function revokeLevel(
   { store }: AuthorityDependencies,
-  { tenantId }: CaRow,
+  { tenantId }: CaState,
   of: CaCertificateSet,
   reason: RevocationReason,
   nowMs: number,
@@ -139,7 +139,7 @@ async function revokeLevel(
   for (const { caId, issuerCaId, serialNumber, notAfterMs } of certificates) {
     // A root is not revoked by its own CRL: who trusts it takes it out of the trusted ones (RFC 5280 §6.1: "trust anchor").
     if (issuerCaId === null || issuerCaId === caId) continue
-    const issuer = await findCa(store, tenantId, issuerCaId)
+    const issuer = await findCaState(store, tenantId, issuerCaId)
     if (issuer === null) continue
     issuers.add(issuerCaId)
     const partition = partitionOf(serialNumber, issuer.crlPartitions)
@@ -194,7 +194,7 @@ async function cascade(
   const { store } = dependencies
   let left = maxBatches
   while (left > 0) {
-    const ca = await findCa(store, actor.tenantId, caId)
+    const ca = await findCaState(store, actor.tenantId, caId)
     if (ca === null || ca.cascadeAfter === null) return left
     left -= 1
     const isDone = await cascadePage(dependencies, actor, ca, ca.cascadeAfter)
@@ -209,7 +209,7 @@ async function cascade(
 async function cascadePage(
   dependencies: AuthorityDependencies,
   actor: Actor,
-  ca: CaRow,
+  ca: CaState,
   from: string,
 ): Promise<boolean> {
   const { store, now } = dependencies

@@ -7,7 +7,7 @@ import type { Actor } from '../../core/actor.ts'
 import { formatTime } from '../../core/clock.ts'
 import { invalidField } from '../../core/errors.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
-import { findCa, noteRevocations } from '../../store/authorities.ts'
+import { findCaState, noteRevocations } from '../../store/authorities.ts'
 import { type CaCertificateRow, findCaCertificatesBySerial, revokeCaCertificate } from '../../store/ca-certificates.ts'
 import { findVersionsBySerial } from '../../store/issued-versions.ts'
 import { entryBy } from '../../store/journal.ts'
@@ -60,7 +60,7 @@ export async function revokeCrossCertificate(
   if (certificate.revokedAtMs !== null) return certificate
   if (reason === HOLD) throw invalidField('reason', 'the certificate of a CA cannot be put on hold')
   const { tenantId, caId, issuerCaId, serialNumber, notAfterMs } = certificate
-  const issuer = await findCa(store, tenantId, issuerCaId)
+  const issuer = await findCaState(store, tenantId, issuerCaId)
   if (issuer === null) throw new Error('a cross-certificate whose issuer is not here')
   const revokedAtMs = Math.floor(now() / 1000) * 1000
   const partition = partitionOf(serialNumber, issuer.crlPartitions)

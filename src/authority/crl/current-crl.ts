@@ -1,11 +1,11 @@
 /** The CRL that is published: whose number the database names, and whose bytes the object store has. */
 import type { Bytes } from '../../core/bytes.ts'
-import type { CaRow } from '../../store/authorities.ts'
+import type { CaState } from '../../store/authorities.ts'
 import { findCrlPart } from '../../store/crl-parts.ts'
 import type { AuthorityDependencies } from '../dependencies.ts'
 
 export interface CurrentCrl {
-  readonly ca: CaRow
+  readonly ca: CaState
   readonly thisUpdateMs: number
   readonly nextUpdateMs: number
   readonly der: Bytes
@@ -17,7 +17,7 @@ export interface CurrentCrl {
  */
 export async function readCurrentCrl(
   { store, crls }: Pick<AuthorityDependencies, 'store' | 'crls'>,
-  readCa: () => Promise<CaRow | null>,
+  readCa: () => Promise<CaState | null>,
   partition: number,
 ): Promise<CurrentCrl | null> {
   for (let attempt = 0; attempt < 2; attempt += 1) {

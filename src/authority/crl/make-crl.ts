@@ -9,16 +9,17 @@ import { type Actor, systemActor } from '../../core/actor.ts'
 import { fromHex, sha256, toHex, utf8 } from '../../core/bytes.ts'
 import { AppError } from '../../core/errors.ts'
 import { newId } from '../../core/ids.ts'
+import type { Issuer } from '../../pki/build-certificate.ts'
 import { buildCrl, type RevokedCertificate } from '../../pki/build-crl.ts'
 import type { RevocationReason } from '../../pki/revocation-reason.ts'
-import { type CaRow, countIssued, findCa, publishCrlNumber, updateCa } from '../../store/authorities.ts'
+import { type CaState, countIssued, findCaState, publishCrlNumber, updateCa } from '../../store/authorities.ts'
 import { SETTLED_MS } from '../../store/certificate-terms.ts'
 import { type CrlPartRow, listCrlParts, replaceCrlParts } from '../../store/crl-parts.ts'
 import { entryBy } from '../../store/journal.ts'
 import { deleteEndedRevocations, type RevocationRow, revocationPages } from '../../store/revocations.ts'
 import type { AuthorityDependencies } from '../dependencies.ts'
 import { crlUrl } from '../locations.ts'
-import { findSigner, type Signer } from '../signer.ts'
+import { openIssuer } from '../signer.ts'
 import { fullCrlNumber, shownCrlNumber } from './crl-number.ts'
 import type { PublishedCrl } from './publish-crl.ts'
 
@@ -45,14 +46,12 @@ export async function makeCrl(
   actor: Actor | null,
 ): Promise<PublishedCrl | null> {
   const { store, crls } = dependencies
-  const signer = await findSigner(store, tenantId, caId, false)
-  if (signer === null) return null
   for (let attempt = 0; attempt < MAX_CLAIMS; attempt += 1) {
     const claim = await claimNumber(dependencies, tenantId, caId)
     if (claim === 'ended') return null
     if (claim === 'taken') continue
     const known = claim.crlPartitions === 0 ? [] : await listCrlParts(store, tenantId, caId)
-    const made = await makeLists(dependencies, signer, claim, known, actor !== null)
+    const made = await makeLists(dependencies, await openIssuer(store, claim), claim, known, actor !== null)
     if (!(await announce(dependencies, actor ?? systemActor(tenantId), claim, made))) continue
     // A reader that has just read the row may still fetch the list that was current until now: it stays until the next one.
     const before = claim.crlPublishedNumber
@@ -68,8 +67,8 @@ async function claimNumber(
   { store, now }: CrlDependencies,
   tenantId: string,
   caId: string,
-): Promise<CaRow | 'taken' | 'ended'> {
-  const ca = await findCa(store, tenantId, caId)
+): Promise<CaState | 'taken' | 'ended'> {
+  const ca = await findCaState(store, tenantId, caId)
   if (ca === null) return 'ended'
   if (ca.notAfterMs <= now()) {
     await store.commit({
@@ -96,8 +95,8 @@ interface MadeLists {
 
 async function makeLists(
   dependencies: CrlDependencies,
-  signer: Signer,
-  ca: CaRow,
+  issuer: Issuer,
+  ca: CaState,
   known: readonly CrlPartRow[],
   isEveryPart: boolean,
 ): Promise<MadeLists> {
@@ -107,7 +106,7 @@ async function makeLists(
   const nextUpdateMs = thisUpdateMs + CRL_LIFETIME_MS
   const make = async (partition: number, pages: AsyncIterable<readonly RevocationRow[]>): Promise<number> => {
     const { der, revokedCount } = await buildCrl({
-      issuer: signer.issuer,
+      issuer,
       crlNumber: fullCrlNumber(ca, crlNumber),
       thisUpdateMs,
       nextUpdateMs,
@@ -175,7 +174,7 @@ class PartHashes {
 async function announce(
   { store, now }: CrlDependencies,
   actor: Actor,
-  claimed: CaRow,
+  claimed: CaState,
   { published, parts, oldestMs }: MadeLists,
 ): Promise<boolean> {
   const { tenantId, id: caId, crlPartitions } = claimed
@@ -214,7 +213,7 @@ async function announce(
   })
   if (outcome.kind === 'committed') return true
   // A list with a higher number is out already, and this one has nothing that it has not.
-  const current = await findCa(store, tenantId, caId)
+  const current = await findCaState(store, tenantId, caId)
   return current === null || current.crlPublishedNumber > published.crlNumber
 }
 

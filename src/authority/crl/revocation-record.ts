@@ -3,7 +3,7 @@ import type { Actor } from '../../core/actor.ts'
 import { formatTime } from '../../core/clock.ts'
 import type { RevocationReason } from '../../pki/revocation-reason.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
-import { findCa } from '../../store/authorities.ts'
+import { findCaState } from '../../store/authorities.ts'
 import type { IssuedVersion } from '../../store/issued-versions.ts'
 import { entryBy, type JournalEntry } from '../../store/journal.ts'
 import { insertRevocations, partitionOf } from '../../store/revocations.ts'
@@ -62,7 +62,7 @@ export async function placesOf(
   const lines: CrlLine[] = []
   for (const { tenantId, issuerCaId: caId, serialNumber, notAfterMs } of versions) {
     if (caId === null) continue
-    const known = partitions.get(caId) ?? (await findCa(store, tenantId, caId))?.crlPartitions ?? 0
+    const known = partitions.get(caId) ?? (await findCaState(store, tenantId, caId))?.crlPartitions ?? 0
     partitions.set(caId, known)
     lines.push({ tenantId, caId, partition: partitionOf(serialNumber, known), serialNumber, notAfterMs })
   }

@@ -10,7 +10,7 @@ import type { Certificate } from '../../pki/certificate.ts'
 import { buildAndCheckPath, type PathInput, type TrustAnchor } from '../../pki/path/path-builder.ts'
 import type { PathResult } from '../../pki/path/path-result.ts'
 import { parsePemOf } from '../../pki/pem.ts'
-import { findCa } from '../../store/authorities.ts'
+import { findCaState } from '../../store/authorities.ts'
 import { findCaCertificatesBySubject } from '../../store/ca-certificates.ts'
 import { partitionOf } from '../../store/revocations.ts'
 import type { Store } from '../../store/store.ts'
@@ -124,7 +124,7 @@ async function collectKnown(
 }
 
 async function findForeignChain(store: Store, tenantId: string, caId: string): Promise<Certificate[]> {
-  const ca = await findCa(store, tenantId, caId)
+  const ca = await findCaState(store, tenantId, caId)
   return splitPem(ca?.foreignChainPem ?? '').map(parseStored)
 }
 
@@ -136,7 +136,7 @@ async function collectCrls(
 ): Promise<Bytes[]> {
   const found: Bytes[] = []
   for (const [caId, serialNumbers] of issued) {
-    const readCa = () => findCa(dependencies.store, tenantId, caId)
+    const readCa = () => findCaState(dependencies.store, tenantId, caId)
     const crlPartitions = (await readCa())?.crlPartitions ?? 0
     const partitions = new Set(Array.from(serialNumbers, (serialNumber) => partitionOf(serialNumber, crlPartitions)))
     for (const partition of partitions) {

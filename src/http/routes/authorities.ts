@@ -15,7 +15,16 @@ import { invalidField, missing } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { parsePemOf } from '../../pki/pem.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
-import { type CaRow, countIssued, countIssuedOf, findCa, findPublicCa, listCas } from '../../store/authorities.ts'
+import {
+  type CaRow,
+  type CaState,
+  countIssued,
+  countIssuedOf,
+  findCa,
+  findCaState,
+  findPublicCa,
+  listCas,
+} from '../../store/authorities.ts'
 import { type CaCertificateRow, listCaCertificates } from '../../store/ca-certificates.ts'
 import { json, raw } from '../answer.ts'
 import { CONSTRAINT_FIELDS, constraintsOf, SHOWN_CONSTRAINTS, showConstraints } from '../ca-constraints.ts'
@@ -55,8 +64,6 @@ const caSchema = z
     valid_from: time,
     valid_until: time,
     max_path_length: z.number().int().nullable().openapi({ description: 'null: any number of CAs may follow' }),
-    permitted_dns_domains: z.array(z.string()),
-    excluded_dns_domains: z.array(z.string()),
     ...SHOWN_CONSTRAINTS,
     crl_partitions: z.number().int(),
     crl_number: z
@@ -263,7 +270,7 @@ const certificates = defineRoute({
   params,
   responses: { 200: { description: 'Newest first', schema: listOf(caCertificateSchema) } },
   async handler({ params: { id }, principal, deps }) {
-    const ca = await findCa(deps.store, principal.tenantId, id)
+    const ca = await findCaState(deps.store, principal.tenantId, id)
     if (ca === null) throw missing(resourceOf({ id }))
     const rows = await listCaCertificates(deps.store, principal.tenantId, id, MAX_CA_CERTIFICATES)
     const data = rows.map((row) => showCaCertificate(row, ca.serialNumber))
@@ -341,12 +348,12 @@ export const caRoutes: readonly Route[] = [
   revoke,
 ]
 
-async function showCa(deps: AppDependencies, row: CaRow): Promise<z.input<typeof caSchema>> {
+async function showCa(deps: AppDependencies, row: CaState): Promise<z.input<typeof caSchema>> {
   return showCounted(deps, row, await countIssued(deps.store, row))
 }
 
 /** `uncounted` are the certificates that its row does not count yet. */
-function showCounted(deps: AppDependencies, row: CaRow, uncounted: number): z.input<typeof caSchema> {
+function showCounted(deps: AppDependencies, row: CaState, uncounted: number): z.input<typeof caSchema> {
   const isExpired = row.notAfterMs <= deps.now()
   return {
     id: row.id,
@@ -360,8 +367,6 @@ function showCounted(deps: AppDependencies, row: CaRow, uncounted: number): z.in
     valid_from: formatTime(row.notBeforeMs),
     valid_until: formatTime(row.notAfterMs),
     max_path_length: row.maxPathLength,
-    permitted_dns_domains: [...row.permittedDnsDomains],
-    excluded_dns_domains: [...row.excludedDnsDomains],
     ...showConstraints(row.certificatePem),
     crl_partitions: row.crlPartitions,
     crl_number: row.crlNextUpdateMs === null ? null : shownCrlNumber(row, row.crlPublishedNumber),

@@ -7,7 +7,7 @@ import { sha256, toHex } from '../../core/bytes.ts'
 import { formatTime } from '../../core/clock.ts'
 import { AppError, missing } from '../../core/errors.ts'
 import { formatPem } from '../../pki/pem.ts'
-import { findCa, findPublicCa } from '../../store/authorities.ts'
+import { findCaState, findPublicCa } from '../../store/authorities.ts'
 import { empty, json, raw } from '../answer.ts'
 import { definePublicRoute, defineRoute, type PublicInput, type Route } from '../define-route.ts'
 import { isNotModified, preferredForm } from '../negotiation.ts'
@@ -36,7 +36,7 @@ const publish = defineRoute({
   params: z.object({ id: z.string() }),
   responses: { 200: { description: 'The CRL', schema: crlSchema } },
   async handler({ params: { id }, actor, deps }) {
-    const ca = await findCa(deps.store, actor.tenantId, id)
+    const ca = await findCaState(deps.store, actor.tenantId, id)
     if (ca === null) throw missing(resourceOf({ id }))
     const published = await deps.publications.publish(actor.tenantId, id, actor)
     if (published === null) throw new AppError('conflict', 'The CA has ended: nobody asks for its CRL any more')

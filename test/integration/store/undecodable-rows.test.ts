@@ -2,7 +2,18 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
-import { bodyOf, freshName, issue, issued, newCa, newRole } from '../support/pki-world.ts'
+import {
+  bodyOf,
+  crlOf,
+  freshName,
+  issue,
+  issued,
+  newCa,
+  newRole,
+  revoke,
+  revokeCa,
+  serialsOf,
+} from '../support/pki-world.ts'
 import { type TestApp, testApp } from '../support/worker-app.ts'
 
 const BROKEN = '{"s3cret":'
@@ -112,6 +123,20 @@ describe('what does not decode', () => {
     const role = await newRole(app, child)
     await spoil('certificate_authorities', parent, 'excluded_dns_domains', '{}')
     expect((await issue(await testApp(), role)).status).toBe(500)
+  })
+
+  it('ok: the constraints of a CA: its certificates and itself are revoked, and its CRL says so', async () => {
+    const parent = await newCa(app)
+    const child = await newCa(app, { parent, more: { permitted_dns_domains: ['example.com'] } })
+    const [first, second] = [await issued(app, await newRole(app, child)), await issued(app, await newRole(app, child))]
+    for (const id of [parent, child]) await spoil('certificate_authorities', id, 'permitted_dns_domains')
+    bodyOf(await revoke(app, first.id))
+    expect(serialsOf(await crlOf(app, child))).toEqual([first.serial])
+    const revoked = bodyOf(await revokeCa(app, child))
+    expect([revoked.status, revoked.permitted_dns_domains]).toEqual(['revoked', ['example.com']])
+    expect(serialsOf(await crlOf(app, child)).sort()).toEqual([first.serial, second.serial].sort())
+    const asked = await app.request('POST', `/v1/pki/ca/${parent}/crl`)
+    expect(bodyOf(asked).revoked_count).toBe(1)
   })
 
   it.each([
