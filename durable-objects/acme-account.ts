@@ -16,10 +16,10 @@ import type {
   RolloverRefusal,
 } from '../src/accounts/account-object.ts'
 import { type AccountSession, AcmeAccountSession } from '../src/accounts/account-session.ts'
-import { acmeFailure, KEY_CHANGED } from '../src/accounts/acme-failure.ts'
+import { acmeFailure } from '../src/accounts/acme-failure.ts'
 import type { BudgetLedger, BudgetVerdict } from '../src/accounts/budget.ts'
 import type { BudgetReport } from '../src/accounts/budget-report.ts'
-import { type OfferedAuthorization, withAnswers } from '../src/accounts/challenge-answer.ts'
+import { type OfferedAuthorization, tellReady, withAnswers } from '../src/accounts/challenge-answer.ts'
 import { RenewalQuestions } from '../src/accounts/renewal-questions.ts'
 import type { AcmeError } from '../src/acme/acme-error.ts'
 import type { DownloadedChain } from '../src/acme/certificate.ts'
@@ -112,11 +112,7 @@ export class AcmeAccount extends DurableObject<Env> implements AccountObject {
   }
 
   async answerChallenge(challengeUrl: string, keyAuthorization: string | null): Promise<Result<void, PeerFailure>> {
-    const told = await this.#forOrder(async ({ client }) => {
-      const isOfKey = keyAuthorization === null || keyAuthorization.endsWith(`.${client.thumbprint()}`)
-      return isOfKey ? client.respond(challengeUrl) : err(KEY_CHANGED)
-    })
-    return nothingOf(told)
+    return nothingOf(await this.#forOrder(({ client }) => tellReady(client, challengeUrl, keyAuthorization)))
   }
 
   finalizeOrder(finalizeUrl: string, csrDer: Bytes): Promise<Result<Order, PeerFailure>> {

@@ -24,15 +24,6 @@ export function acmeFailure(error: AcmeError): PeerFailure {
   }
 }
 
-/** A key authorization is of a key that the account has no longer. */
-export const KEY_CHANGED: PeerFailure = {
-  code: 'account_key_changed',
-  message: "the account's key was replaced while the order was under way",
-  transient: false,
-  retryAtMs: null,
-  problemType: null,
-}
-
 /** The same for a caller who waits for the answer. */
 export function acmeAppError(error: AcmeError, nowMs: number): AppError {
   const retryAtMs = retryAfterOf(error)

@@ -4,7 +4,7 @@
  * it are still as they were read (`mustHaveSigner`).
  */
 import type { Bytes } from '../core/bytes.ts'
-import { AppError } from '../core/errors.ts'
+import { AppError, invalidField } from '../core/errors.ts'
 import { IsolateCache } from '../core/isolate-cache.ts'
 import { type Issuer, issuerOf } from '../pki/build-certificate.ts'
 import { type Certificate, parseCertificate } from '../pki/certificate.ts'
@@ -12,7 +12,7 @@ import { importPrivateKey } from '../pki/keys.ts'
 import { PathBudget } from '../pki/path/budget.ts'
 import { checkNameConstraints } from '../pki/path/name-constraints.ts'
 import { parsePemOf } from '../pki/pem.ts'
-import { type CaRow, type CaState, findLineage, openCaKey } from '../store/authorities.ts'
+import { type CaRow, type CaState, findCa, findLineage, openCaKey } from '../store/authorities.ts'
 import type { Store } from '../store/store.ts'
 
 export interface Signer {
@@ -47,6 +47,13 @@ export async function requireSigner(store: Store, tenantId: string, caId: string
     throw new AppError('policy_violation', `The CA ${revoked.name} is revoked${what} and signs nothing more`)
   }
   return signer
+}
+
+/** The CA that a field of a request names, whether it may sign or not; throws `invalid_request` where there is none. */
+export async function requireNamedCa(store: Store, tenantId: string, field: string, caId: string): Promise<CaRow> {
+  const ca = await findCa(store, tenantId, caId)
+  if (ca === null) throw invalidField(field, 'there is no such CA')
+  return ca
 }
 
 async function loadSigner(store: Store, tenantId: string, caId: string): Promise<Signer | null> {

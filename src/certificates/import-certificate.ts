@@ -1,6 +1,6 @@
 /** Taking certificates from elsewhere into the list, so that they are seen and their end is told. */
 
-import { findParent } from '../authority/cas/import-ca.ts'
+import { findParent } from '../authority/cas/parent.ts'
 import type { AuthorityDependencies } from '../authority/dependencies.ts'
 import { requireChain, requireOne } from '../authority/given/given-certificates.ts'
 import type { MaterialFields } from '../authority/given/given-material.ts'

@@ -1,5 +1,5 @@
 /**
- * Secrets by path: writing, reading, listing and deleting them for callers of the API. Journals every change and every read; no entry
+ * Secrets by path: writing, reading and deleting them for callers of the API. Journals every change and every read; no entry
  * holds data. What a setting reads by reference is in `store/secrets.ts`.
  */
 import type { Actor } from '../core/actor.ts'

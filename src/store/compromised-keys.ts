@@ -4,7 +4,6 @@
  */
 import { and, eq, sql } from 'drizzle-orm'
 import { type Bytes, sha256, toHex } from '../core/bytes.ts'
-import { AppError } from '../core/errors.ts'
 import { certificateVersions, compromisedKeys } from './schema.ts'
 import type { Store } from './store.ts'
 import { precondition, type Statement, statement } from './transaction.ts'
@@ -30,16 +29,6 @@ export async function insertCompromisedKeys(
   const values = sql`SELECT ${tenantId}, value, ${nowMs} FROM json_each(${JSON.stringify(hashes)}) WHERE true`
   return statement(store.db.insert(compromisedKeys).select(values).onConflictDoNothing())
 }
-
-/** Throws `policy_violation` where that key was revoked for key_compromise. `path`: the field that it came by. */
-export async function requireUncompromised(store: Store, key: KeyToCertify, path?: string): Promise<void> {
-  if (!(await isCompromised(store, key))) return
-  const details = path === undefined ? {} : { details: [{ path, message: COMPROMISED }] }
-  throw new AppError('policy_violation', COMPROMISED, details)
-}
-
-export const COMPROMISED =
-  'The key was revoked for key_compromise and is not certified again: make a new key and a request with it'
 
 /** Was that key revoked for key_compromise? */
 export async function isCompromised(store: Store, key: KeyToCertify): Promise<boolean> {

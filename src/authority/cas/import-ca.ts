@@ -24,7 +24,6 @@ import { type Alongside, nothingElse, type Statement } from '../../store/transac
 import { crlNumbersAfter } from '../crl/crl-number.ts'
 import type { AuthorityDependencies } from '../dependencies.ts'
 import {
-  isSignedBy,
   requireCaCertificate,
   requireChain,
   requireCurrentSignature,
@@ -33,9 +32,10 @@ import {
 } from '../given/given-certificates.ts'
 import { requireFullCrl } from '../given/given-crl.ts'
 import type { MaterialFields } from '../given/given-material.ts'
-import { findSigner, parseStored, type Signer } from '../signer.ts'
+import { parseStored } from '../signer.ts'
 import { certificateColumns, subjectHashOf } from './ca-certificate.ts'
 import { dnsDomainsOf } from './name-constraints.ts'
+import { findParent } from './parent.ts'
 import { commitNewCa, newCrlColumns, publishedRow } from './store-ca.ts'
 
 export interface CaImport {
@@ -156,24 +156,6 @@ async function requireUnknownCa(
 
 /** Certificates of CAs with one subject. Beyond that, the batch finds one that was not read, and nothing is taken over. */
 const MAX_OF_SUBJECT = 1_000
-
-/** How many certificates of one subject are tried. */
-const MAX_CANDIDATES = 20
-
-/** The CA of this tenant that signed it, or null. */
-export async function findParent(
-  { store }: AuthorityDependencies,
-  actor: Actor,
-  certificate: Certificate,
-): Promise<Signer | null> {
-  const subjectHash = await subjectHashOf(certificate.issuer.der)
-  const candidates = await findCaCertificatesBySubject(store, actor.tenantId, subjectHash, MAX_CANDIDATES)
-  for (const candidate of candidates) {
-    if (!(await isSignedBy(certificate, parseStored(candidate.certificatePem)))) continue
-    return findSigner(store, actor.tenantId, candidate.caId, true)
-  }
-  return null
-}
 
 /** Behind every number that the CA may have used elsewhere: that of its last CRL, else a number larger than counters are. */
 function firstNumbers(crl: Crl | null, nowMs: number): { readonly count: number; readonly base: string | null } {

@@ -1,9 +1,13 @@
-/** The CA that is to sign another CA: whether it may. */
+/** The CA above another: the one that has signed it, and whether one that is to sign it may. */
 import type { Actor } from '../../core/actor.ts'
-import { AppError, invalidField } from '../../core/errors.ts'
-import { findCa, MAX_HIERARCHY_DEPTH } from '../../store/authorities.ts'
+import { AppError } from '../../core/errors.ts'
+import type { Certificate } from '../../pki/certificate.ts'
+import { MAX_HIERARCHY_DEPTH } from '../../store/authorities.ts'
+import { findCaCertificatesBySubject } from '../../store/ca-certificates.ts'
 import type { AuthorityDependencies } from '../dependencies.ts'
-import { requireSigner, type Signer } from '../signer.ts'
+import { isSignedBy } from '../given/given-certificates.ts'
+import { findSigner, parseStored, requireNamedCa, requireSigner, type Signer } from '../signer.ts'
+import { subjectHashOf } from './ca-certificate.ts'
 
 /** As `requireParent`, of a CA that a field names: `invalid_request` where there is none. */
 export async function requireNamedParent(
@@ -13,8 +17,7 @@ export async function requireNamedParent(
   caId: string,
   maxPathLength: number | null,
 ): Promise<Signer> {
-  const isThere = (await findCa(dependencies.store, actor.tenantId, caId)) !== null
-  if (!isThere) throw invalidField(field, 'there is no such CA')
+  await requireNamedCa(dependencies.store, actor.tenantId, field, caId)
   return requireParent(dependencies, actor, caId, maxPathLength)
 }
 
@@ -37,4 +40,22 @@ export async function requireParent(
     throw new AppError('policy_violation', `CAs stand at most ${MAX_HIERARCHY_DEPTH} deep`)
   }
   return signer
+}
+
+/** How many certificates of one subject are tried. */
+const MAX_CANDIDATES = 20
+
+/** The CA of this tenant that has signed the certificate, or null. */
+export async function findParent(
+  { store }: AuthorityDependencies,
+  actor: Actor,
+  certificate: Certificate,
+): Promise<Signer | null> {
+  const subjectHash = await subjectHashOf(certificate.issuer.der)
+  const candidates = await findCaCertificatesBySubject(store, actor.tenantId, subjectHash, MAX_CANDIDATES)
+  for (const candidate of candidates) {
+    if (!(await isSignedBy(certificate, parseStored(candidate.certificatePem)))) continue
+    return findSigner(store, actor.tenantId, candidate.caId, true)
+  }
+  return null
 }

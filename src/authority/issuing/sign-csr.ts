@@ -5,17 +5,18 @@ import { AppError, invalidField } from '../../core/errors.ts'
 import { newId } from '../../core/ids.ts'
 import { certifiedName } from '../../pki/certified-name.ts'
 import { commonNameOf } from '../../pki/general-name.ts'
-import { findCa, mustHaveSigner } from '../../store/authorities.ts'
+import { mustHaveSigner } from '../../store/authorities.ts'
 import { newCertificateRow } from '../../store/certificate-row.ts'
 import { insertTerms, nameTermsOf } from '../../store/certificate-terms.ts'
 import { insertCertificate, sealPrivateKey } from '../../store/certificates.ts'
-import { mustBeUncompromised, requireUncompromised } from '../../store/compromised-keys.ts'
+import { mustBeUncompromised } from '../../store/compromised-keys.ts'
 import { openCsrKey, updateCsr } from '../../store/csrs.ts'
 import { type Alongside, nothingElse } from '../../store/transaction.ts'
 import type { AuthorityDependencies } from '../dependencies.ts'
 import { extKeyUsagesOf } from '../roles/purposes.ts'
 import { CSR_PATHS, namesOfCsr, type RequestedNames, requireNames, SAN_PATHS } from '../roles/requested-names.ts'
-import { requireSigner } from '../signer.ts'
+import { requireNamedCa, requireSigner } from '../signer.ts'
+import { requireUncompromised } from '../uncompromised.ts'
 import { reviewCsr } from './csr-review.ts'
 import { changed, csrEntry, requireCsr, requireState } from './csr-workflow.ts'
 import { type Issued, issuedEntry } from './issue.ts'
@@ -63,7 +64,7 @@ export async function signApprovedCsr(
   if (!subject.ok) {
     throw new AppError('policy_violation', subject.error, { details: [{ path: 'csr_pem', message: subject.error }] })
   }
-  if ((await findCa(store, actor.tenantId, input.caId)) === null) throw invalidField('ca_id', 'there is no such CA')
+  await requireNamedCa(store, actor.tenantId, 'ca_id', input.caId)
   const signer = await requireSigner(store, actor.tenantId, input.caId, true)
   const nowMs = Math.floor(now() / 1000) * 1000
   const ttlSeconds = ((input.validityDays ?? DEFAULT_DAYS) * DAY_MS) / 1000

@@ -2,12 +2,12 @@
 
 import type { Actor } from '../../core/actor.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
-import { findCa } from '../../store/authorities.ts'
 import { entryBy } from '../../store/journal.ts'
 import type { RolePolicy } from '../../store/role-policy.ts'
 import { deleteRole, findRole, insertRole, type RoleRow, type StoredRole, updateRole } from '../../store/roles.ts'
 import { type Alongside, nothingElse } from '../../store/transaction.ts'
 import type { AuthorityDependencies } from '../dependencies.ts'
+import { requireNamedCa } from '../signer.ts'
 import { checkRolePolicy, MAX_BACKDATE_SECONDS, withDefaultTtl } from './role-policy.ts'
 
 type RoleDependencies = Pick<AuthorityDependencies, 'store' | 'now'>
@@ -94,8 +94,7 @@ export async function requireRole(
 const noRole = (name: string): AppError => new AppError('not_found', `There is no role ${name}`)
 
 async function requireCa(store: RoleDependencies['store'], actor: Actor, caId: string): Promise<string> {
-  const ca = await findCa(store, actor.tenantId, caId)
-  if (ca === null) throw invalidField('ca_id', 'there is no such CA')
+  const ca = await requireNamedCa(store, actor.tenantId, 'ca_id', caId)
   if (ca.status !== 'active') throw invalidField('ca_id', 'that CA is revoked')
   return caId
 }

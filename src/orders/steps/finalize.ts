@@ -1,9 +1,10 @@
 /** Sends the CSR (RFC 8555 §7.4). Key and CSR are stored before; sent once, unless the CA never saw it. */
 
 import { type Order, whyInvalid } from '../../acme/order.ts'
+import { COMPROMISED } from '../../authority/uncompromised.ts'
 import { type Bytes, fromBase64, toBase64 } from '../../core/bytes.ts'
 import type { PeerFailure } from '../../core/peer-failure.ts'
-import { COMPROMISED, isCompromised } from '../../store/compromised-keys.ts'
+import { isCompromised } from '../../store/compromised-keys.ts'
 import { keyOfRequest, newCertificateKey, requestFor } from '../certificate-key.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { logged, type OrderState, orderKeyPlace } from '../order-state.ts'

@@ -73,7 +73,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   mustBeOnlyOneOfSubject: [[{ tenantId: 'x', subjectHash: 'x', rows: [ROW] }]],
   mustBeUncompromised: [[KEY_TO_CERTIFY]],
   insertCompromisedKeys: [['x', [KEY_TO_CERTIFY.spkiDer], 1]],
-  requireUncompromised: [[KEY_TO_CERTIFY]],
+  isCompromised: [[KEY_TO_CERTIFY]],
   mustHaveSigner: [[[ROW, ROW]]],
   mustHaveToken: [[ROW]],
   findEarlierVersion: [[ROW, 1]],
