@@ -13,11 +13,12 @@ import type { Env } from '../src/env.ts'
 import { accountObjects, zoneObjects } from '../src/objects.ts'
 import {
   CANCELLED_BY_OWNER,
-  type Cancellation,
+  type Canceller,
   type Commands,
   isAwaited,
   isCancellable,
   isDue,
+  withCancellation,
 } from '../src/orders/commands.ts'
 import type { OrderObject } from '../src/orders/order-object.ts'
 import { isFinal, isOpenStatus, type OrderProgress, progressOf } from '../src/orders/order-report.ts'
@@ -80,15 +81,19 @@ export class AcmeOrder extends DurableObject<Env> implements OrderObject {
   }
 
   /**
-   * Calls the order off. False where it is too late: the CA may have the CSR. Reading the state and writing the command
-   * are one turn, as `commitToFinalize` is: of an order that was called off, no CSR is sent. The defaults are what callers of
-   * an earlier release mean, who give no more while another one is deployed.
+   * Cancels the order. False where it is too late: the CA may have the CSR. Reading the state and writing the command
+   * are one turn, as `commitToFinalize` is: of an order that was cancelled, no CSR is sent.
    */
-  async cancel(reason = CANCELLED_BY_OWNER, by: Cancellation['by'] = null): Promise<boolean> {
+  async cancelOrder(reason: string, by: Canceller | null): Promise<boolean> {
     const state = this.#load()
     if (state === undefined || !isCancellable(state)) return false
-    await this.#command({ cancelled: { reason, by } })
+    await this.#command(withCancellation(this.#commands(), reason, by))
     return true
+  }
+
+  /** For callers of the release before alone, who write the entry into the journal themselves. */
+  cancel(reason = CANCELLED_BY_OWNER): Promise<boolean> {
+    return this.cancelOrder(reason, null)
   }
 
   /** What a challenge needs has been published. False where the order does not wait for that challenge. */

@@ -1,7 +1,7 @@
 /** The Durable Objects of running orders: their methods. The class is in durable-objects/acme-order.ts. */
 import type { RecordHolder } from '../challenges/remove-provider.ts'
 import type { ORDER_REPORT_VERSION } from '../store/order-report.ts'
-import type { Cancellation } from './commands.ts'
+import type { Canceller } from './commands.ts'
 import type { OrderProgress } from './order-report.ts'
 
 /** The Durable Object of one order. */
@@ -19,10 +19,10 @@ export interface OrderObject extends RecordHolder {
   /** Runs the phase now instead of at the next alarm; answers as `progress` does. */
   refresh(reads: typeof ORDER_REPORT_VERSION): Promise<OrderProgress | null>
   /**
-   * Calls the order off. False where it is too late: the CA may have the CSR. `reason`: what the order says it failed of;
-   * `by`: who called it off, for the journal.
+   * Cancels the order. False where it is too late: the CA may have the CSR. `reason`: what the order says it failed of,
+   * unless it was cancelled before; `by`: who cancels it, for the journal, or null where the journal has it already.
    */
-  cancel(reason: string, by: Cancellation['by']): Promise<boolean>
+  cancelOrder(reason: string, by: Canceller | null): Promise<boolean>
   /** The owner has published what a challenge needs. False where the order does not wait for that challenge. */
   complete(challengeId: string): Promise<boolean>
 }

@@ -46,8 +46,8 @@ export interface OrderState {
   readonly lastPoll: readonly string[]
   /** What D1 was last told that the order does and waits for; see `shownOf`. */
   readonly reported: string | null
-  /** Does the journal have the entry of the command that called the order off? */
-  readonly cancelJournaled: boolean
+  /** How many of those who have cancelled the order (`Cancellation.by`) the journal has an entry of. */
+  readonly cancelsJournaled: number
   /** True once D1 has the verdict while the order still cleans up: the certificate is freed, the journal has its end. */
   readonly verdictReported: boolean
 }
@@ -87,7 +87,7 @@ export function newOrderState(row: OrderedRow, nowMs: number): OrderState {
     log: [],
     lastPoll: [],
     reported: null,
-    cancelJournaled: false,
+    cancelsJournaled: 0,
     verdictReported: false,
   }
 }

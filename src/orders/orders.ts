@@ -66,7 +66,7 @@ export async function refreshOrder(
 }
 
 /**
- * Calls an order off; its object writes the entry of that into the journal. Throws `conflict` where the order is at its
+ * Cancels an order; its object writes the entry of that into the journal. Throws `conflict` where the order is at its
  * end, or the CA may have issued.
  */
 export async function cancelOrder(dependencies: OrderDependencies, actor: Actor, id: string): Promise<AcmeOrderRow> {
@@ -75,7 +75,7 @@ export async function cancelOrder(dependencies: OrderDependencies, actor: Actor,
   const { tenantId, tokenId, requestId } = actor
   const order = dependencies.orders(tenantId, id)
   await order.start(tenantId, id)
-  if (!(await order.cancel(CANCELLED_BY_OWNER, { tokenId, requestId }))) {
+  if (!(await order.cancelOrder(CANCELLED_BY_OWNER, { tokenId, requestId }))) {
     throw new AppError('conflict', 'It is too late to cancel: the CA may have issued. Revoke the certificate instead')
   }
   return readOrder(dependencies, actor.tenantId, id)

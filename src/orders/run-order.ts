@@ -1,6 +1,6 @@
 /** Runs one phase of an order and decides what comes next. Storage and alarms are its object's. */
 import { entryBy, type JournalEntry } from '../store/journal.ts'
-import { type Cancellation, isCancellable } from './commands.ts'
+import { type Cancellation, type Canceller, isCancellable } from './commands.ts'
 import { type ActivePhase, transition } from './order-machine.ts'
 import { forgetCaOrderAndKey, logged, type OrderState } from './order-state.ts'
 import type { Step, StepContext, StepResult } from './step.ts'
@@ -35,23 +35,24 @@ export interface RunResult {
 
 /**
  * Runs the phase that the order is in. Never throws: a fault counts as an error of the phase. `cancelled`: the order is
- * called off where it still can be; null: it goes on.
+ * cancelled where it still can be; null: it goes on.
  */
 export async function runPhase(
   context: StepContext,
   before: OrderState,
   cancelled: Cancellation | null,
 ): Promise<RunResult> {
-  if (cancelled === null || before.cancelJournaled) return run(context, before, cancelled)
-  // Whatever the phase comes to: the cancellation was answered with success.
-  const result = await run(context, { ...before, cancelJournaled: true }, cancelled)
-  return { ...result, entries: [...entriesOf(before, cancelled), ...result.entries] }
+  const result = await run(context, before, cancelled)
+  if (cancelled === null) return result
+  // Whatever the phase came to: each cancellation was answered with success.
+  const entries = cancelled.by.slice(before.cancelsJournaled).map((by) => cancellationEntry(before, by))
+  const state = { ...result.state, cancelsJournaled: cancelled.by.length }
+  return { ...result, state, entries: [...entries, ...result.entries] }
 }
 
-function entriesOf({ orderId }: OrderState, { by }: Cancellation): readonly JournalEntry[] {
-  if (by === null) return []
+function cancellationEntry({ orderId }: OrderState, by: Canceller): JournalEntry {
   const resource = `pki/acme/orders/${orderId}`
-  return [entryBy(by, { event: 'order.cancelled', resource, detail: { order_id: orderId } })]
+  return entryBy(by, { event: 'order.cancelled', resource, detail: { order_id: orderId } })
 }
 
 async function run(context: StepContext, state: OrderState, cancelled: Cancellation | null): Promise<RunResult> {

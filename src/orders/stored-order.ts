@@ -84,7 +84,7 @@ const state: z.ZodType<OrderState> = z.object({
   log: z.array(z.object({ atMs: z.number(), message: z.string() })),
   lastPoll: z.array(z.string()).default([]),
   reported: z.string().nullable().default(null),
-  cancelJournaled: z.boolean().default(false),
+  cancelsJournaled: z.number().default(0),
   verdictReported: z.boolean().default(false),
 })
 
@@ -108,7 +108,7 @@ const commands: z.ZodType<Commands> = z.object({
   cancelled: z
     .object({
       reason: z.string(),
-      by: z.object({ tokenId: z.string(), requestId: z.string().nullable() }).nullable(),
+      by: z.array(z.object({ tokenId: z.string(), requestId: z.string().nullable() })).default([]),
     })
     .nullable(),
   released: z.array(z.string()),
@@ -129,7 +129,7 @@ export function decodeCommands(stored: unknown, storedWishes: unknown): Commands
   if (storedWishes === undefined) return NO_COMMANDS
   const { cancelled, reason, released, wanted } = decode(wishes, storedWishes, 'commands')
   // Who cancelled is in the journal: the release that wrote this wrote the entry before the object ran.
-  return { cancelled: cancelled ? { reason, by: null } : null, released, wake: wanted ?? released.length > 0 }
+  return { cancelled: cancelled ? { reason, by: [] } : null, released, wake: wanted ?? released.length > 0 }
 }
 
 /** Names the places that are wrong, and shows no value: a state holds key authorizations. */

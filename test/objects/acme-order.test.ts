@@ -1,5 +1,7 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { CANCELLED_BY_OWNER } from '../../src/orders/commands.ts'
+import { REVOKED_MEANWHILE } from '../../src/orders/order-report.ts'
 import type { OrderState } from '../../src/orders/order-state.ts'
 import { ORDER_REPORT_VERSION } from '../../src/store/order-report.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
@@ -105,31 +107,60 @@ describe('an order and its object', () => {
     expect(events).toEqual(['order.created', 'dns_record_create', 'acme_order_finalize', 'dns_record_delete'])
   })
 
-  it('ok: called off while the CSR is being made: the answer is kept, and the CA gets none', async () => {
+  /** Runs an order and calls `command` while its finalize step makes the key of the certificate; the order at its end. */
+  async function commandedInFinalize(domain: string, command: (orderId: string) => Promise<unknown>) {
     const { generateKey } = SubtleCrypto.prototype
-    const answers: boolean[] = []
     let orderId = ''
     Object.assign(SubtleCrypto.prototype, {
-      // The finalize step makes the key of the certificate.
       async generateKey(this: SubtleCrypto, ...args: Parameters<typeof generateKey>) {
         while (orderId === '') await scheduler.wait(5)
-        answers.push(await objectOf(orderId).cancel())
+        await command(orderId)
         return generateKey.apply(this, args)
       },
     })
     try {
-      orderId = await issue('called-off.acme.example')
+      orderId = await issue(domain)
       const order = await untilFinished(orderId, () => scheduler.wait(50))
-      expect(answers).toEqual([true])
-      expect(order).toMatchObject({ status: 'invalid', error: { code: 'cancelled' } })
-      const audit = await api('GET', `/v1/audit?resource=pki/acme/orders/${orderId}`)
-      const events = audit.data.map(({ event }: { event: string }) => event)
-      expect(events).not.toContain('acme_order_finalize')
-      expect(await leftovers('called-off.acme.example')).toBe(0)
+      const { data } = await api('GET', `/v1/audit?resource=pki/acme/orders/${orderId}&limit=100`)
+      return { order, audit: data as readonly { readonly event: string; readonly actor: string }[] }
     } finally {
       Object.assign(SubtleCrypto.prototype, { generateKey })
     }
+  }
+
+  it('ok: cancelled by the release before while the CSR is being made: the CA gets none, and its entry is not ours', async () => {
+    const answers: boolean[] = []
+    const { order, audit } = await commandedInFinalize('cancelled.acme.example', async (orderId) => {
+      answers.push(await objectOf(orderId).cancel())
+    })
+    expect(answers).toEqual([true])
+    expect(order).toMatchObject({ status: 'invalid', error: { code: 'cancelled', message: 'the order was cancelled' } })
+    const events = audit.map(({ event }) => event)
+    expect(events).not.toContain('acme_order_finalize')
+    expect(events).not.toContain('order.cancelled')
+    expect(await leftovers('cancelled.acme.example')).toBe(0)
   })
+
+  it.each([
+    ['owners.acme.example', CANCELLED_BY_OWNER],
+    ['revoked.acme.example', REVOKED_MEANWHILE],
+  ])(
+    'ok: cancelled by two owners and by a revocation at once, %s: the first reason, and both owners once',
+    async (domain, first) => {
+      const by = (tokenId: string) => ({ tokenId, requestId: `${tokenId} of ${domain}` })
+      const { order, audit } = await commandedInFinalize(domain, async (orderId) => {
+        const object = objectOf(orderId)
+        if (first === REVOKED_MEANWHILE) await object.cancelOrder(REVOKED_MEANWHILE, null)
+        await object.cancelOrder(CANCELLED_BY_OWNER, by('tok_one'))
+        await object.cancelOrder(REVOKED_MEANWHILE, null)
+        await object.cancelOrder(CANCELLED_BY_OWNER, by('tok_two'))
+        await object.cancelOrder(CANCELLED_BY_OWNER, by('tok_one'))
+      })
+      expect(order).toMatchObject({ status: 'invalid', error: { code: 'cancelled', message: first } })
+      const actors = audit.filter(({ event }) => event === 'order.cancelled').map(({ actor }) => actor)
+      expect(actors.sort()).toEqual(['tok_one', 'tok_two'])
+    },
+  )
 
   it('ok: two renewals at once: one order, and a conflict that names it', async () => {
     const orderId = await issue('renewed.acme.example')

@@ -78,7 +78,7 @@ const revoke = defineRoute({
     const revoking = {
       ...deps,
       cancelRenewal: (tenantId: string, orderId: string) =>
-        deps.orders(tenantId, orderId).cancel(REVOKED_MEANWHILE, null),
+        deps.orders(tenantId, orderId).cancelOrder(REVOKED_MEANWHILE, null),
     }
     const sees = (resource: string) => coversResource(principal, resource)
     const revoked = await revokeCertificate(revoking, actor, request, sees).catch(async (thrown: unknown) => {

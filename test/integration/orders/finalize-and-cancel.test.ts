@@ -38,7 +38,7 @@ describe('an order that is called off', () => {
     Object.assign(world.app.store, {
       ring: Object.assign(Object.create(ring), {
         seal: async (...args: Parameters<typeof seal>) => {
-          answered = await world.orders(ACTOR.tenantId, id).cancel('the order was cancelled', null)
+          answered = await world.orders(ACTOR.tenantId, id).cancelOrder('the order was cancelled', null)
           return seal(...args)
         },
       }),
@@ -80,6 +80,25 @@ describe('an order that is called off', () => {
     }
     expect((await world.drive(id)).job.failure).toEqual({ code: 'backend_error', message: 'refused' })
     expect(cancellations()).toHaveLength(2)
+  })
+
+  it('ok: by two while one phase runs, or while what it came to is written: the journal has both once', async () => {
+    const cancellations = () => world.told.filter((event) => event === 'order.cancelled')
+    const by = (tokenId: string) => ({ tokenId, requestId: null })
+    const id = await ordered('finalize')
+    const object = world.orders(ACTOR.tenantId, id)
+    await object.cancelOrder('the order was cancelled', by('tok_1'))
+    await object.cancelOrder('another reason', by('tok_2'))
+    const before = world.states.get(id)
+    const after = await world.step(id)
+    expect(cancellations()).toHaveLength(2)
+    // The object still has the state from before the phase until D1 has its report.
+    if (before === undefined) throw new Error(`no state of ${id}`)
+    world.states.set(id, before)
+    expect(await object.cancelOrder('a third reason', by('tok_3'))).toBe(true)
+    world.states.set(id, after)
+    expect((await world.drive(id)).job).toMatchObject(CANCELLED)
+    expect(cancellations()).toHaveLength(3)
   })
 
   it('ok: after a CSR that the CA did not take, and not while nobody knows', async () => {

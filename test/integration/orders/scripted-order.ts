@@ -10,7 +10,7 @@ import type { ChallengeDns } from '../../../src/challenges/challenge-dns.ts'
 import { type Bytes, concatBytes, randomBytes } from '../../../src/core/bytes.ts'
 import type { PeerFailure } from '../../../src/core/peer-failure.ts'
 import { err, ok, type Result } from '../../../src/core/result.ts'
-import { type Cancellation, isCancellable } from '../../../src/orders/commands.ts'
+import { type Commands, isCancellable, NO_COMMANDS, withCancellation } from '../../../src/orders/commands.ts'
 import type { OrderObjects } from '../../../src/orders/order-object.ts'
 import { isFinal, progressOf } from '../../../src/orders/order-report.ts'
 import { newOrderState, type OrderState } from '../../../src/orders/order-state.ts'
@@ -152,7 +152,7 @@ export class OrderWorld {
   readonly ca: ScriptedCa
   /** The orders' objects that have not cleared themselves. */
   readonly states = new Map<string, OrderState>()
-  readonly #cancelled = new Map<string, Cancellation>()
+  readonly #commands = new Map<string, Commands>()
   dns: ChallengeDns = NO_DNS
 
   private constructor(app: TestApp, ca: ScriptedCa) {
@@ -188,14 +188,18 @@ export class OrderWorld {
       return state === undefined ? null : progressOf(state, this.app.nowMs)
     },
     refresh: async (reads) => this.orders(tenantId, orderId).progress(reads),
-    cancel: async (reason, by) => {
+    cancelOrder: async (reason, by) => {
       const state = this.states.get(orderId)
       if (state === undefined || !isCancellable(state)) return false
-      this.#cancelled.set(orderId, { reason, by })
+      this.#commands.set(orderId, withCancellation(this.#commandsOf(orderId), reason, by))
       return true
     },
     complete: async () => false,
   })
+
+  #commandsOf(orderId: string): Commands {
+    return this.#commands.get(orderId) ?? NO_COMMANDS
+  }
 
   /** Events that the phases have given to the journal. */
   readonly told: string[] = []
@@ -215,12 +219,12 @@ export class OrderWorld {
       released: new Set(),
       save: async (intent) => void this.states.set(orderId, intent),
       commitToFinalize: async (intent) => {
-        if (this.#cancelled.has(orderId)) return false
+        if (this.#commandsOf(orderId).cancelled !== null) return false
         this.states.set(orderId, intent)
         return true
       },
     }
-    const result = await runPhase(context, state, this.#cancelled.get(orderId) ?? null)
+    const result = await runPhase(context, state, this.#commandsOf(orderId).cancelled)
     this.told.push(...result.entries.map(({ event }) => event))
     this.states.set(orderId, result.state)
     return result.state

@@ -83,7 +83,7 @@ function answeringCa(ca: Pick<AccountObject, 'openOrder'>): Partial<AccountObjec
 }
 
 /** As an earlier release would have stored it. */
-function asVersion1({ staleRecords, lastPoll, finalizeJournaled, cancelJournaled, ...state }: OrderState): unknown {
+function asVersion1({ staleRecords, lastPoll, finalizeJournaled, cancelsJournaled, ...state }: OrderState): unknown {
   return {
     ...state,
     version: 1,

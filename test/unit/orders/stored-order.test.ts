@@ -112,7 +112,7 @@ describe('the stored state of an order', () => {
       finalizeRefusal: null,
       lastPoll: [],
       reported: null,
-      cancelJournaled: false,
+      cancelsJournaled: 0,
       verdictReported: false,
     })
   })
@@ -125,7 +125,7 @@ describe('the stored state of an order', () => {
       staleRecords: leftovers,
       finalizeJournaled: finalizeTold,
       lastPoll: lastLook,
-      cancelJournaled: false,
+      cancelsJournaled: 0,
     })
   })
 
@@ -165,15 +165,26 @@ describe('the stored commands of an order', () => {
     ],
     [
       { cancelled: true, released: [], wanted: true },
-      { cancelled: { reason: 'the order was cancelled', by: null }, released: [], wake: true },
+      { cancelled: { reason: 'the order was cancelled', by: [] }, released: [], wake: true },
     ],
     [
       { cancelled: true, reason: 'r', released: [] },
-      { cancelled: { reason: 'r', by: null }, released: [], wake: false },
+      { cancelled: { reason: 'r', by: [] }, released: [], wake: false },
     ],
   ])('ok: as earlier releases wrote them: %j', (wishes, commands) => {
     expect(decodeCommands(undefined, wishes)).toEqual(commands)
     expect(decodeCommands(commands, { cancelled: false, released: ['other'] })).toEqual(commands)
+  })
+
+  it('ok: who has cancelled, and a cancellation without anyone', () => {
+    const stored = { cancelled: { reason: 'r' }, released: [], wake: true }
+    expect(decodeCommands(stored, undefined)).toEqual({ ...stored, cancelled: { reason: 'r', by: [] } })
+    const by = [
+      { tokenId: 'tok_1', requestId: null },
+      { tokenId: 'tok_2', requestId: 'req_2' },
+    ]
+    const two = { ...stored, cancelled: { reason: 'r', by } }
+    expect(decodeCommands(two, undefined)).toEqual(two)
   })
 
   it('fail: what cannot be read is not taken for none', () => {
