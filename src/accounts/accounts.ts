@@ -1,14 +1,16 @@
-/** Accounts at CAs: reading them, whether they can be used, and what the journal says of them. */
+/** Accounts at CAs: reading them and what is left of their CA's limits, whether they can be used, and what the journal says of them. */
 
 import { CERTIFICATE_AUTHORITIES } from '../acme/certificate-authorities.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
-import { AppError } from '../core/errors.ts'
+import { AppError, invalidField } from '../core/errors.ts'
 import type { HttpClient } from '../core/http-client.ts'
+import { parseDnsName } from '../pki/dns-name.ts'
 import { type AcmeAccountRow, findAcmeAccount } from '../store/acme-accounts.ts'
 import { entryBy, type JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import type { AccountObjects } from './account-object.ts'
+import type { BudgetReport } from './budget-report.ts'
 
 export interface AccountDependencies {
   readonly store: Store
@@ -61,6 +63,19 @@ export async function requireAccount(store: Store, tenantId: string, accountId: 
   const account = await findAcmeAccount(store, tenantId, accountId)
   if (account === null) throw new AppError('not_found', `There is no ACME account ${accountId}`)
   return account
+}
+
+/** What is left of the CA's limits, with `domain` also of those that count for it. Throws `not_found`, and `invalid_request` for what is no domain. */
+export async function readLimits(
+  { store, accounts }: Pick<AccountDependencies, 'store' | 'accounts'>,
+  tenantId: string,
+  accountId: string,
+  domain: string | null,
+): Promise<BudgetReport> {
+  const account = await requireAccount(store, tenantId, accountId)
+  const name = domain === null ? null : parseDnsName(domain)
+  if (name?.ok === false) throw invalidField('domain', name.error)
+  return accounts(tenantId, account.id).reportBudget(name === null ? null : name.value.name)
 }
 
 /** Does the account belong to a CA of the public web? One at another address is its operator's to know. */

@@ -13,6 +13,7 @@ import {
   updateDnsProvider,
 } from '../store/dns-providers.ts'
 import { entryBy } from '../store/journal.ts'
+import { journalAfter } from '../store/journal-event.ts'
 import { type Alongside, nothingElse } from '../store/transaction.ts'
 import { type CredentialRequirements, credentialRequirements } from './credential-requirements.ts'
 import type { ProviderDependencies } from './dependencies.ts'
@@ -105,13 +106,26 @@ export async function changeProvider(
   return config
 }
 
-/** Asks the provider whether the credentials are good, and for what. */
+/** Asks the provider whether the credentials are good, and for what. Journals that it was asked. Throws `not_found`. */
 export async function verifyProvider(
   dependencies: ProviderDependencies,
   actor: Actor,
   id: string,
 ): Promise<Verification> {
   const config = await requireProvider(dependencies, actor.tenantId, id)
+  const found = await verify(dependencies, actor, config)
+  // What the provider said may hold anything, and is for the caller alone.
+  const detail = { dns_provider_id: id, verified: found.verified, zones: found.zones.length }
+  const resource = `pki/dns-providers/${id}`
+  await journalAfter(dependencies.store, actor, { event: 'dns_provider.verified', resource, detail })
+  return found
+}
+
+async function verify(
+  dependencies: ProviderDependencies,
+  actor: Actor,
+  config: DnsProviderConfig,
+): Promise<Verification> {
   const opened = await openConfig(dependencies, config, actor)
   if (!opened.ok) return { verified: false, zones: [], error: opened.error }
   const zones = await reachableZones(opened.value, config.managedZones)

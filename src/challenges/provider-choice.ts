@@ -1,6 +1,9 @@
-/** Which provider serves a name: the one whose managed zones match it most closely. */
-import { dns01RecordName } from '../acme/challenge.ts'
-import type { DnsProviderRow } from '../store/dns-providers.ts'
+/** Which provider serves a name: the one whose managed zones match it most closely, of those that the order may use. */
+import { type ChallengeType, dns01RecordName, isAnsweredInDns } from '../acme/challenge.ts'
+import { invalidField } from '../core/errors.ts'
+import { coversResource, type Principal } from '../core/principal.ts'
+import { type DnsProviderRow, dnsProviderIds } from '../store/dns-providers.ts'
+import type { Store } from '../store/store.ts'
 
 /** Does a managed zone cover a name? `acme.example` covers itself and all below, `*.acme.example` what is below. */
 function zoneCovers(managedZone: string, name: string): boolean {
@@ -31,4 +34,24 @@ export function candidates(rows: readonly DnsProviderRow[], name: string): reado
     .filter((row) => closeness(row, name) > 0)
     .sort((a, b) => closeness(b, name) - closeness(a, name))
   return [...matching, ...rows.filter(({ managedZones }) => managedZones === null || managedZones.length === 0)]
+}
+
+/**
+ * The providers that a new order may use, by id: the one that was asked for; for a token with paths those that it sees; null: all of the
+ * tenant. Throws `invalid_request` for one that was asked for where the challenge is not answered in DNS.
+ */
+export async function requestedProviders(
+  store: Store,
+  principal: Pick<Principal, 'tenantId' | 'paths'>,
+  challengeType: ChallengeType,
+  providerId: string | null,
+): Promise<readonly string[] | null> {
+  if (providerId !== null) {
+    if (isAnsweredInDns(challengeType)) return [providerId]
+    const message = 'challenges of this type are not answered in DNS: leave it out, or give a challenge_type that is'
+    throw invalidField('dns_provider_id', message)
+  }
+  if (principal.paths === null) return null
+  const ids = await dnsProviderIds(store, principal.tenantId)
+  return ids.filter((id) => coversResource(principal, `pki/dns-providers/${id}`))
 }

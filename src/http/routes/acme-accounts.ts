@@ -1,7 +1,7 @@
 /** Accounts at CAs: `/v1/pki/acme/accounts`. */
 import { z } from '@hono/zod-openapi'
 import { changeAccount, rolloverAccountKey } from '../../accounts/account-changes.ts'
-import { requireAccount } from '../../accounts/accounts.ts'
+import { readLimits, requireAccount } from '../../accounts/accounts.ts'
 import { deactivateAccount } from '../../accounts/end-account.ts'
 import { registerAccount, registerAnew } from '../../accounts/register-account.ts'
 import { CERTIFICATE_AUTHORITY_CODES, ENVIRONMENTS } from '../../acme/certificate-authorities.ts'
@@ -10,7 +10,6 @@ import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
-import { parseDnsName } from '../../pki/dns-name.ts'
 import { type AcmeAccountRow, listAcmeAccounts } from '../../store/acme-accounts.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -266,11 +265,9 @@ const limits = defineRoute({
   query: z.object({ domain: z.string().max(300).optional() }),
   responses: { 200: { description: "The limits by the account's own ledger", schema: limitsSchema } },
   async handler({ params: { id }, query, principal, deps }) {
-    const account = await requireAccount(deps.store, principal.tenantId, id)
-    const domain = query.domain === undefined ? null : domainOf(query.domain)
-    const report = await deps.accounts(principal.tenantId, account.id).reportBudget(domain)
+    const report = await readLimits(deps, principal.tenantId, id, query.domain ?? null)
     return json(200, {
-      account_id: account.id,
+      account_id: id,
       limits: report.limits.map((row) => ({
         name: row.name,
         scope: row.scope,
@@ -290,12 +287,6 @@ const limits = defineRoute({
     })
   },
 })
-
-function domainOf(text: string): string {
-  const name = parseDnsName(text)
-  if (!name.ok) throw invalidField('domain', name.error)
-  return name.value.name
-}
 
 export const acmeAccountRoutes: readonly Route[] = [list, create, read, change, remove, registerRoute, rollover, limits]
 

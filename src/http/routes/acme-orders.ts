@@ -1,11 +1,12 @@
 /** Orders and their challenges: `/v1/pki/acme/issue`, `/orders`, `/challenges`. */
 import { z } from '@hono/zod-openapi'
-import { CHALLENGE_TYPES, isAnsweredInDns } from '../../acme/challenge.ts'
+import { CHALLENGE_TYPES } from '../../acme/challenge.ts'
+import { requestedProviders } from '../../challenges/provider-choice.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
-import { coversResource, type Principal } from '../../core/principal.ts'
+import type { Principal } from '../../core/principal.ts'
 import { answerTlsAlpn } from '../../orders/answer-tls-alpn.ts'
 import { type IssueInput, issueCertificate } from '../../orders/issue.ts'
 import {
@@ -17,7 +18,6 @@ import {
   refreshOrder,
 } from '../../orders/orders.ts'
 import type { AcmeOrderRow } from '../../store/acme-orders.ts'
-import { dnsProviderIds } from '../../store/dns-providers.ts'
 import type { ChallengeReport } from '../../store/order-report.ts'
 import type { Store } from '../../store/store.ts'
 import { json } from '../answer.ts'
@@ -85,10 +85,6 @@ export const issueBody = z
         'Begin anew where the order is given up after too many errors that may pass (the CA or a DNS provider out of reach or overloaded): after 1, 10 and 100 minutes, then daily, ten times in all. Not after a refusal, not where a wait runs out (for propagation, say), and not where the CA gives the same server error to the CSR eight times. Renewals of certificates with auto_renew are ordered again, whatever they failed of',
     }),
   })
-  .refine(({ dns_provider_id, challenge_type }) => dns_provider_id === undefined || isAnsweredInDns(challenge_type), {
-    path: ['dns_provider_id'],
-    message: 'challenges of this type are not answered in DNS: leave it out, or give a challenge_type that is',
-  })
   .openapi('AcmeIssueRequest')
 
 const STATUSES = ['pending', 'processing', 'valid', 'invalid', 'deactivated', 'revoked', 'expired'] as const
@@ -130,25 +126,13 @@ export async function issueInput(store: Store, principal: Principal, body: Issue
     autoRenew: body.auto_renew,
     key: certificateKeyOf(body),
     csrPem: body.csr_pem ?? null,
-    dnsProviderIds: await providersFor(store, principal, body.dns_provider_id),
+    dnsProviderIds: await requestedProviders(store, principal, body.challenge_type, body.dns_provider_id ?? null),
     preferredChain: body.preferred_chain ?? null,
     profile: body.profile ?? null,
     notAfterMs: body.not_after === undefined ? null : timeOf('not_after', body.not_after),
     solver: body.solver,
     retry: body.retry,
   }
-}
-
-/** The provider that was asked for; for a token with paths those that it sees; else all. */
-async function providersFor(
-  store: Store,
-  principal: Principal,
-  providerId: string | undefined,
-): Promise<readonly string[] | null> {
-  if (providerId !== undefined) return [providerId]
-  if (principal.paths === null) return null
-  const ids = await dnsProviderIds(store, principal.tenantId)
-  return ids.filter((id) => coversResource(principal, `pki/dns-providers/${id}`))
 }
 
 function timeOf(field: string, text: string): number {

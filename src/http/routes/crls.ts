@@ -1,13 +1,13 @@
 /** The CRLs of the CAs: `/v1/pki/ca/{id}/crl`. */
 import { z } from '@hono/zod-openapi'
-import { shownCrlNumber } from '../../authority/crl/crl-number.ts'
 import { type CurrentCrl, readCurrentCrl } from '../../authority/crl/current-crl.ts'
 import { CRL_PERIOD_MS } from '../../authority/crl/make-crl.ts'
+import { publishNow } from '../../authority/crl/publish-now.ts'
 import { sha256, toHex } from '../../core/bytes.ts'
 import { formatTime } from '../../core/clock.ts'
-import { AppError, missing } from '../../core/errors.ts'
+import { AppError } from '../../core/errors.ts'
 import { formatPem } from '../../pki/pem.ts'
-import { findCaState, findPublicCa } from '../../store/authorities.ts'
+import { findPublicCa } from '../../store/authorities.ts'
 import { empty, json, raw } from '../answer.ts'
 import { definePublicRoute, defineRoute, type PublicInput, type Route } from '../define-route.ts'
 import { isNotModified, preferredForm } from '../negotiation.ts'
@@ -36,17 +36,10 @@ const publish = defineRoute({
   params: z.object({ id: z.string() }),
   responses: { 200: { description: 'The CRL', schema: crlSchema } },
   async handler({ params: { id }, actor, deps }) {
-    const ca = await findCaState(deps.store, actor.tenantId, id)
-    if (ca === null) throw missing(resourceOf({ id }))
-    const published = await deps.publications.publish(actor.tenantId, id, actor)
-    if (published === null) throw new AppError('conflict', 'The CA has ended: nobody asks for its CRL any more')
-    const { crlNumber } = published
-    const der = await deps.crls.get({ tenantId: actor.tenantId, caId: id, crlNumber, partition: 0 })
-    // Two more were published between: this one is not kept any more.
-    if (der === null) throw new AppError('conflict', 'Newer CRLs were published at the same time: read the current one')
+    const published = await publishNow(deps, actor, id)
     return json(200, {
-      crl_pem: formatPem('X509 CRL', der),
-      crl_number: shownCrlNumber(ca, crlNumber),
+      crl_pem: formatPem('X509 CRL', published.der),
+      crl_number: published.crlNumber,
       this_update: formatTime(published.thisUpdateMs),
       next_update: formatTime(published.nextUpdateMs),
       revoked_count: published.revokedCount,

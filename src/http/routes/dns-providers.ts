@@ -16,7 +16,6 @@ import { isId } from '../../core/ids.ts'
 import { findDescriptor, isSecretSetting, nameServerList } from '../../dns/registry.ts'
 import { describeSettings } from '../../dns/settings-reference.ts'
 import { type DnsProviderConfig, isBeingRemoved, listDnsProviders, openDnsProvider } from '../../store/dns-providers.ts'
-import { journalAfter } from '../../store/journal-event.ts'
 import { secretResource } from '../../store/secrets.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route, type RouteInput } from '../define-route.ts'
@@ -219,11 +218,7 @@ function routesAt(base: string): readonly Route[] {
       },
     },
     async handler({ params: { id }, actor, deps }) {
-      const found = await verifyProvider(deps, actor, id)
-      // What the provider said may hold anything: who reads it is the caller.
-      const detail = { dns_provider_id: id, verified: found.verified, zones: found.zones.length }
-      await journalAfter(deps.store, actor, { event: 'dns_provider.verified', resource: resourceOf({ id }), detail })
-      return json(200, found)
+      return json(200, await verifyProvider(deps, actor, id))
     },
   })
 
