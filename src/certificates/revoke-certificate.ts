@@ -13,7 +13,7 @@ import type { AuthorityDependencies } from '../authority/dependencies.ts'
 import type { Actor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import type { RevocationReason } from '../pki/revocation-reason.ts'
-import { findCertificate } from '../store/certificates.ts'
+import { findCertificateState } from '../store/certificates.ts'
 import { findRevocable } from './find-revocable.ts'
 import { markRevoked } from './mark-revoked.ts'
 import type { CaRevocationRequest, RevokeAtCaDependencies } from './revoke-at-ca.ts'
@@ -111,7 +111,7 @@ async function callOffRenewal(
   { tenantId }: Actor,
   certificateId: string,
 ): Promise<void> {
-  const row = await findCertificate(store, tenantId, certificateId)
+  const row = await findCertificateState(store, tenantId, certificateId)
   if (row === null || row.openOrderId === null || row.revokedAtMs === null) return
   await cancelRenewal(tenantId, row.openOrderId)
 }

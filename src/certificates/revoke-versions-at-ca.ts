@@ -5,7 +5,7 @@
 import type { Actor } from '../core/actor.ts'
 import type { RevocationReason } from '../pki/revocation-reason.ts'
 import { formatSerialHex } from '../pki/serial.ts'
-import { findCertificate } from '../store/certificates.ts'
+import { findCertificateState } from '../store/certificates.ts'
 import type { IssuedVersion } from '../store/issued-versions.ts'
 import { entryBy } from '../store/journal.ts'
 import { detailsAbout } from '../store/read-journal.ts'
@@ -33,7 +33,7 @@ export async function revokeVersionsAtCa(
 ): Promise<void> {
   const { store, now } = dependencies
   const resource = `pki/certificates/${certificateId}`
-  const row = await findCertificate(store, actor.tenantId, certificateId)
+  const row = await findCertificateState(store, actor.tenantId, certificateId)
   if (row === null) throw new Error(`${resource} is gone, and nothing takes a certificate away`)
   const done = (await detailsAbout(store, actor.tenantId, resource, EVENT)).map(({ serial_number }) => serial_number)
   for (const version of versions) {

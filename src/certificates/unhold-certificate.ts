@@ -3,15 +3,20 @@
 import { HOLD, placesOf, revokedEntry } from '../authority/crl/revocation-record.ts'
 import type { AuthorityDependencies } from '../authority/dependencies.ts'
 import type { Actor } from '../core/actor.ts'
-import { AppError } from '../core/errors.ts'
+import { AppError, missing } from '../core/errors.ts'
 import { renewalSchedule } from '../renewal/renewal-time.ts'
 import { findCaState, mustBeActive, noteRevocations } from '../store/authorities.ts'
-import type { CertificateRow } from '../store/certificates.ts'
+import {
+  type CertificateRow,
+  type CertificateState,
+  findCertificateState,
+  findChangedCertificate,
+} from '../store/certificates.ts'
 import { type HeldRenewal, releaseVersion } from '../store/issued-versions.ts'
 import { deleteRevocation } from '../store/revocations.ts'
 import type { Statement } from '../store/transaction.ts'
 import { publishCrls } from './mark-revoked.ts'
-import { readRevocable, requireCertificate } from './read-certificate.ts'
+import { certificateResource, readRevocable } from './read-certificate.ts'
 
 /** The certificate as it is then. Throws `not_found`, and `conflict` for what is not on hold, or below a CA that is revoked. */
 export async function unholdCertificate(
@@ -22,7 +27,8 @@ export async function unholdCertificate(
   const { store, now } = dependencies
   const versions = await readRevocable(store, actor, certificateId, now())
   // Read after its versions: where it has another one by now, the batch does not find the held one in its place.
-  const row = await requireCertificate(store, actor, certificateId)
+  const row = await findCertificateState(store, actor.tenantId, certificateId)
+  if (row === null) throw missing(certificateResource(certificateId))
   const held = versions.filter(({ revocationReason }) => revocationReason === HOLD)
   if (held.length === 0)
     throw new AppError('conflict', 'The certificate is not on hold; no other revocation can be lifted')
@@ -50,9 +56,11 @@ export async function unholdCertificate(
     throw new AppError('conflict', 'The certificate was changed at the same time: look at it and try again')
   }
   await publishCrls(dependencies, actor, caIds)
-  return requireCertificate(store, actor, certificateId)
+  const after = await findChangedCertificate(store, actor.tenantId, certificateId)
+  if (after === null) throw missing(certificateResource(certificateId))
+  return after
 }
 
-function renewalAfter(row: CertificateRow, nowMs: number): HeldRenewal {
+function renewalAfter(row: CertificateState, nowMs: number): HeldRenewal {
   return { autoRenew: row.autoRenew, schedule: row.autoRenew ? renewalSchedule(row, true, nowMs) : {} }
 }

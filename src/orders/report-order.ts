@@ -2,7 +2,7 @@
 
 import { freeCancelled, freeRevoked, renewalFailure } from '../renewal/renewal-failure.ts'
 import { type AcmeOrderRow, reportAcmeOrder } from '../store/acme-orders.ts'
-import { findCertificate } from '../store/certificates.ts'
+import { findCertificateState } from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import type { Statement, Transaction } from '../store/transaction.ts'
@@ -99,7 +99,7 @@ async function verdictOf(store: Store, state: OrderState, nowMs: number): Promis
   const { tenantId, orderId } = state
   const { failure } = state.job
   if (failure === null) return { tenantId, statements, entries }
-  const certificate = await findCertificate(store, tenantId, state.certificateId)
+  const certificate = await findCertificateState(store, tenantId, state.certificateId)
   // A first order has no certificate yet; one that was closed before has freed it already.
   if (certificate?.openOrderId === orderId && certificate.revokedAtMs !== null) {
     statements.push(freeRevoked(store, certificate, orderId, nowMs))

@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.ts'
 import { mapBoundedResults } from '../core/map-bounded.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'
 import type { Result } from '../core/result.ts'
-import { findCertificate } from '../store/certificates.ts'
+import { findCertificateState } from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import type { ActivePhase, Outcome } from './order-machine.ts'
@@ -103,7 +103,7 @@ export function fail(
  */
 export async function isRevokedMeanwhile(context: StepContext, state: OrderState): Promise<boolean> {
   if (state.purpose === 'issue') return false
-  const certificate = await findCertificate(context.store, state.tenantId, state.certificateId)
+  const certificate = await findCertificateState(context.store, state.tenantId, state.certificateId)
   return certificate !== null && certificate.revokedAtMs !== null
 }
 

@@ -6,11 +6,22 @@ import type { SealPlace } from './key-ring.ts'
 import { certificates, certificateVersions } from './schema.ts'
 import { allOpen, StatementTemplate } from './statement-template.ts'
 import type { Store } from './store.ts'
-import { type Decoded, decodedRow } from './stored-json.ts'
+import { type Decoded, decodedRow, withNulls } from './stored-json.ts'
 import { mustChange, type Statement, statement } from './transaction.ts'
 
 export type CertificateRow = Decoded<typeof certificates.$inferSelect>
 export type CertificateVersionRow = typeof certificateVersions.$inferSelect
+
+/** A certificate without the columns that hold JSON, which may not decode: for revoking it, and for the end of its order. */
+export type CertificateState = Omit<CertificateRow, 'names' | 'issueTerms' | 'tags' | 'renewalRequest'>
+
+const {
+  names: _names,
+  issueTerms: _issueTerms,
+  tags: _tags,
+  renewalRequest: _renewalRequest,
+  ...stateColumns
+} = getTableColumns(certificates)
 
 /** What a new version brings. */
 export type NewVersion = Pick<
@@ -30,15 +41,52 @@ export type NewVersion = Pick<
 
 /** The certificate; as revoked where its CA is, also before the mark has come to its row. */
 export async function findCertificate(store: Store, tenantId: string, id: string): Promise<CertificateRow | null> {
-  const [cascades, rows] = await store.db.batch([
+  const [cascades, rows] = await readOne(store, tenantId, id)
+  const [row] = rows
+  return row === undefined ? null : withCascades(decodedRow(certificates, id, row), cascades)
+}
+
+const readOne = (store: Store, tenantId: string, id: string) =>
+  store.db.batch([
     openCascadesQuery(store, tenantId),
     store.db
       .select()
       .from(certificates)
       .where(and(eq(certificates.tenantId, tenantId), eq(certificates.id, id))),
   ])
+
+/** The same without its JSON. */
+export async function findCertificateState(
+  store: Store,
+  tenantId: string,
+  id: string,
+): Promise<CertificateState | null> {
+  const [cascades, rows] = await store.db.batch([
+    openCascadesQuery(store, tenantId),
+    store.db
+      .select(stateColumns)
+      .from(certificates)
+      .where(and(eq(certificates.tenantId, tenantId), eq(certificates.id, id))),
+  ])
   const [row] = rows
-  return row === undefined ? null : withCascades(decodedRow(certificates, id, row), cascades)
+  return row === undefined ? null : withCascades(row, cascades)
+}
+
+/**
+ * The certificate for the answer to a change that is done, whatever its JSON says: names and tags that do not decode are shown as none,
+ * and logged.
+ */
+export async function findChangedCertificate(
+  store: Store,
+  tenantId: string,
+  id: string,
+): Promise<CertificateRow | null> {
+  const [cascades, rows] = await readOne(store, tenantId, id)
+  const [row] = rows
+  if (row === undefined) return null
+  const known = withNulls(certificates, row)
+  const names = known.names ?? { dns: [], ip: [], email: [], uri: [] }
+  return withCascades({ ...known, names, tags: known.tags ?? [] }, cascades)
 }
 
 /** A certificate, whose row is its current version, and its earlier ones, newest first. */

@@ -4,7 +4,7 @@ import { type Order, whyInvalid } from '../../acme/order.ts'
 import { revokeUnwanted } from '../../certificates/revoke-at-ca.ts'
 import { toHex } from '../../core/bytes.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
-import { findCertificate } from '../../store/certificates.ts'
+import { findCertificateState } from '../../store/certificates.ts'
 import { chooseChain, type DownloadedChain } from '../chain-choice.ts'
 import { checkIssued, type IssuedCertificate } from '../issued-certificate.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
@@ -69,7 +69,7 @@ async function keep(
 
 /** The certificate was revoked while its next version was issued: that is stored as revoked, and here the CA revokes it too. */
 async function revokeVersion(context: StepContext, state: OrderState): Promise<StepResult> {
-  const row = await findCertificate(context.store, state.tenantId, state.certificateId)
+  const row = await findCertificateState(context.store, state.tenantId, state.certificateId)
   if (row === null) return fail(context, state, 'internal', 'the certificate that was stored is not there')
   const done = await revokeUnwanted(context.store, context.acme, row)
   if (!done.ok && done.error.transient) return afterFailure(context, state, done.error)

@@ -7,7 +7,7 @@ import { describeProblem } from '../../acme/problem.ts'
 import type { PeerFailure } from '../../core/peer-failure.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { certificateIdOf } from '../../renewal/certificate-id.ts'
-import { findCertificate } from '../../store/certificates.ts'
+import { findCertificateState } from '../../store/certificates.ts'
 import { MAX_RESTARTS, type Outcome } from '../order-machine.ts'
 import { REVOKED_MEANWHILE } from '../order-report.ts'
 import { type AuthorizationState, forgetCaOrder, logged, type OrderState, orderedName } from '../order-state.ts'
@@ -85,7 +85,7 @@ async function openOrder(
  */
 async function replacedCertificateId(context: StepContext, state: OrderState): Promise<string | null> {
   if (state.purpose === 'issue' || state.job.restarts > 0) return null
-  const current = await findCertificate(context.store, state.tenantId, state.certificateId)
+  const current = await findCertificateState(context.store, state.tenantId, state.certificateId)
   if (current === null) return null
   // RFC 9773 §5: "Servers SHOULD check that the identified certificate and the newOrder request correspond to the same
   // ACME Account": after a move to another account there is nothing that its CA could replace.

@@ -125,6 +125,16 @@ describe('what does not decode', () => {
     expect((await issue(await testApp(), role)).status).toBe(500)
   })
 
+  it('ok: a certificate: its hold is lifted all the same', async () => {
+    const leaf = await issued(app, await newRole(app, caId))
+    bodyOf(await revoke(app, leaf.id, 'certificate_hold'))
+    await spoil('certificates', leaf.id, 'tags')
+    const lifted = bodyOf(await app.request('POST', `/v1/pki/certificates/${leaf.id}/unhold`))
+    expect([lifted.status, lifted.tags, lifted.names.dns]).toEqual(['active', [], ['www.example.com']])
+    expect(serialsOf(await crlOf(app, caId))).not.toContain(leaf.serial)
+    expect(logged.join('\n')).toContain(`certificates ${leaf.id}: tags is not`)
+  })
+
   it('ok: the constraints of a CA: its certificates and itself are revoked, and its CRL says so', async () => {
     const parent = await newCa(app)
     const child = await newCa(app, { parent, more: { permitted_dns_domains: ['example.com'] } })
