@@ -147,6 +147,7 @@ describe('a CRL', () => {
     expect(after).toEqual([(before[0] ?? 0) + 1, before[1]])
     const answer = await regenerate(app, short)
     expect([answer.status, codeOf(answer)]).toEqual([409, 'conflict'])
+    expect(answer.json.error.message).toBe('The CA has ended: CRLs of it are not made any more')
     const due = await rowsOf('SELECT crl_due_at_ms AS due FROM certificate_authorities WHERE id = ?', short)
     expect(due).toEqual([{ due: null }])
     // A CA that is issued anew needs one again.
