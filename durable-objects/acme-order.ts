@@ -8,7 +8,7 @@ import { challengeDns } from '../src/challenges/challenge-dns.ts'
 import { systemClock } from '../src/core/clock.ts'
 import { consoleLog, errorFields } from '../src/core/log.ts'
 import type { PeerFailure } from '../src/core/peer-failure.ts'
-import { ok, type Result } from '../src/core/result.ts'
+import { err, ok, type Result } from '../src/core/result.ts'
 import type { Env } from '../src/env.ts'
 import { accountObjects, zoneObjects } from '../src/objects.ts'
 import {
@@ -104,16 +104,19 @@ export class AcmeOrder extends DurableObject<Env> implements OrderObject {
     return true
   }
 
-  /** How many TXT records the order has, or may have, at that DNS provider. */
+  /** How many TXT records the order has, or may have, at that DNS provider; a state that cannot be read may have one. */
   async recordsAt(providerId: string): Promise<number> {
-    const state = this.#load()
-    return state === undefined ? 0 : recordsAt(state, providerId).length
+    const state = this.#read()
+    if (!state.ok) return 1
+    return state.value === undefined ? 0 : recordsAt(state.value, providerId).length
   }
 
   /** Removes these records. */
   async withdraw(providerId: string): Promise<Result<void, PeerFailure>> {
-    const state = this.#load()
-    return state === undefined ? ok(undefined) : withdrawRecords(await this.#context(state), state, providerId)
+    const state = this.#read()
+    if (!state.ok) return state
+    if (state.value === undefined) return ok(undefined)
+    return withdrawRecords(await this.#context(state.value), state.value, providerId)
   }
 
   /** Writes the command down and has the phase run now: by an alarm, and where a phase runs already, by its next turn. */
@@ -194,6 +197,17 @@ export class AcmeOrder extends DurableObject<Env> implements OrderObject {
   #load(): OrderState | undefined {
     const stored = this.ctx.storage.kv.get('order')
     return stored === undefined ? undefined : decodeOrderState(stored)
+  }
+
+  /** As `#load`, for calls that must not fail because of a state that this release cannot read. */
+  #read(): Result<OrderState | undefined, PeerFailure> {
+    try {
+      return ok(this.#load())
+    } catch (fault) {
+      consoleLog.error('order_fault', errorFields(fault))
+      const message = 'the state of the order cannot be read'
+      return err({ code: 'backend_error', message, transient: false, retryAtMs: null, problemType: null })
+    }
   }
 
   #save(state: OrderState): void {

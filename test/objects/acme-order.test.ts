@@ -7,11 +7,13 @@ import { ORDER_REPORT_VERSION } from '../../src/store/order-report.ts'
 import { DEFAULT_TENANT_ID } from '../../src/store/store.ts'
 import {
   api,
+  bindings,
   certificatesFor,
   issue,
   leftovers,
   objectOf,
   prepare,
+  remove,
   storedKeys,
   untilFinished,
 } from './support/product.ts'
@@ -79,6 +81,31 @@ describe('an order and its object', () => {
     const answers = [await objectOf(orderId).progress(), await objectOf(orderId).refresh()]
     expect(answers).toEqual([null, null])
     expect((await objectOf(orderId).progress(ORDER_REPORT_VERSION))?.report.version).toBe(ORDER_REPORT_VERSION)
+    await api('POST', `/v1/pki/acme/orders/${orderId}/cancel`)
+    await untilFinished(orderId, () => scheduler.wait(50))
+  })
+
+  it('fail: a DNS provider while the state of an order cannot be read; ok: with force, and the journal names the order', async () => {
+    const orderId = await issue('unreadable.acme.example', { solver: 'manual' })
+    // Else it holds no records.
+    await bindings.DB.prepare("UPDATE acme_orders SET request = json_set(request, '$.solver', 'auto') WHERE id = ?")
+      .bind(orderId)
+      .run()
+    const state = await runInDurableObject(objectOf(orderId), (_instance, { storage: { kv } }) => {
+      const stored = kv.get<OrderState>('order') as OrderState
+      kv.put('order', { ...stored, version: 99 })
+      return stored
+    })
+    const settings = { type: 'cloudflare', config: { api_token: 'x' }, managed_zones: ['other.example'] }
+    const { id } = await api('POST', '/v1/pki/dns-providers', { name: 'unused', ...settings })
+    const refused = await api('DELETE', `/v1/pki/dns-providers/${id}`)
+    expect(refused.error).toMatchObject({ code: 'conflict', message: expect.stringContaining('1 open order') })
+    await remove(`/v1/pki/dns-providers/${id}?force=true`)
+    const { data } = await api('GET', '/v1/audit?event=dns_provider.deleted')
+    expect(data.map(({ detail }: { detail: object }) => detail)).toMatchObject([
+      { dns_provider_id: id, orders_with_records_left: [orderId] },
+    ])
+    await runInDurableObject(objectOf(orderId), (_instance, { storage: { kv } }) => kv.put('order', state))
     await api('POST', `/v1/pki/acme/orders/${orderId}/cancel`)
     await untilFinished(orderId, () => scheduler.wait(50))
   })

@@ -33,6 +33,13 @@ export async function api(method: string, path: string, body?: unknown, token = 
   return response.json()
 }
 
+/** Removes what is at that path, which answers nothing. */
+export async function remove(path: string): Promise<void> {
+  const headers = { authorization: `Bearer ${bindings.ADMIN_TOKEN}` }
+  const response = await worker.fetch(`http://certwright.example${path}`, { method: 'DELETE', headers })
+  if (response.status !== 204) throw new Error(`${path}: ${response.status} ${await response.text()}`)
+}
+
 /** What a public address answers, as bytes. */
 export async function fetchBytes(path: string): Promise<Uint8Array> {
   const response = await worker.fetch(`http://certwright.example${path}`)
