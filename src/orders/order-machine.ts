@@ -4,6 +4,8 @@
  * goes through `clean-up`, and a failed clean-up never un-issues a certificate.
  */
 
+import { retryDelayMs } from '../renewal/renewal-time.ts'
+
 /** Where an order stands. Persisted; see docs/order-states.md. */
 export type Phase = ActivePhase | 'issued' | 'failed'
 
@@ -101,9 +103,6 @@ export function mayWakeEarly(job: Job, nowMs: number): boolean {
 
 /** How often an order may begin anew after failures that may pass: for about a week. */
 export const MAX_ATTEMPTS = 10
-/** As renewals are: after 1 minute, 10 minutes, 100 minutes, then once a day. */
-const NEXT_ATTEMPT_MS = [MINUTE_MS, 10 * MINUTE_MS, 100 * MINUTE_MS] as const
-const LAST_ATTEMPTS_MS = 1440 * MINUTE_MS
 
 /** A job at its beginning. `retries`: does the order begin anew after a failure that may pass? */
 export function newJob(nowMs: number, retries = false): Job {
@@ -205,7 +204,7 @@ function enter(job: Job, to: ActivePhase | 'settled', nowMs: number): Job {
   const fresh = { enteredAtMs: nowMs, errors: 0, notBeforeMs: null, waitingFor: null, lastError: null }
   if (to === 'settled' && job.beginsAnew && job.attempt !== null) {
     const { attempt, failure } = job
-    const wakeAtMs = nowMs + (NEXT_ATTEMPT_MS[attempt - 1] ?? LAST_ATTEMPTS_MS)
+    const wakeAtMs = nowMs + retryDelayMs(attempt)
     const waitingFor = `another try of the whole order: ${failure?.message ?? ''}`
     // The phase's time begins with the try.
     const next = { ...fresh, enteredAtMs: wakeAtMs, waitingFor, lastError: failure, wakeAtMs, attempt: attempt + 1 }

@@ -46,6 +46,9 @@ export function renewalSchedule(
 /** Let's Encrypt's advice for clients (integration guide): after 1 minute, 10 minutes, 100 minutes, then once a day. */
 const RETRY_AFTER_MS = [MINUTE_MS, 10 * MINUTE_MS, 100 * MINUTE_MS] as const
 
+/** How long to wait after so many failures of the whole order in a row, from 1. */
+export const retryDelayMs = (failures: number): number => RETRY_AFTER_MS[failures - 1] ?? DAY_MS
+
 /** Of the time that is left, so much passes at most before the next try: a day is long for a certificate of six. */
 const RETRIES_LEFT = 8
 /** But no sooner than this: Let's Encrypt allows five failed validations per name and hour. */
@@ -57,7 +60,7 @@ const SOONEST_RETRY_MS = 15 * MINUTE_MS
  */
 export function retryRenewalMs(certificateId: string, failures: number, notAfterMs: number, nowMs: number): number {
   const leftMs = notAfterMs - nowMs
-  const usualMs = RETRY_AFTER_MS[failures - 1] ?? DAY_MS
+  const usualMs = retryDelayMs(failures)
   const hurriedMs = leftMs > 0 ? Math.max(leftMs / RETRIES_LEFT, SOONEST_RETRY_MS) : DAY_MS
   const delayMs = Math.min(usualMs, hurriedMs)
   return Math.floor(nowMs + delayMs * (1 + 0.1 * fractionOf(`${certificateId}/${failures}`)))
