@@ -90,7 +90,7 @@ async function revokeVersions(
   const count = await markRevoked(dependencies, actor, versions, input)
   if (count === null) return null
   // The certificate is revoked: the caller is told so, whatever fails from here on.
-  await callOffRenewal(dependencies, actor, certificateId).catch(() => undefined)
+  await cancelRenewalOf(dependencies, actor, certificateId).catch(() => undefined)
   const [after] = await findRevocable(dependencies, actor, { by: 'serial', serialNumber, caId }).catch(() => [])
   return {
     certificateId,
@@ -106,7 +106,7 @@ async function revokeVersions(
  * An order that cannot be reached now finds the revocation by itself: before it sends its CSR, and in the batch that would store its
  * certificate.
  */
-async function callOffRenewal(
+async function cancelRenewalOf(
   { store, cancelRenewal }: RevokeDependencies,
   { tenantId }: Actor,
   certificateId: string,

@@ -6,7 +6,7 @@ import { type ChallengeReport, ORDER_REPORT_VERSION, type OrderReport } from '..
 import type { Phase } from './order-machine.ts'
 import { type AuthorizationState, type OrderState, orderedName } from './order-state.ts'
 
-/** Why an order for the next version of a certificate is called off where its owner did not cancel it. */
+/** Why an order for the next version of a certificate was cancelled, where its owner has not cancelled it first. */
 export const REVOKED_MEANWHILE = 'the certificate was revoked, or put on hold, while the order was under way'
 
 /** The columns of the D1 copy that an order's object decides. */

@@ -26,9 +26,9 @@ export interface StepContext {
   /** Writes the intent down before the act. */
   save(state: OrderState): Promise<void>
   /**
-   * Writes down that finalize may reach the CA, in one turn with looking whether the order was called off: false, and
-   * nothing written, where it was. An order that is called off before is never finalized, one called off after is not
-   * called off.
+   * Writes down that finalize may reach the CA, in one turn with looking whether the order was cancelled: false, and
+   * nothing written, where it was. An order that is cancelled before is never finalized; afterwards it can no longer be
+   * cancelled.
    */
   commitToFinalize(state: OrderState): Promise<boolean>
 }

@@ -69,7 +69,7 @@ export function freeRevoked(
 }
 
 /**
- * A renewal that was called off is no failure: the certificate is freed, and its schedule stays. `isByOwner`: one that is
+ * A renewal that was cancelled is no failure: the certificate is freed, and its schedule stays. `isByOwner`: one that is
  * due already is put off as after many failures in a row, by a day or an eighth of the time that is left, and its CA is asked
  * for advice no sooner; else the next sweep would order what was just cancelled. Precondition: it is as it was read.
  */

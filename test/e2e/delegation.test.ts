@@ -80,7 +80,7 @@ describe('by hand', () => {
     await setup.bind.removeRecord(challenge.record_name, 'TXT')
   })
 
-  it('ok: an order is called off, and its authorizations with it', async () => {
+  it('ok: an order is cancelled, and its authorizations with it', async () => {
     const orderId = await setup.issue(['cancelled.acme.example'], { solver: 'manual' })
     expect((await setup.service.api('POST', `/v1/pki/acme/orders/${orderId}/cancel`)).status).toBe(200)
     const order = await finishedOrder(setup.service, orderId)

@@ -192,7 +192,7 @@ const cancel = defineRoute({
   tag: 'ACME',
   summary: 'Call an order off',
   description:
-    'Removes what it has put into DNS and gives its pending authorizations up. `conflict` once the CSR may have reached the CA; where the CA has not taken it, the order can be called off again.',
+    'Removes what it has put into DNS and gives its pending authorizations up. `conflict` once the CSR may have reached the CA; where the CA has not taken it, the order can be cancelled again.',
   access: { scope: 'pki:issue', resource: resourceOf },
   params,
   responses: { 200: { description: 'The order', schema: orderSchema } },

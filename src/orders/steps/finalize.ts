@@ -52,7 +52,7 @@ function followUnjournaled(context: StepContext, state: OrderState, orderUrl: st
 
 const NOT_READY = 'the CA to declare the order ready'
 
-/** The CA has shown that it waits for a CSR still: none was taken, and the order can be called off. */
+/** The CA has shown that it waits for a CSR still: none was taken, and the order can be cancelled. */
 function notTaken(state: OrderState): OrderState {
   return { ...state, finalizeSent: false }
 }

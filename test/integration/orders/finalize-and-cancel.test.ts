@@ -1,4 +1,4 @@
-/** Until when an order can be called off, and what an order makes of a CA that does not take its CSR. */
+/** Until when an order can be cancelled, and what an order makes of a CA that does not take its CSR. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { newId } from '../../../src/core/ids.ts'
 import { ACTOR, failure, OrderWorld } from './scripted-order.ts'
@@ -22,7 +22,7 @@ async function ordered(phase: string): Promise<string> {
 const cancel = (id: string) => world.app.request('POST', `/v1/pki/acme/orders/${id}/cancel`)
 const CANCELLED = { phase: 'failed', failure: { code: 'cancelled', message: 'the order was cancelled' } }
 
-describe('an order that is called off', () => {
+describe('an order that is cancelled', () => {
   it.each(['new-order', 'finalize'])('ok: before the CSR is sent, in %s: the CA gets none', async (phase) => {
     const id = await ordered(phase)
     expect((await cancel(id)).status).toBe(200)

@@ -165,7 +165,7 @@ describe('a revoked certificate', () => {
 })
 
 describe('a renewal whose certificate is revoked', () => {
-  it.each(['new-order', 'finalize'])('ok: is called off in %s, and arms nothing', async (phase) => {
+  it.each(['new-order', 'finalize'])('ok: is cancelled in %s, and arms nothing', async (phase) => {
     const id = await certificate()
     const orderId = await renewal(id, phase)
     await revoke(id)
@@ -337,7 +337,7 @@ describe('a certificate on hold', () => {
     expect((await read(id)).nextRenewalAtMs).not.toBeNull()
   })
 
-  it('ok: a renewal that was under way is called off, counts as no failure, and comes again after the hold', async () => {
+  it('ok: a renewal that was under way is cancelled, counts as no failure, and comes again after the hold', async () => {
     const id = await certificate()
     const orderId = await renewal(id, 'finalize')
     await revoke(id, 'certificate_hold')
