@@ -11,11 +11,13 @@ import { tenantExists } from '../store/tenants.ts'
 import {
   deleteToken,
   findToken,
+  findTokenSummary,
   hashToken,
   insertToken,
   listTokens as listTokenRows,
   newToken,
   type TokenRow,
+  type TokenSummary,
 } from '../store/tokens.ts'
 import { type Alongside, nothingElse } from '../store/transaction.ts'
 import { grantedExpiry, grantedPaths, grantedScopes } from './grants.ts'
@@ -108,7 +110,8 @@ export async function removeToken(
   id: string,
 ): Promise<void> {
   const { store } = dependencies
-  const row = await readToken(dependencies, caller, tenantId, id)
+  const row = await findTokenSummary(store, await tenantOf(store, caller, tenantId), id)
+  if (row === null) throw missing(tokenResource(id))
   const outcome = await store.commit({
     tenantId: row.tenantId,
     statements: [deleteToken(store, row.tenantId, row.id)],
@@ -125,7 +128,7 @@ async function tenantOf(store: Store, caller: Principal, tenantId: string | null
   return tenantId
 }
 
-function tokenEntry(event: 'token.created' | 'token.deleted', row: TokenRow, actor: Actor): JournalEntry {
-  const detail = { name: row.name, scopes: [...row.scopes], paths: row.paths === null ? null : [...row.paths] }
+function tokenEntry(event: 'token.created' | 'token.deleted', row: TokenSummary, actor: Actor): JournalEntry {
+  const detail = { name: row.name, scopes: row.scopes && [...row.scopes], paths: row.paths && [...row.paths] }
   return entryBy(actor, { event, resource: tokenResource(row.id), detail })
 }

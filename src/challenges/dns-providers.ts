@@ -208,7 +208,7 @@ function checkZones(zones: readonly string[] | null): readonly string[] | null {
 export function providerEntry(
   event: string,
   actor: Actor,
-  config: DnsProviderConfig,
+  config: Pick<DnsProviderConfig, 'id' | 'name' | 'type' | 'managedZones'>,
   more: Readonly<Record<string, Json>> = {},
 ) {
   return entryBy(actor, {

@@ -7,12 +7,12 @@ import { AppError } from '../core/errors.ts'
 import { consoleLog, errorFields } from '../core/log.ts'
 import {
   beginRemoval,
-  type DnsProviderConfig,
   deleteDnsProvider,
-  findDnsProvider,
+  findRemovableProvider,
   isBeingRemoved,
   markRemoval,
   REMOVAL_PATIENCE_MS,
+  type RemovableProvider,
 } from '../store/dns-providers.ts'
 import type { Statement } from '../store/transaction.ts'
 import type { ProviderDependencies } from './dependencies.ts'
@@ -38,7 +38,7 @@ export interface RemovalLease {
 /** Throws `not_found` where the provider is gone, and `conflict` while another request removes it. */
 export async function leaseRemoval(
   { store, now }: Pick<ProviderDependencies, 'store' | 'now'>,
-  config: DnsProviderConfig,
+  config: RemovableProvider,
 ): Promise<RemovalLease> {
   const { tenantId, id, name } = config
   const commit = (statement: Statement) => store.commit({ tenantId, statements: [statement], entries: [] })
@@ -48,7 +48,7 @@ export async function leaseRemoval(
   let renewing: Promise<void> | null = null
 
   async function refusal(): Promise<AppError> {
-    const current = await findDnsProvider(store, tenantId, id)
+    const current = await findRemovableProvider(store, tenantId, id)
     if (current === null) return new AppError('not_found', `There is no DNS provider ${id}`)
     if (!isBeingRemoved(current, now())) return interrupted()
     return new AppError(
@@ -95,7 +95,7 @@ export async function leaseRemoval(
         ],
       })
       if (outcome.kind === 'committed') return true
-      const current = await findDnsProvider(store, tenantId, id)
+      const current = await findRemovableProvider(store, tenantId, id)
       if (current?.removingAtMs !== atMs) throw await refusal()
       return false
     },

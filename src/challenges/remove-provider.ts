@@ -9,11 +9,16 @@ import { mapBounded } from '../core/map-bounded.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'
 import type { Result } from '../core/result.ts'
 import { noOpenOrdersBut, OPEN_STATUSES, ordersCleaningUp, ordersOfStatus } from '../store/acme-orders.ts'
-import { allDnsProviders, type DnsProviderConfig, type DnsProviderRow, isBeingRemoved } from '../store/dns-providers.ts'
+import {
+  allDnsProviders,
+  type DnsProviderRow,
+  findRemovableProvider,
+  isBeingRemoved,
+  type RemovableProvider,
+} from '../store/dns-providers.ts'
 import { type AcmeRenewal, acmeCertificatesOf } from '../store/due-renewals.ts'
 import type { OrderRequest } from '../store/order-request.ts'
 import type { ProviderDependencies } from './dependencies.ts'
-import { requireProvider } from './dns-providers.ts'
 import { servesDomain } from './provider-choice.ts'
 import { leaseRemoval, type RemovalLease } from './removal-lease.ts'
 
@@ -39,7 +44,7 @@ const MAX_COUNTED = 100
 
 interface Removal extends RemovalDependencies {
   readonly tenantId: string
-  readonly config: DnsProviderConfig
+  readonly config: RemovableProvider
   readonly lease: RemovalLease
 }
 
@@ -52,7 +57,8 @@ export async function removeProvider(
 ): Promise<void> {
   const { store } = dependencies
   const { tenantId } = actor
-  const config = await requireProvider(dependencies, tenantId, id)
+  const config = await findRemovableProvider(store, tenantId, id)
+  if (config === null) throw new AppError('not_found', `There is no DNS provider ${id}`)
   const lease = await leaseRemoval(dependencies, config)
   const removal = { ...dependencies, tenantId, config, lease }
   try {
@@ -166,6 +172,10 @@ async function withdrawRecords(removal: Removal): Promise<Round> {
   const { tenantId, config, orders } = removal
   const unclean: string[] = []
   const withdraw = async (orderId: string): Promise<void> => {
+    if (!config.isReadable) {
+      if ((await orders(tenantId, orderId).recordsAt(config.id)) > 0) unclean.push(orderId)
+      return
+    }
     const withdrawn = await orders(tenantId, orderId).withdraw(config.id)
     if (withdrawn.ok) return
     const { message, transient } = withdrawn.error

@@ -1,5 +1,6 @@
 /** DNS providers as configured: rows and their sealed credentials. Does not know what the settings mean. */
 import { and, desc, eq, isNull, lt, lte, or } from 'drizzle-orm'
+import { logFault } from '../core/log.ts'
 import { openText, type SealPlace, sealText } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { dnsProviders } from './schema.ts'
@@ -12,6 +13,8 @@ import {
   decodeJson,
   settingsSchema,
   Undecodable,
+  UndecodableRow,
+  withNulls,
 } from './stored-json.ts'
 import { mustChange, type Statement, statement } from './transaction.ts'
 
@@ -32,6 +35,29 @@ export async function findDnsProvider(store: Store, tenantId: string, id: string
     .where(and(eq(dnsProviders.tenantId, tenantId), eq(dnsProviders.id, id)))
     .get()
   return row === undefined ? null : openDnsProvider(store, decodedRow(dnsProviders, id, row))
+}
+
+/** What the removal of a provider needs. `managedZones` is null also where it does not decode. */
+export interface RemovableProvider
+  extends Pick<DnsProviderRow, 'tenantId' | 'id' | 'name' | 'type' | 'managedZones' | 'removingAtMs'> {
+  /** Did all of its row decode? Else no record can be removed through it, and it is removed all the same. */
+  readonly isReadable: boolean
+}
+
+export async function findRemovableProvider(
+  store: Store,
+  tenantId: string,
+  id: string,
+): Promise<RemovableProvider | null> {
+  const row = await store.db
+    .select()
+    .from(dnsProviders)
+    .where(and(eq(dnsProviders.tenantId, tenantId), eq(dnsProviders.id, id)))
+    .get()
+  if (row === undefined) return null
+  const known = withNulls(dnsProviders, row)
+  const { name, type, managedZones, removingAtMs } = known
+  return { tenantId, id, name, type, managedZones, removingAtMs, isReadable: known === row }
 }
 
 /** The ids of a tenant's providers, of those too whose rows do not decode. */
@@ -163,7 +189,9 @@ export async function openDnsProvider(
   try {
     const text = await openText(store.ring, placeOf(row), sealedCredentials)
     const credentials = decodeJson('sealed_credentials', settingsSchema, text)
-    return { ...row, credentials: credentials instanceof Undecodable ? null : credentials }
+    if (!(credentials instanceof Undecodable)) return { ...row, credentials }
+    logFault('stored row', new UndecodableRow(dnsProviders, row.id, credentials))
+    return { ...row, credentials: null }
   } catch {
     return { ...row, credentials: null }
   }

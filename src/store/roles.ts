@@ -23,6 +23,19 @@ export async function findRole(store: Store, tenantId: string, name: string): Pr
   return row === undefined ? null : decodedRow(roles, name, row)
 }
 
+/** What the journal says of a role: no JSON, which may not decode. */
+export type RoleSummary = Pick<RoleRow, 'name' | 'caId' | 'version'>
+
+export async function findRoleSummary(store: Store, tenantId: string, name: string): Promise<RoleSummary | null> {
+  const { caId, version } = roles
+  const row = await store.db
+    .select({ name: roles.name, caId, version })
+    .from(roles)
+    .where(isRole({ tenantId, name }))
+    .get()
+  return row ?? null
+}
+
 /** By name, from the end of the alphabet: the key is the name. */
 export function listRoles(store: Store, tenantId: string, page: Page): Promise<RoleRow[]> {
   return decodedPage(roles, page, ({ before, limit }) =>

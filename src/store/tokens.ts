@@ -5,7 +5,7 @@ import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { tokens } from './schema.ts'
 import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Database, Store } from './store.ts'
-import { type Decoded, decodedPage, decodedRow } from './stored-json.ts'
+import { type Decoded, decodedPage, decodedRow, withNulls } from './stored-json.ts'
 import { mustChange, precondition, type Statement } from './transaction.ts'
 
 export type TokenRow = Decoded<typeof tokens.$inferSelect>
@@ -60,6 +60,21 @@ export async function findToken(store: Store, tenantId: string, id: string): Pro
     .where(and(eq(tokens.tenantId, tenantId), eq(tokens.id, id)))
     .get()
   return row === undefined ? null : decodedRow(tokens, row.id, row)
+}
+
+/** What the journal says of a token; null where that does not decode: it is deleted all the same. */
+export type TokenSummary = Pick<TokenRow, 'tenantId' | 'id' | 'name' | 'paths'> & {
+  readonly scopes: TokenRow['scopes'] | null
+}
+
+export async function findTokenSummary(store: Store, tenantId: string, id: string): Promise<TokenSummary | null> {
+  const { name, scopes, paths } = tokens
+  const row = await store.db
+    .select({ tenantId: tokens.tenantId, id: tokens.id, name, scopes, paths })
+    .from(tokens)
+    .where(and(eq(tokens.tenantId, tenantId), eq(tokens.id, id)))
+    .get()
+  return row === undefined ? null : withNulls(tokens, row)
 }
 
 export function listTokens(store: Store, tenantId: string, page: Page): Promise<TokenRow[]> {

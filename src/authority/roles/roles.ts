@@ -4,7 +4,16 @@ import type { Actor } from '../../core/actor.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
 import { entryBy } from '../../store/journal.ts'
 import type { RolePolicy } from '../../store/role-policy.ts'
-import { deleteRole, findRole, insertRole, type RoleRow, type StoredRole, updateRole } from '../../store/roles.ts'
+import {
+  deleteRole,
+  findRole,
+  findRoleSummary,
+  insertRole,
+  type RoleRow,
+  type RoleSummary,
+  type StoredRole,
+  updateRole,
+} from '../../store/roles.ts'
 import { type Alongside, nothingElse } from '../../store/transaction.ts'
 import type { AuthorityDependencies } from '../dependencies.ts'
 import { requireNamedCa } from '../signer.ts'
@@ -71,7 +80,8 @@ export async function changeRole(
 
 /** What was issued under it stays, and cannot be renewed any more. Throws `not_found`. */
 export async function removeRole({ store }: RoleDependencies, actor: Actor, name: string): Promise<void> {
-  const row = await requireRole(store, actor.tenantId, name)
+  const row = await findRoleSummary(store, actor.tenantId, name)
+  if (row === null) throw noRole(name)
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [deleteRole(store, actor.tenantId, name)],
@@ -107,7 +117,7 @@ function requirePolicy(policy: RolePolicy): RolePolicy {
   throw new AppError('invalid_request', message, { details: checked.error })
 }
 
-const entryOf = (event: string, actor: Actor, { name, caId, version }: RoleRow) =>
+const entryOf = (event: string, actor: Actor, { name, caId, version }: RoleSummary) =>
   entryBy(actor, {
     event,
     resource: `pki/roles/${name}`,

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import type { RecordHolder } from '../../../src/challenges/remove-provider.ts'
 import { err } from '../../../src/core/result.ts'
 import type { OrderObjects } from '../../../src/orders/order-object.ts'
@@ -124,6 +124,23 @@ describe('removing a provider', () => {
     const failure = { code: 'backend_error', message: 'cloudflare: 403', retryAtMs: null, problemType: null }
     const refusing = await appWith({ withdraw: async () => err({ ...failure, transient: false }) })
     expect((await refusing.request('DELETE', `${BASE}/${id}?force=true`)).status).toBe(204)
+    const { data } = (await app.request('GET', '/v1/audit?event=dns_provider.deleted&limit=1')).json
+    expect(data[0].detail).toMatchObject({ dns_provider_id: id, orders_with_records_left: [order] })
+    await endOrders()
+  })
+
+  it('ok: with force, one whose row does not decode: nothing is removed through it, and the journal says what is left', async () => {
+    const id = await provider(['broken.example'])
+    const order = await openOrder('www.broken.example')
+    await bindings.DB.prepare("UPDATE dns_providers SET settings = '{' WHERE id = ?").bind(id).run()
+    const logged = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    const holding = await appWith({
+      recordsAt: async () => 1,
+      withdraw: () => Promise.reject(new Error('the row does not decode')),
+    })
+    expect((await holding.request('DELETE', `${BASE}/${id}`)).status).toBe(409)
+    expect((await holding.request('DELETE', `${BASE}/${id}?force=true`)).status).toBe(204)
+    logged.mockRestore()
     const { data } = (await app.request('GET', '/v1/audit?event=dns_provider.deleted&limit=1')).json
     expect(data[0].detail).toMatchObject({ dns_provider_id: id, orders_with_records_left: [order] })
     await endOrders()

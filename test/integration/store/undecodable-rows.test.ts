@@ -1,5 +1,6 @@
 /** Rows whose JSON no release has written: each is named in the log, without its value, and stops nothing but itself. */
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { sealText } from '../../../src/store/key-ring.ts'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
 import {
@@ -123,6 +124,26 @@ describe('what does not decode', () => {
     const role = await newRole(app, child)
     await spoil('certificate_authorities', parent, 'excluded_dns_domains', '{}')
     expect((await issue(await testApp(), role)).status).toBe(500)
+  })
+
+  it.each(LISTS.filter(([what]) => ['roles', 'tokens', 'DNS providers'].includes(what)))(
+    'ok: %s: it is deleted all the same',
+    async (...row) => {
+      const [, path, table, column, make] = row
+      const key = await make()
+      await spoil(table, key, column)
+      expect((await app.request('DELETE', `${path}/${key}`)).status).toBe(204)
+      expect((await app.request('GET', `${path}/${key}`)).status).toBe(404)
+    },
+  )
+
+  it('fail: sealed credentials of a DNS provider: named in the log, and not shown', async () => {
+    const id = await provider()
+    const place = { tenantId: DEFAULT_TENANT_ID, column: 'dns_providers.sealed_credentials', row: id }
+    await spoil('dns_providers', id, 'sealed_credentials', await sealText(app.store.ring, place, BROKEN))
+    expect((await app.request('GET', `/v1/pki/dns-providers/${id}`)).status).toBe(200)
+    expect(logged.join('\n')).toContain(`dns_providers ${id}: sealed_credentials is not`)
+    expect(logged.join('\n')).not.toContain('s3cret')
   })
 
   it('ok: a certificate: its hold is lifted all the same', async () => {
