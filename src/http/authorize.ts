@@ -34,14 +34,14 @@ export async function checkScope(asking: Asking, access: TokenAccess): Promise<v
   if (access.scope === 'any-token' || mayCall(access, asking.principal)) return
   const scopes: readonly Scope[] = typeof access.scope === 'string' ? [access.scope] : access.scope
   await journalRefusal(asking, 'authorization.failed', pathOf(asking.facts), 'scope')
-  throw new AppError('forbidden', `This needs a token with the scope ${scopes.join(' or ')}`)
+  throw forbidden(`This needs a token with the scope ${scopes.join(' or ')}`)
 }
 
 /** For what takes another scope than the route, depending on what is asked. Throws `forbidden` with that message. */
 export async function requireScope(asking: Asking, scope: Scope, resource: string, message: string): Promise<void> {
   if (hasScope(asking.principal, scope)) return
   await journalRefusal(asking, 'authorization.failed', resource, 'scope')
-  throw new AppError('forbidden', message)
+  throw forbidden(message)
 }
 
 /** Throws where the token's paths do not cover the resource: `not_found` for an item, `forbidden` for an area. */
@@ -51,12 +51,27 @@ export async function checkResource(asking: Asking, resource: string): Promise<v
   await journalRefusal(asking, 'authorization.failed', resource, 'path')
   const isArea = resource.endsWith('*') || ('resource' in route.access && route.access.resource === resource)
   if (!isArea) throw missing(resource)
-  throw new AppError('forbidden', "That is outside of this token's paths")
+  throw forbidden("That is outside of this token's paths")
 }
 
 /** See `RouteInput`. */
 export async function noteUnseen(asking: Asking, resource: string): Promise<void> {
   if (asking.principal.paths !== null) await journalRefusal(asking, 'authorization.failed', resource, 'path')
+}
+
+/** What is `forbidden` by a rule of the use case: to give a token more than one has, or to approve a request of one's own. */
+export async function noteForbidden(asking: Asking, thrown: unknown): Promise<void> {
+  if (!(thrown instanceof AppError) || thrown.code !== 'forbidden' || journaled.has(thrown)) return
+  await journalRefusal(asking, 'authorization.failed', pathOf(asking.facts), 'rule')
+}
+
+/** Refusals whose entry is written before they are thrown. */
+const journaled = new WeakSet<AppError>()
+
+function forbidden(message: string): AppError {
+  const error = new AppError('forbidden', message)
+  journaled.add(error)
+  return error
 }
 
 /** A token that has expired is still its tenant's. */
@@ -73,7 +88,7 @@ async function journalRefusal(
   { deps, route, facts, principal }: Asking,
   event: 'authorization.failed' | 'authentication.failed',
   resource: string,
-  reason: 'scope' | 'path' | 'expired',
+  reason: 'scope' | 'path' | 'rule' | 'expired',
 ): Promise<void> {
   const method = route.method.toUpperCase()
   const key = [event, principal.tokenId, method, route.path, reason].join(' ')

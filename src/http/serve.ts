@@ -10,6 +10,7 @@ import {
   checkResource,
   checkScope,
   mayCall,
+  noteForbidden,
   noteUnseen,
   requireScope,
   type TokenAccess,
@@ -66,7 +67,14 @@ export async function serve(served: Served): Promise<Answer> {
     requireScope: (scope, resource, message) => requireScope(asking, scope, resource, message),
     noteUnseen: (resource) => noteUnseen(asking, resource),
   }
-  const handle = (once: Once) => route.handle(inputOf(served, caller, { params, query, body }, checks, once))
+  const handle = async (once: Once): Promise<Answer> => {
+    try {
+      return await route.handle(inputOf(served, caller, { params, query, body }, checks, once))
+    } catch (error) {
+      await noteForbidden(asking, error)
+      throw error
+    }
+  }
   if (!route.idempotent) return handle(keepNothing)
   const keyed = { tenantId: principal.tenantId, credentialId: caller.credentialId, facts, body: json }
   return answerOnce(deps, { ...keyed, claimMs: route.claimMs }, handle)

@@ -3,6 +3,7 @@ import { buildTlsAlpnAnswer, type TlsAlpnAnswer } from '../challenges/tls-alpn-0
 import type { Actor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
+import { findAcmeOrder } from '../store/acme-orders.ts'
 import { journalBefore } from '../store/journal-event.ts'
 import { isOpen, type OrderDependencies, orderOfChallenge, readOrder } from './orders.ts'
 
@@ -13,7 +14,9 @@ export async function answerTlsAlpn(
   challengeId: string,
 ): Promise<TlsAlpnAnswer> {
   const orderId = orderOfChallenge(challengeId)
-  if (orderId === null) throw new AppError('not_found', `There is no challenge ${challengeId}`)
+  if (orderId === null || (await findAcmeOrder(dependencies.store, actor.tenantId, orderId)) === null) {
+    throw new AppError('not_found', `There is no challenge ${challengeId}`)
+  }
   const order = await readOrder(dependencies, actor.tenantId, orderId)
   const challenge = order.report.challenges.find(({ id }) => id === challengeId)
   if (challenge === undefined) throw new AppError('not_found', `There is no challenge ${challengeId}`)

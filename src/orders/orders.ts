@@ -19,7 +19,7 @@ export interface OrderDependencies {
 /** The order with its object's word for what it is doing. Throws `not_found`. */
 export async function readOrder(dependencies: OrderDependencies, tenantId: string, id: string): Promise<AcmeOrderRow> {
   const row = await requireOrder(dependencies.store, tenantId, id)
-  if (!isOpen(row)) return row
+  if (!isRunning(row)) return row
   return latest(dependencies, row, await dependencies.orders(tenantId, id).progress(ORDER_REPORT_VERSION))
 }
 
@@ -52,14 +52,14 @@ async function current(dependencies: OrderDependencies, row: AcmeOrderRow, filte
   }
 }
 
-/** Looks at the CA again now: unless it, or a limit, has said when. What fails then is not counted. */
+/** Has the order go on now: unless the CA, or a limit, has said when. What fails then is not counted. */
 export async function refreshOrder(
   dependencies: OrderDependencies,
   tenantId: string,
   id: string,
 ): Promise<AcmeOrderRow> {
   const row = await requireOrder(dependencies.store, tenantId, id)
-  if (!isOpen(row)) return row
+  if (!isRunning(row)) return row
   const order = dependencies.orders(tenantId, id)
   await order.start(tenantId, id)
   return latest(dependencies, row, await order.refresh(ORDER_REPORT_VERSION))
@@ -122,6 +122,11 @@ async function requireOrder(store: Store, tenantId: string, id: string): Promise
 /** Not at its end yet. */
 export function isOpen({ status }: Pick<AcmeOrderRow, 'status'>): boolean {
   return isOpenStatus(status)
+}
+
+/** Has its object something left to do? An order that has its verdict may still have records to remove. */
+function isRunning(row: Pick<AcmeOrderRow, 'status' | 'step'>): boolean {
+  return isOpen(row) || row.step === 'clean-up'
 }
 
 /**

@@ -120,6 +120,15 @@ describe('the cron looks after orders', () => {
     expect(await stepOf(orderId)).toBe('failed')
   })
 
+  it('ok: one that has its verdict removes the records that are left when it is refreshed', async () => {
+    const orderId = await stoppedInCleanUp('refreshed.acme.example')
+    expect(await leftovers('refreshed.acme.example')).toBe(1)
+    expect(await api('POST', `/v1/pki/acme/orders/${orderId}/refresh`)).toMatchObject({ status: 'invalid' })
+    for (let look = 0; look < 200 && (await storedKeys(orderId)).length > 0; look += 1) await scheduler.wait(25)
+    expect(await storedKeys(orderId)).toEqual([])
+    expect(await leftovers('refreshed.acme.example')).toBe(0)
+  })
+
   it('ok: one that has its verdict, and nothing stored in its object, is not looked for again', async () => {
     const orderId = await stoppedInCleanUp('emptied.acme.example')
     await runInDurableObject(objectOf(orderId), (_instance, state) => state.storage.deleteAll())

@@ -56,6 +56,13 @@ describe('tokens', () => {
     const token = await newTestToken(app, ['tokens:admin', 'pki:admin'])
     const answer = await make(token, body)
     expect([answer.status, answer.json.error.message]).toEqual([403, `This token lacks ${lacking} and cannot give it`])
+    const self = await app.request('GET', '/v1/tokens/self', { token })
+    const [entry] = (await app.request('GET', `/v1/audit?actor=${self.json.id}`)).json.data
+    expect(entry).toMatchObject({
+      event: 'authorization.failed',
+      resource: 'v1/tokens',
+      detail: { reason: 'rule', method: 'POST', route: '/v1/tokens' },
+    })
   })
 
   it('ok: scopes that are included can be given', async () => {
