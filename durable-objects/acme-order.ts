@@ -29,7 +29,7 @@ import { runPhase } from '../src/orders/run-order.ts'
 import type { StepContext } from '../src/orders/step.ts'
 import { decodeCommands, decodeOrderState } from '../src/orders/stored-order.ts'
 import { runtimeOf } from '../src/runtime.ts'
-import { findAcmeOrder } from '../src/store/acme-orders.ts'
+import { findOrderStart } from '../src/store/acme-orders.ts'
 import { ORDER_REPORT_VERSION } from '../src/store/order-report.ts'
 
 /** Waits of up to this are slept through; longer ones are alarms, which cost a row. */
@@ -49,7 +49,7 @@ export class AcmeOrder extends DurableObject<Env> implements OrderObject {
   async start(tenantId: string, orderId: string): Promise<void> {
     if (this.#load() === undefined) {
       const { store } = await runtimeOf(this.env)
-      const row = await findAcmeOrder(store, tenantId, orderId)
+      const row = await findOrderStart(store, tenantId, orderId)
       if (row === null) return
       // It has its verdict: this object has cleared itself before.
       if (!isOpenStatus(row.status)) return closeForgotten(store, row, systemClock())

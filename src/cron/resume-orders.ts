@@ -5,11 +5,13 @@
 import type { Clock } from '../core/clock.ts'
 import { logFault } from '../core/log.ts'
 import type { OrderObjects } from '../orders/order-object.ts'
-import { staleCleanUps, staleOpenOrders } from '../store/acme-orders.ts'
+import { postponeStart, staleCleanUps, staleOpenOrders } from '../store/acme-orders.ts'
 import type { Store } from '../store/store.ts'
 
 /** An order's longest wait between two reports is longer, but a start costs it nothing. */
 const STALE_AFTER_MS = 60_000
+/** An order that cannot be started, as one whose row does not decode, is tried again after this: else it takes a place in every run. */
+const POSTPONED_MS = 5 * 60_000
 /** Orders per run: within the platform's limit of subrequests, and the next run is a minute away. */
 const MAX_ORDERS = 200
 /** Besides those: orders that have their verdict and whose records are not removed yet. */
@@ -31,6 +33,8 @@ export async function resumeOrders({ store, orders, now }: ResumeOrdersDependenc
     } catch (fault) {
       // A fault in one order does not keep the others from being started.
       logFault(`start of ${id}`, fault)
+      const later = postponeStart(store, { tenantId, id }, beforeMs, now() + POSTPONED_MS)
+      await store.commit({ tenantId, statements: [later], entries: [] })
     }
   }
 }

@@ -1,7 +1,7 @@
 /** Writes what an order has to say into D1: its status, what it did outside, and its end. */
 
 import { freeCancelled, freeRevoked, renewalFailure } from '../renewal/renewal-failure.ts'
-import { type AcmeOrderRow, reportAcmeOrder } from '../store/acme-orders.ts'
+import { type AcmeOrderRow, type OrderStart, reportAcmeOrder } from '../store/acme-orders.ts'
 import { findCertificateState } from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
@@ -82,11 +82,11 @@ async function reportVerdict(
  * Closes an order that has its verdict and whose object stores nothing: what is left to clean up is unknown, so its row says
  * that it is at its end. No other row is changed.
  */
-export async function closeForgotten(store: Store, row: AcmeOrderRow, nowMs: number): Promise<void> {
+export async function closeForgotten(store: Store, row: OrderStart, nowMs: number): Promise<void> {
   if (row.step !== 'clean-up' || isOpenStatus(row.status)) return
-  const { status, report, notAfterMs } = row
+  const { status, notAfterMs } = row
   const step = status === 'valid' ? 'issued' : 'failed'
-  const closed = { status, step, report, notAfterMs, nextAttemptAtMs: null, updatedAtMs: nowMs }
+  const closed = { status, step, notAfterMs, nextAttemptAtMs: null, updatedAtMs: nowMs }
   await write(store, { tenantId: row.tenantId, statements: [reportAcmeOrder(store, row, closed)], entries: [] })
 }
 

@@ -1,12 +1,12 @@
 /** The database's copy of ACME orders. The truth of a running order is its object. */
-import { and, desc, eq, gt, inArray, lt, notExists, notInArray, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, gt, inArray, lt, notExists, notInArray, type SQL, sql } from 'drizzle-orm'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import type { OrderRequest } from './order-request.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { acmeOrders, tenants } from './schema.ts'
 import type { Store } from './store.ts'
 import { type Decoded, decodedPage, decodedRow, withNulls } from './stored-json.ts'
-import { mustChange, precondition, type Statement } from './transaction.ts'
+import { mustChange, precondition, type Statement, statement } from './transaction.ts'
 
 export type AcmeOrderRow = Decoded<typeof acmeOrders.$inferSelect>
 
@@ -16,6 +16,19 @@ export const OPEN_STATUSES = ['pending', 'processing'] as const
 export async function findAcmeOrder(store: Store, tenantId: string, id: string): Promise<AcmeOrderRow | null> {
   const row = await store.db
     .select()
+    .from(acmeOrders)
+    .where(and(eq(acmeOrders.tenantId, tenantId), eq(acmeOrders.id, id)))
+    .get()
+  return row === undefined ? null : decodedRow(acmeOrders, id, row)
+}
+
+/** What starting an order needs: neither its report nor what lists show, which may not decode. */
+export type OrderStart = Omit<AcmeOrderRow, 'report' | 'domains'>
+
+export async function findOrderStart(store: Store, tenantId: string, id: string): Promise<OrderStart | null> {
+  const { report: _report, domains: _domains, ...columns } = getTableColumns(acmeOrders)
+  const row = await store.db
+    .select(columns)
     .from(acmeOrders)
     .where(and(eq(acmeOrders.tenantId, tenantId), eq(acmeOrders.id, id)))
     .get()
@@ -61,7 +74,8 @@ export function insertAcmeOrder(store: Store, row: AcmeOrderRow): Statement {
 export function reportAcmeOrder(
   store: Store,
   order: Pick<AcmeOrderRow, 'tenantId' | 'id'>,
-  report: Pick<AcmeOrderRow, 'status' | 'step' | 'report' | 'notAfterMs' | 'nextAttemptAtMs' | 'updatedAtMs'>,
+  report: Pick<AcmeOrderRow, 'status' | 'step' | 'notAfterMs' | 'nextAttemptAtMs' | 'updatedAtMs'> &
+    Partial<Pick<AcmeOrderRow, 'report'>>,
 ): Statement {
   return mustChange(
     store.db
@@ -73,7 +87,7 @@ export function reportAcmeOrder(
 
 type OrderKey = Pick<AcmeOrderRow, 'tenantId' | 'id'>
 
-/** Orders of every tenant that are open, last reported before `beforeMs`, and do not wait for a later time. */
+/** Orders of every tenant that are open, last reported before `beforeMs`, and do not wait for a later time; the longest overdue first. */
 export function staleOpenOrders(store: Store, beforeMs: number, limit: number): Promise<OrderKey[]> {
   return orderKeys(store, 'acme_orders_by_status')
     .where(
@@ -84,6 +98,7 @@ export function staleOpenOrders(store: Store, beforeMs: number, limit: number): 
         isStale(beforeMs),
       ),
     )
+    .orderBy(sql`${acmeOrders.nextAttemptAtMs}`)
     .limit(limit)
     .all()
 }
@@ -105,6 +120,16 @@ export function staleCleanUps(store: Store, beforeMs: number, limit: number): Pr
     .orderBy(sql`${acmeOrders.nextAttemptAtMs}`)
     .limit(limit)
     .all()
+}
+
+/** Moves the next try of an order that could not be started, unless it has reported since: it must not keep the others from their turn. */
+export function postponeStart(store: Store, { tenantId, id }: OrderKey, beforeMs: number, untilMs: number): Statement {
+  return statement(
+    store.db
+      .update(acmeOrders)
+      .set({ nextAttemptAtMs: untilMs })
+      .where(and(eq(acmeOrders.tenantId, tenantId), eq(acmeOrders.id, id), isStale(beforeMs))),
+  )
 }
 
 /** Keys of orders, along that index. */

@@ -133,6 +133,8 @@ describe('the cron looks after orders', () => {
     const orderId = await stoppedInCleanUp('emptied.acme.example')
     await runInDurableObject(objectOf(orderId), (_instance, state) => state.storage.deleteAll())
     await forget(orderId)
+    // Nor does a report that does not decode keep it from its end.
+    await bindings.DB.prepare("UPDATE acme_orders SET report = '{' || report WHERE id = ?").bind(orderId).run()
     const { store } = await runtimeOf(bindings)
     const isLookedFor = async () =>
       (await staleCleanUps(store, Date.now() - 60_000, 500)).map(({ id }) => id).includes(orderId)
@@ -140,6 +142,7 @@ describe('the cron looks after orders', () => {
     await sweep()
     expect(await isLookedFor()).toBe(false)
     expect(await stepOf(orderId)).toBe('failed')
+    await bindings.DB.prepare('UPDATE acme_orders SET report = substr(report, 2) WHERE id = ?').bind(orderId).run()
     expect(await api('GET', `/v1/pki/acme/orders/${orderId}`)).toMatchObject({
       status: 'invalid',
       next_attempt_at: null,

@@ -4,6 +4,7 @@ import { prune } from '../../../src/cron/prune.ts'
 import { resumeOrders } from '../../../src/cron/resume-orders.ts'
 import type { OrderObjects } from '../../../src/orders/order-object.ts'
 import { insertAcmeAccount } from '../../../src/store/acme-accounts.ts'
+import { staleOpenOrders } from '../../../src/store/acme-orders.ts'
 import { findCertificate, insertCertificate } from '../../../src/store/certificates.ts'
 import type { OrderRequest } from '../../../src/store/order-request.ts'
 import { DEFAULT_TENANT_ID, type Store } from '../../../src/store/store.ts'
@@ -187,5 +188,11 @@ describe('sweeps go on after one item that breaks', () => {
     }
     await resumeOrders({ store: app.store, orders: () => ({ start }), now: () => app.nowMs })
     expect(asked).toEqual(expect.arrayContaining(['acme_order_a', 'acme_order_b']))
+    // In the next minutes it takes no place of others.
+    const stale = async () => (await staleOpenOrders(app.store, app.nowMs - 60_000, 500)).map(({ id }) => id)
+    expect(await stale()).not.toContain('acme_order_a')
+    app.nowMs += 7 * 60_000
+    // The longest overdue comes first.
+    expect((await stale()).filter((id) => asked.includes(id))).toEqual(['acme_order_b', 'acme_order_a'])
   })
 })
