@@ -23,7 +23,7 @@ export async function answerTlsAlpn(
   if (challenge.type !== 'tls-alpn-01' || challenge.keyAuthorization === null) {
     throw new AppError('conflict', `The challenge is of the type ${challenge.type}`)
   }
-  // An order that was called off leaves its challenges as they were.
+  // An order that was cancelled leaves its challenges as they were.
   if (!isOpen(order))
     throw new AppError('conflict', `The order is ${order.status}: there is nothing to answer any more`)
   if (challenge.status !== 'pending' && challenge.status !== 'processing') {
