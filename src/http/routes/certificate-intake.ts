@@ -161,7 +161,13 @@ const showProblem = ({ code, message, depth, evidence }: PathProblem) => ({
   code,
   message,
   depth,
-  evidence: { ...evidence },
+  evidence: Object.fromEntries(Object.entries(evidence).map(([name, value]) => showEvidence(name, value))),
 })
+
+/** Names in snake_case, and times as RFC 3339. */
+function showEvidence(name: string, value: string | number | null): [string, string | number | null] {
+  const shown = name.replace(/Ms$/, '').replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return [shown, name.endsWith('Ms') && typeof value === 'number' ? formatTime(value) : value]
+}
 
 export const certificateIntakeRoutes: readonly Route[] = [importRoute, validate]

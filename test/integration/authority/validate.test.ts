@@ -206,3 +206,30 @@ describe('a token with paths', () => {
     expect(shape(there)).toEqual(shape(notThere))
   })
 })
+
+describe('the evidence of a finding', () => {
+  it('ok: names, times and serial numbers are written as everywhere', async () => {
+    const caId = await newCa(app)
+    const leaf = await issue(app, await newRole(app, caId))
+    const { id, certificate, serial_number } = bodyOf(leaf, 201)
+    expect((await revoke(app, id)).status).toBe(200)
+    const now = bodyOf(await validate({ certificate_pem: certificate, check_revocation: true }))
+    expect(now.errors).toMatchObject([
+      {
+        code: 'revoked',
+        evidence: {
+          serial_number,
+          revoked_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+          reason_code: 4,
+        },
+      },
+    ])
+    const later = bodyOf(await validate({ certificate_pem: certificate, at: '2099-01-02T03:04:05Z' }))
+    const expired = later.errors.find(({ code }: { code: string }) => code === 'expired')
+    expect(expired.evidence).toEqual({
+      at: '2099-01-02T03:04:05Z',
+      not_before: expect.stringMatching(/Z$/),
+      not_after: expect.stringMatching(/Z$/),
+    })
+  })
+})
