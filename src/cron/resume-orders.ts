@@ -34,7 +34,9 @@ export async function resumeOrders({ store, orders, now }: ResumeOrdersDependenc
       // A fault in one order does not keep the others from being started.
       logFault(`start of ${id}`, fault)
       const later = postponeStart(store, { tenantId, id }, beforeMs, now() + POSTPONED_MS)
-      await store.commit({ tenantId, statements: [later], entries: [] })
+      await store
+        .commit({ tenantId, statements: [later], entries: [] })
+        .catch((next: unknown) => logFault(`postponing ${id}`, next))
     }
   }
 }

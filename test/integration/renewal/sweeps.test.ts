@@ -195,4 +195,17 @@ describe('sweeps go on after one item that breaks', () => {
     // The longest overdue comes first.
     expect((await stale()).filter((id) => asked.includes(id))).toEqual(['acme_order_b', 'acme_order_a'])
   })
+
+  it('ok: an order that can neither be started nor postponed keeps no other from being started', async () => {
+    const app = await testApp()
+    const asked: string[] = []
+    const start = async (_tenant: string, id: string) => {
+      asked.push(id)
+      throw new Error('an object that is overloaded')
+    }
+    const commit: Store['commit'] = () => Promise.reject(new Error('a ledger that is overloaded'))
+    const now = () => app.nowMs + 60 * 60_000
+    await resumeOrders({ store: { ...app.store, commit }, orders: () => ({ start }), now })
+    expect(asked).toEqual(expect.arrayContaining(['acme_order_a', 'acme_order_b']))
+  })
 })
