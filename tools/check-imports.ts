@@ -1,6 +1,6 @@
 /**
- * Imports point down only: index → http, cron, durable-objects → orders → certificates → renewal → accounts, access,
- * secrets, challenges, authority → store, dns → acme, pki → core. A step of an order imports no other step.
+ * Imports point down only: index → http, cron, durable-objects → zones → orders → certificates → renewal → accounts, access,
+ * secrets, events, tenants, challenges, authority → store, dns → acme, pki → core. A step of an order imports no other step.
  * Names each edge that does not, and each circle. Also holds the platform at the edge: who may import drizzle-orm, hono,
  * Node's modules.
  * Reads import statements alone: an import whose name is computed at run time is not seen.
@@ -11,10 +11,11 @@ import { lineAt, type Problem, type ProjectFile, readProjectFiles, reportProblem
 
 const CORE = ['core']
 const BASE = ['store', 'acme', 'pki', 'dns', ...CORE]
-const RENEWAL = ['accounts', ...BASE]
+const RENEWAL = ['accounts', 'tenants', ...BASE]
 const CERTIFICATES = ['authority', 'challenges', 'renewal', ...RENEWAL]
 const ORDERS = ['certificates', ...CERTIFICATES]
-const USE_CASES = ['orders', 'access', 'secrets', ...ORDERS]
+const ZONES = ['orders', ...ORDERS]
+const USE_CASES = ['zones', 'access', 'secrets', 'events', ...ZONES]
 
 /** Room → the other rooms that it may import. The files directly under src/ are the room `root`, but for two. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -24,10 +25,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cron: ['environment', ...USE_CASES],
   // The bindings name the methods of the objects that they lead to, which are declared in the rooms that answer.
   environment: USE_CASES,
+  zones: ZONES,
   orders: ORDERS,
   certificates: CERTIFICATES,
   renewal: RENEWAL,
   accounts: BASE,
+  tenants: BASE,
+  events: BASE,
   access: BASE,
   secrets: BASE,
   challenges: BASE,

@@ -1,9 +1,11 @@
 /** API tokens: making, reading and deleting them. Who calls is found out in `http/authenticate.ts`. */
+
 import type { Actor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, missing } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { hasScope, type Principal, type Scope } from '../core/principal.ts'
+import { resourceName } from '../core/resources.ts'
 import { entryBy, type JournalEntry } from '../store/journal.ts'
 import type { Page } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
@@ -26,9 +28,6 @@ export interface AccessDependencies {
   readonly store: Store
   readonly now: Clock
 }
-
-/** As the journal and the paths of tokens name it. */
-export const tokenResource = (id: string): string => `tokens/${id}`
 
 export interface TokenRequest {
   /** Null: the maker's own. */
@@ -97,7 +96,7 @@ export async function readToken(
   id: string,
 ): Promise<TokenRow> {
   const row = await findToken(store, await tenantOf(store, caller, tenantId), id)
-  if (row === null) throw missing(tokenResource(id))
+  if (row === null) throw missing(resourceName.token(id))
   return row
 }
 
@@ -111,24 +110,25 @@ export async function removeToken(
 ): Promise<void> {
   const { store } = dependencies
   const row = await findTokenSummary(store, await tenantOf(store, caller, tenantId), id)
-  if (row === null) throw missing(tokenResource(id))
+  if (row === null) throw missing(resourceName.token(id))
   const outcome = await store.commit({
     tenantId: row.tenantId,
     statements: [deleteToken(store, row.tenantId, row.id)],
     entries: [tokenEntry('token.deleted', row, actor)],
   })
   // Another request has deleted it since it was read: for this caller it is not there.
-  if (outcome.kind !== 'committed') throw missing(tokenResource(id))
+  if (outcome.kind !== 'committed') throw missing(resourceName.token(id))
 }
 
 /** The tenant that is meant: the caller's own, or for operators any. To a caller without `operator`, other tenants do not exist. */
 async function tenantOf(store: Store, caller: Principal, tenantId: string | null): Promise<string> {
   if (tenantId === null || tenantId === caller.tenantId) return caller.tenantId
-  if (!hasScope(caller, 'operator') || !(await tenantExists(store, tenantId))) throw missing(`tenants/${tenantId}`)
+  if (!hasScope(caller, 'operator') || !(await tenantExists(store, tenantId)))
+    throw missing(resourceName.tenant(tenantId))
   return tenantId
 }
 
 function tokenEntry(event: 'token.created' | 'token.deleted', row: TokenSummary, actor: Actor): JournalEntry {
   const detail = { name: row.name, scopes: row.scopes && [...row.scopes], paths: row.paths && [...row.paths] }
-  return entryBy(actor, { event, resource: tokenResource(row.id), detail })
+  return entryBy(actor, { event, resource: resourceName.token(row.id), detail })
 }

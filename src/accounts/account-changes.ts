@@ -3,6 +3,7 @@
 import { CERTIFICATE_AUTHORITIES, type CertificateAuthorityCode } from '../acme/certificate-authorities.ts'
 import type { Actor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
+import { resourceName } from '../core/resources.ts'
 import type { CertificateKeySpec } from '../pki/keys.ts'
 import { type AcmeAccountRow, updateAcmeAccount } from '../store/acme-accounts.ts'
 import { entryBy } from '../store/journal.ts'
@@ -43,7 +44,7 @@ export async function changeAccount(
     entries: [
       entryBy(actor, {
         event: 'acme_account.updated',
-        resource: `pki/acme/accounts/${accountId}`,
+        resource: resourceName.acmeAccount(accountId),
         detail: {
           account_id: accountId,
           name: change.name ?? account.name,

@@ -5,6 +5,7 @@ import type { Actor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import type { HttpClient } from '../core/http-client.ts'
+import { resourceName } from '../core/resources.ts'
 import { parseDnsName } from '../pki/dns-name.ts'
 import { type AcmeAccountRow, findAcmeAccount } from '../store/acme-accounts.ts'
 import { entryBy, type JournalEntry } from '../store/journal.ts'
@@ -29,7 +30,7 @@ export function accountEntry(
 ): JournalEntry {
   return entryBy(actor, {
     event,
-    resource: `pki/acme/accounts/${account.id}`,
+    resource: resourceName.acmeAccount(account.id),
     detail: { account_id: account.id, name: account.name, ...detail },
   })
 }

@@ -1,15 +1,17 @@
 /** Changing what all versions of a certificate share: tags, description, whether it renews by itself, and with which account. */
+
 import { HOLD } from '../authority/crl/revocation-record.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
+import { resourceName } from '../core/resources.ts'
 import { renewalSchedule } from '../renewal/renewal-time.ts'
 import { replaceTagTerms } from '../store/certificate-terms.ts'
 import { type CertificateRow, updateCertificate } from '../store/certificates.ts'
 import { entryBy } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import { type CertificateMove, moveCertificate } from './move-certificate.ts'
-import { certificateResource, requireCertificate } from './read-certificate.ts'
+import { requireCertificate } from './read-certificate.ts'
 
 /** What is undefined stays as it is. */
 export interface CertificateChange {
@@ -61,7 +63,7 @@ export async function changeCertificate(
     entries: [
       entryBy(actor, {
         event: 'certificate.updated',
-        resource: certificateResource(before.id),
+        resource: resourceName.certificate(before.id),
         detail: {
           certificate_id: before.id,
           fields: FIELDS.filter((field) => wanted[field] !== undefined).map((field) => FIELD_NAMES[field]),

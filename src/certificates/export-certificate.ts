@@ -1,7 +1,9 @@
 /** Handing out stored private keys: as PEM, and in a PKCS#12 file. The journal's entry is written before a key leaves. */
+
 import type { Actor } from '../core/actor.ts'
 import type { Bytes } from '../core/bytes.ts'
 import { AppError, invalidField } from '../core/errors.ts'
+import { resourceName } from '../core/resources.ts'
 import { exportPrivateKeyPem, importPrivateKey } from '../pki/keys.ts'
 import { parsePemOf } from '../pki/pem.ts'
 import { buildPkcs12 } from '../pki/pkcs12.ts'
@@ -9,7 +11,7 @@ import { formatSerialHex } from '../pki/serial.ts'
 import { type CertificateRow, openPrivateKey } from '../store/certificates.ts'
 import { type JournalEvent, journalBefore } from '../store/journal-event.ts'
 import type { Store } from '../store/store.ts'
-import { certificateResource, requireCertificate } from './read-certificate.ts'
+import { requireCertificate } from './read-certificate.ts'
 
 /** The private key of the current version, PKCS#8 in PEM. Throws `not_found` with the reason where no key is kept. */
 export async function readPrivateKey(store: Store, actor: Actor, id: string): Promise<string> {
@@ -55,7 +57,7 @@ async function openStoredKey(store: Store, row: CertificateRow): Promise<Bytes> 
 
 const keyRead = (row: CertificateRow): JournalEvent => ({
   event: 'certificate.private_key_read',
-  resource: certificateResource(row.id),
+  resource: resourceName.certificate(row.id),
   detail: { certificate_id: row.id, version: row.version, serial_number: formatSerialHex(row.serialNumber) },
 })
 

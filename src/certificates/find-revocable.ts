@@ -4,9 +4,10 @@ import type { RevocationTarget } from '../authority/crl/revocation-record.ts'
 import type { AuthorityDependencies } from '../authority/dependencies.ts'
 import type { Actor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
+import { resourceName } from '../core/resources.ts'
 import { findCaCertificatesBySerial } from '../store/ca-certificates.ts'
 import { findVersionsBySerial, type IssuedVersion } from '../store/issued-versions.ts'
-import { certificateResource, readRevocable } from './read-certificate.ts'
+import { readRevocable } from './read-certificate.ts'
 
 /**
  * One version for a serial number; for a certificate its current version, and the earlier ones whose time is not over. Of what `sees` lets
@@ -23,7 +24,7 @@ export async function findRevocable(
   const found = await findVersionsBySerial(store, actor.tenantId, target.serialNumber)
   const versions = found.filter(
     ({ issuerCaId, certificateId }) =>
-      (target.caId === null || issuerCaId === target.caId) && sees(certificateResource(certificateId)),
+      (target.caId === null || issuerCaId === target.caId) && sees(resourceName.certificate(certificateId)),
   )
   const [version, ...others] = versions
   if (version !== undefined && others.length === 0) return [version]
@@ -34,7 +35,7 @@ export async function findRevocable(
   const ofCas = await findCaCertificatesBySerial(store, actor.tenantId, target.serialNumber)
   const ofCa = ofCas.find(
     ({ caId, kind, issuerCaId }) =>
-      kind === 'own' && (target.caId === null || issuerCaId === target.caId) && sees(`pki/ca/${caId}`),
+      kind === 'own' && (target.caId === null || issuerCaId === target.caId) && sees(resourceName.ca(caId)),
   )
   if (ofCa !== undefined) {
     throw invalidField('serial_number', `that is the certificate of a CA: POST /v1/pki/ca/${ofCa.caId}/revoke`)

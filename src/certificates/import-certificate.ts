@@ -10,6 +10,7 @@ import { toHex } from '../core/bytes.ts'
 import { formatTime } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
+import { resourceName } from '../core/resources.ts'
 import { isAltName } from '../pki/alt-name.ts'
 import type { Certificate } from '../pki/certificate.ts'
 import { commonNameOf } from '../pki/general-name.ts'
@@ -115,7 +116,7 @@ export async function importCertificate(
     entries: [
       entryBy(actor, {
         event: 'certificate.imported',
-        resource: `pki/certificates/${id}`,
+        resource: resourceName.certificate(id),
         detail: {
           certificate_id: id,
           serial_number: formatSerial(certificate.serialNumber),

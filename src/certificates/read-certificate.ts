@@ -1,6 +1,8 @@
 /** Reading managed certificates, whatever their source: one, a list, its versions. */
+
 import type { Actor } from '../core/actor.ts'
 import { missing } from '../core/errors.ts'
+import { resourceName } from '../core/resources.ts'
 import { type CertificateFilter, listCertificates as listRows } from '../store/certificate-list.ts'
 import {
   type CertificateRow,
@@ -12,9 +14,6 @@ import { findVersions, type IssuedVersion } from '../store/issued-versions.ts'
 import type { Page } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
 
-/** As the journal and the paths of tokens name it. */
-export const certificateResource = (id: string): string => `pki/certificates/${id}`
-
 /** Throws `not_found`. */
 export async function requireCertificate(
   store: Store,
@@ -22,7 +21,7 @@ export async function requireCertificate(
   id: string,
 ): Promise<CertificateRow> {
   const row = await findCertificate(store, tenantId, id)
-  if (row === null) throw missing(certificateResource(id))
+  if (row === null) throw missing(resourceName.certificate(id))
   return row
 }
 
@@ -66,7 +65,7 @@ export async function readVersions(
   id: string,
 ): Promise<CertificateVersions> {
   const versions = await findCertificateVersions(store, tenantId, id, MAX_VERSIONS)
-  if (versions === null) throw missing(certificateResource(id))
+  if (versions === null) throw missing(resourceName.certificate(id))
   return versions
 }
 
@@ -78,6 +77,6 @@ export async function readRevocable(
   nowMs: number,
 ): Promise<readonly [IssuedVersion, ...IssuedVersion[]]> {
   const [current, ...earlier] = await findVersions(store, tenantId, id, MAX_VERSIONS)
-  if (current === undefined) throw missing(certificateResource(id))
+  if (current === undefined) throw missing(resourceName.certificate(id))
   return [current, ...earlier.filter(({ notAfterMs }) => notAfterMs > nowMs)]
 }

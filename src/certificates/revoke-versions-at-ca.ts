@@ -2,7 +2,9 @@
  * Having the CA revoke versions of an ACME certificate, each once: the journal knows which ones it has revoked. Marks nothing as revoked
  * here; see revoke-at-ca.ts for one certificate and the CA's answers.
  */
+
 import type { Actor } from '../core/actor.ts'
+import { resourceName } from '../core/resources.ts'
 import type { RevocationReason } from '../pki/revocation-reason.ts'
 import { formatSerialHex } from '../pki/serial.ts'
 import { findCertificateState } from '../store/certificates.ts'
@@ -32,7 +34,7 @@ export async function revokeVersionsAtCa(
   { reason, by }: VersionsRevocation,
 ): Promise<void> {
   const { store, now } = dependencies
-  const resource = `pki/certificates/${certificateId}`
+  const resource = resourceName.certificate(certificateId)
   const row = await findCertificateState(store, actor.tenantId, certificateId)
   if (row === null) throw new Error(`${resource} is gone, and nothing takes a certificate away`)
   const done = (await detailsAbout(store, actor.tenantId, resource, EVENT)).map(({ serial_number }) => serial_number)

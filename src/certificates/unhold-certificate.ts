@@ -4,6 +4,7 @@ import { HOLD, placesOf, revokedEntry } from '../authority/crl/revocation-record
 import type { AuthorityDependencies } from '../authority/dependencies.ts'
 import type { Actor } from '../core/actor.ts'
 import { AppError, missing } from '../core/errors.ts'
+import { resourceName } from '../core/resources.ts'
 import { renewalSchedule } from '../renewal/renewal-time.ts'
 import { findCaState, mustBeActive, noteRevocations } from '../store/authorities.ts'
 import {
@@ -16,7 +17,7 @@ import { type HeldRenewal, releaseVersion } from '../store/issued-versions.ts'
 import { deleteRevocation } from '../store/revocations.ts'
 import type { Statement } from '../store/transaction.ts'
 import { publishCrls } from './mark-revoked.ts'
-import { certificateResource, readRevocable } from './read-certificate.ts'
+import { readRevocable } from './read-certificate.ts'
 
 /** The certificate as it is then. Throws `not_found`, and `conflict` for what is not on hold, or below a CA that is revoked. */
 export async function unholdCertificate(
@@ -28,7 +29,7 @@ export async function unholdCertificate(
   const versions = await readRevocable(store, actor, certificateId, now())
   // Read after its versions: where it has another one by now, the batch does not find the held one in its place.
   const row = await findCertificateState(store, actor.tenantId, certificateId)
-  if (row === null) throw missing(certificateResource(certificateId))
+  if (row === null) throw missing(resourceName.certificate(certificateId))
   const held = versions.filter(({ revocationReason }) => revocationReason === HOLD)
   if (held.length === 0)
     throw new AppError('conflict', 'The certificate is not on hold; no other revocation can be lifted')
@@ -57,7 +58,7 @@ export async function unholdCertificate(
   }
   await publishCrls(dependencies, actor, caIds)
   const after = await findChangedCertificate(store, actor.tenantId, certificateId)
-  if (after === null) throw missing(certificateResource(certificateId))
+  if (after === null) throw missing(resourceName.certificate(certificateId))
   return after
 }
 

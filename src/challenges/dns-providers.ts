@@ -4,6 +4,7 @@ import type { Actor } from '../core/actor.ts'
 import type { Json } from '../core/canonical-json.ts'
 import { AppError, type ErrorCode, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
+import { resourceName } from '../core/resources.ts'
 import type { DnsProviderDescriptor } from '../dns/provider-descriptor.ts'
 import { DNS_PROVIDERS, findDescriptor } from '../dns/registry.ts'
 import {
@@ -116,7 +117,7 @@ export async function verifyProvider(
   const found = await verify(dependencies, actor, config)
   // What the provider said may hold anything, and is for the caller alone.
   const detail = { dns_provider_id: id, verified: found.verified, zones: found.zones.length }
-  const resource = `pki/dns-providers/${id}`
+  const resource = resourceName.dnsProvider(id)
   await journalAfter(dependencies.store, actor, { event: 'dns_provider.verified', resource, detail })
   return found
 }
@@ -213,7 +214,7 @@ export function providerEntry(
 ) {
   return entryBy(actor, {
     event,
-    resource: `pki/dns-providers/${config.id}`,
+    resource: resourceName.dnsProvider(config.id),
     detail: {
       dns_provider_id: config.id,
       name: config.name,

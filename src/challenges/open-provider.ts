@@ -3,13 +3,14 @@
 import { type Actor, systemActor } from '../core/actor.ts'
 import { consoleLog } from '../core/log.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'
+import { resourceName } from '../core/resources.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import type { DnsProviderDescriptor } from '../dns/provider-descriptor.ts'
 import { type CommonSettings, findDescriptor, parseSettings } from '../dns/registry.ts'
 import { type DnsProviderConfig, findDnsProvider, isBeingRemoved, noteUsedSecrets } from '../store/dns-providers.ts'
 import { entryBy } from '../store/journal.ts'
 import type { KeyRing } from '../store/key-ring.ts'
-import { readSecretField, secretResource } from '../store/secrets.ts'
+import { readSecretField } from '../store/secrets.ts'
 import type { Store } from '../store/store.ts'
 import type { ProviderDependencies } from './dependencies.ts'
 import type { CallableProvider, ProviderCalls, ProviderKeys } from './paced-providers.ts'
@@ -137,7 +138,7 @@ async function journalUse(
   const entries = fresh.map(([path, version]) =>
     entryBy(actor, {
       event: 'secret.used',
-      resource: secretResource(path),
+      resource: resourceName.secret(path),
       detail: { version, dns_provider_id: config.id },
     }),
   )

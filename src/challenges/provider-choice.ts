@@ -1,7 +1,9 @@
 /** Which provider serves a name: the one whose managed zones match it most closely, of those that the order may use. */
+
 import { type ChallengeType, dns01RecordName, isAnsweredInDns } from '../acme/challenge.ts'
 import { invalidField } from '../core/errors.ts'
 import { coversResource, type Principal } from '../core/principal.ts'
+import { resourceName } from '../core/resources.ts'
 import { type DnsProviderRow, dnsProviderIds } from '../store/dns-providers.ts'
 import type { Store } from '../store/store.ts'
 
@@ -53,5 +55,5 @@ export async function requestedProviders(
   }
   if (principal.paths === null) return null
   const ids = await dnsProviderIds(store, principal.tenantId)
-  return ids.filter((id) => coversResource(principal, `pki/dns-providers/${id}`))
+  return ids.filter((id) => coversResource(principal, resourceName.dnsProvider(id)))
 }

@@ -3,8 +3,10 @@
  * a reason, and once an hour how often it was repeated, so that a refused caller cannot fill the journal. Refusals of unknown
  * tokens belong to no tenant: they are in the log.
  */
+
 import { AppError, missing } from '../core/errors.ts'
 import { coversResource, hasScope, type Principal, type Scope } from '../core/principal.ts'
+import { resourceName } from '../core/resources.ts'
 import { entryBy } from '../store/journal.ts'
 import { Repeats } from '../store/repeats.ts'
 import type { Store } from '../store/store.ts'
@@ -76,7 +78,7 @@ function forbidden(message: string): AppError {
 
 /** A token that has expired is still its tenant's. */
 export async function noteExpired(asking: Asking): Promise<void> {
-  await journalRefusal(asking, 'authentication.failed', `tokens/${asking.principal.tokenId}`, 'expired')
+  await journalRefusal(asking, 'authentication.failed', resourceName.token(asking.principal.tokenId), 'expired')
 }
 
 /** The first of an isolate goes to the ledger, which counts those of all isolates; the others wait for the next minute. */

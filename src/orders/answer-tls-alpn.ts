@@ -1,8 +1,10 @@
 /** The answer to a tls-alpn-01 challenge of an open order. */
+
 import { buildTlsAlpnAnswer, type TlsAlpnAnswer } from '../challenges/tls-alpn-01.ts'
 import type { Actor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
+import { resourceName } from '../core/resources.ts'
 import { findAcmeOrder } from '../store/acme-orders.ts'
 import { journalBefore } from '../store/journal-event.ts'
 import { isOpen, type OrderDependencies, orderOfChallenge, readOrder } from './orders.ts'
@@ -32,7 +34,7 @@ export async function answerTlsAlpn(
   const answer = await buildTlsAlpnAnswer(challenge.domain, challenge.keyAuthorization, dependencies.now())
   const event = 'challenge.private_key_read'
   const detail = { challenge_id: challengeId, domain: answer.domain }
-  const entry = { event, resource: `pki/acme/orders/${orderId}`, detail }
+  const entry = { event, resource: resourceName.acmeOrder(orderId), detail }
   await journalBefore(dependencies.store, actor, entry, `${event} ${challengeId}`)
   return answer
 }

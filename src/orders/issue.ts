@@ -13,6 +13,7 @@ import type { Clock } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { logFault } from '../core/log.ts'
+import { resourceName } from '../core/resources.ts'
 import { type Csr, readProvenCsr } from '../pki/csr.ts'
 import { commonNameOf } from '../pki/general-name.ts'
 import { formatIpAddress } from '../pki/ip-address.ts'
@@ -241,7 +242,7 @@ async function startOrder(
     entries: [
       entryBy(actor, {
         event: 'order.created',
-        resource: `pki/acme/orders/${row.id}`,
+        resource: resourceName.acmeOrder(row.id),
         detail: { order_id: row.id, account_id: request.accountId, domains: request.domains, purpose },
       }),
     ],

@@ -2,6 +2,7 @@
 
 import type { Actor } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
+import { resourceName } from '../core/resources.ts'
 import { type AcmeOrderRow, findAcmeOrder, listAcmeOrders, type OrderFilter } from '../store/acme-orders.ts'
 import { journalAfter } from '../store/journal-event.ts'
 import { ORDER_REPORT_VERSION, orderReportSchema } from '../store/order-report.ts'
@@ -101,7 +102,7 @@ export async function completeChallenge(
   // Before the order is read: the object goes on whether or not that can be answered.
   await journalAfter(dependencies.store, actor, {
     event: 'challenge.completed',
-    resource: `pki/acme/orders/${orderId}`,
+    resource: resourceName.acmeOrder(orderId),
     detail: { order_id: orderId, challenge_id: challengeId },
   })
   return readOrder(dependencies, tenantId, orderId)

@@ -6,6 +6,7 @@ import { requireCertificate } from '../certificates/read-certificate.ts'
 import { type RenewInput, renewInternal } from '../certificates/renew-internal.ts'
 import type { Actor } from '../core/actor.ts'
 import { AppError, invalidField } from '../core/errors.ts'
+import { resourceName } from '../core/resources.ts'
 import { type AnsweredCheck, checkRenewalNow, type RenewalCheckDependencies } from '../renewal/renewal-checks.ts'
 import type { AcmeOrderRow } from '../store/acme-orders.ts'
 import { type Alongside, nothingElse } from '../store/transaction.ts'
@@ -33,7 +34,7 @@ export async function renewCertificate(
     throw new AppError('conflict', 'It was imported: its issuer is elsewhere, and so is its renewal')
   }
   if (row.source === 'internal') {
-    if (row.roleName !== null) await requireResource(`pki/roles/${row.roleName}`)
+    if (row.roleName !== null) await requireResource(resourceName.role(row.roleName))
     const made = (issued: Issued): Renewed => ({ kind: 'issued', issued })
     return made(await renewInternal(dependencies, actor, row, input, (issued) => alongside(made(issued))))
   }

@@ -1,5 +1,6 @@
 /** Writes what an order has to say into D1: its status, what it did outside, and its end. */
 
+import { resourceName } from '../core/resources.ts'
 import { freeCancelled, freeRevoked, renewalFailure } from '../renewal/renewal-failure.ts'
 import { type AcmeOrderRow, type OrderStart, reportAcmeOrder } from '../store/acme-orders.ts'
 import { findCertificateState } from '../store/certificates.ts'
@@ -114,7 +115,7 @@ async function verdictOf(store: Store, state: OrderState, nowMs: number): Promis
   entries.push({
     event: 'order.invalid',
     actor: state.requestedBy,
-    resource: `pki/acme/orders/${orderId}`,
+    resource: resourceName.acmeOrder(orderId),
     detail: { order_id: orderId, domains: state.request.domains, code: failure.code, message: failure.message },
     requestId: null,
   })

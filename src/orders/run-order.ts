@@ -1,4 +1,5 @@
 /** Runs one phase of an order and decides what comes next. Storage and alarms are its object's. */
+import { resourceName } from '../core/resources.ts'
 import { entryBy, type JournalEntry } from '../store/journal.ts'
 import { type Cancellation, type Canceller, isCancellable } from './commands.ts'
 import { type ActivePhase, transition } from './order-machine.ts'
@@ -51,7 +52,7 @@ export async function runPhase(
 }
 
 function cancellationEntry({ orderId }: OrderState, by: Canceller): JournalEntry {
-  const resource = `pki/acme/orders/${orderId}`
+  const resource = resourceName.acmeOrder(orderId)
   return entryBy(by, { event: 'order.cancelled', resource, detail: { order_id: orderId } })
 }
 

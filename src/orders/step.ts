@@ -6,6 +6,7 @@ import type { Json } from '../core/canonical-json.ts'
 import type { Clock } from '../core/clock.ts'
 import { mapBoundedResults } from '../core/map-bounded.ts'
 import type { PeerFailure } from '../core/peer-failure.ts'
+import { resourceName } from '../core/resources.ts'
 import type { Result } from '../core/result.ts'
 import { findCertificateState } from '../store/certificates.ts'
 import type { JournalEntry } from '../store/journal.ts'
@@ -144,7 +145,7 @@ export function effect(state: OrderState, event: string, detail: { readonly [nam
   return {
     event,
     actor: state.requestedBy,
-    resource: `pki/acme/orders/${state.orderId}`,
+    resource: resourceName.acmeOrder(state.orderId),
     detail: { order_id: state.orderId, ...detail },
     requestId: null,
   }

@@ -1,6 +1,8 @@
 /** Stores what an order brought, as a new certificate or as a new version of one: once, however often it is tried. */
+
 import { type Bytes, toHex } from '../core/bytes.ts'
 import { formatTime } from '../core/clock.ts'
+import { resourceName } from '../core/resources.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { formatSerial } from '../pki/serial.ts'
@@ -118,7 +120,7 @@ function storedEntry(
     event:
       revokedAtMs !== null ? 'certificate.revoked' : existing === null ? 'certificate.issued' : 'certificate.renewed',
     actor: state.requestedBy,
-    resource: `pki/certificates/${state.certificateId}`,
+    resource: resourceName.certificate(state.certificateId),
     detail: {
       certificate_id: state.certificateId,
       order_id: state.orderId,

@@ -15,6 +15,7 @@ import { formatTime } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import { errorFields, type Log } from '../core/log.ts'
 import { mapBounded } from '../core/map-bounded.ts'
+import { resourceName } from '../core/resources.ts'
 import type { Result } from '../core/result.ts'
 import { type CertificateRow, findCertificate } from '../store/certificates.ts'
 import { dueRenewalChecks, moveRenewal, noteRenewalCheck, type RenewalCheckRow } from '../store/due-renewals.ts'
@@ -230,7 +231,7 @@ const knownOf = (info: RenewalInfo, nowMs: number) => ({
 function scheduled(actor: Actor, row: RenewalCheckRow, info: RenewalInfo, renewAtMs: number | null): JournalEntry {
   return entryBy(actor, {
     event: 'certificate.renewal_scheduled',
-    resource: `pki/certificates/${row.id}`,
+    resource: resourceName.certificate(row.id),
     detail: {
       certificate_id: row.id,
       name: row.displayName,

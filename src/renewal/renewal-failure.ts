@@ -1,6 +1,8 @@
 /** What a failed renewal leaves behind, whether an order failed or none could be started. */
+
 import { systemActor } from '../core/actor.ts'
 import { formatTime } from '../core/clock.ts'
+import { resourceName } from '../core/resources.ts'
 import { type CertificateRow, type Revocation, updateCertificate } from '../store/certificates.ts'
 import { entryBy, type JournalEntry } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
@@ -40,7 +42,7 @@ export function renewalFailure(
       }),
     entry: entryBy(systemActor(row.tenantId), {
       event: 'certificate.renewal_failed',
-      resource: `pki/certificates/${row.id}`,
+      resource: resourceName.certificate(row.id),
       detail: {
         certificate_id: row.id,
         name: row.displayName,

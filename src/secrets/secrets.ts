@@ -2,9 +2,11 @@
  * Secrets by path: writing, reading and deleting them for callers of the API. Journals every change and every read; no entry
  * holds data. What a setting reads by reference is in `store/secrets.ts`.
  */
+
 import type { Actor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, missing } from '../core/errors.ts'
+import { resourceName } from '../core/resources.ts'
 import { entryBy, type JournalEntry } from '../store/journal.ts'
 import { journalBefore } from '../store/journal-event.ts'
 import {
@@ -15,7 +17,6 @@ import {
   type SecretRow,
   type SecretVersion,
   type SecretWriting,
-  secretResource,
   UNREADABLE,
   writeSecretVersion,
 } from '../store/secrets.ts'
@@ -54,11 +55,11 @@ export async function readSecret(
   version: number | null,
 ): Promise<SecretVersion> {
   const opened = await readSecretVersion(store, actor.tenantId, path, version)
-  if (opened === null) throw missing(secretResource(path))
-  if (opened === 'unreadable') throw new AppError('conflict', `The data of ${secretResource(path)} ${UNREADABLE}`)
+  if (opened === null) throw missing(resourceName.secret(path))
+  if (opened === 'unreadable') throw new AppError('conflict', `The data of ${resourceName.secret(path)} ${UNREADABLE}`)
   await journalBefore(store, actor, {
     event: 'secret.read',
-    resource: secretResource(path),
+    resource: resourceName.secret(path),
     detail: { version: opened.version },
   })
   return opened
@@ -67,14 +68,14 @@ export async function readSecret(
 /** Deletes a secret with all its versions. Throws `not_found`. */
 export async function removeSecret({ store }: SecretDependencies, actor: Actor, path: string): Promise<void> {
   const row = await findSecret(store, actor.tenantId, path)
-  if (row === null) throw missing(secretResource(path))
+  if (row === null) throw missing(resourceName.secret(path))
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: deleteSecret(store, row),
     entries: [secretEntry('secret.deleted', actor, path, row.version)],
   })
   // Another request has deleted it since it was read: for this caller it is not there.
-  if (outcome.kind !== 'committed') throw missing(secretResource(path))
+  if (outcome.kind !== 'committed') throw missing(resourceName.secret(path))
 }
 
 function secretEntry(
@@ -83,5 +84,5 @@ function secretEntry(
   path: string,
   version: number,
 ): JournalEntry {
-  return entryBy(actor, { event, resource: secretResource(path), detail: { version } })
+  return entryBy(actor, { event, resource: resourceName.secret(path), detail: { version } })
 }

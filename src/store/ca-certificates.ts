@@ -2,7 +2,7 @@
 import { and, desc, eq, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { inListOf } from './in-list.ts'
 import { columnsOf, indexedBy } from './index-hint.ts'
-import { caCertificates } from './schema.ts'
+import { caCertificates } from './schema/authority.ts'
 import type { Store } from './store.ts'
 import { mustChange, precondition, type Statement, statement } from './transaction.ts'
 

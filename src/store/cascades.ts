@@ -4,7 +4,8 @@
  */
 import { and, eq, isNotNull, type SQL, sql } from 'drizzle-orm'
 import { indexedBy } from './index-hint.ts'
-import { certificateAuthorities, certificates } from './schema.ts'
+import { certificateAuthorities } from './schema/authority.ts'
+import { certificates } from './schema/certificates.ts'
 import type { Store } from './store.ts'
 
 export interface OpenCascade {

@@ -8,7 +8,7 @@ import { hasTerm, idsInIndex, idsWithTerm, lowerAscii, nameTerm, tagTerm } from 
 import type { CertificateRow } from './certificates.ts'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
-import { certificates } from './schema.ts'
+import { certificates } from './schema/certificates.ts'
 import type { Store } from './store.ts'
 import { decodedPage } from './stored-json.ts'
 

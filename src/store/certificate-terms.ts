@@ -6,7 +6,8 @@
 import { and, eq, gt, lte, type SQL, sql } from 'drizzle-orm'
 import type { CertificateNames } from './certificate-json.ts'
 import { allNames } from './certificate-row.ts'
-import { certificates, certificateTerms, tenants } from './schema.ts'
+import { tenants } from './schema/access.ts'
+import { certificates, certificateTerms } from './schema/certificates.ts'
 import type { Store } from './store.ts'
 import { type Statement, statement } from './transaction.ts'
 

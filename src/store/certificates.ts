@@ -3,7 +3,7 @@ import { and, desc, eq, getTableColumns, isNull, not, type SQL, sql } from 'driz
 import type { Bytes } from '../core/bytes.ts'
 import { isBelowRevoked, openCascadesQuery, withCascades } from './cascades.ts'
 import type { SealPlace } from './key-ring.ts'
-import { certificates, certificateVersions } from './schema.ts'
+import { certificates, certificateVersions } from './schema/certificates.ts'
 import { allOpen, StatementTemplate } from './statement-template.ts'
 import type { Store } from './store.ts'
 import { type Decoded, decodedRow, withNulls } from './stored-json.ts'

@@ -4,7 +4,8 @@
  */
 import { and, eq, sql } from 'drizzle-orm'
 import { type Bytes, sha256, toHex } from '../core/bytes.ts'
-import { certificateVersions, compromisedKeys } from './schema.ts'
+import { compromisedKeys } from './schema/authority.ts'
+import { certificateVersions } from './schema/certificates.ts'
 import type { Store } from './store.ts'
 import { precondition, type Statement, statement } from './transaction.ts'
 

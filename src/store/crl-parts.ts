@@ -4,7 +4,7 @@
  */
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import { crlParts } from './schema.ts'
+import { crlParts } from './schema/authority.ts'
 import type { Store } from './store.ts'
 import { type Statement, statement } from './transaction.ts'
 

@@ -1,6 +1,6 @@
 /** When each cron job last ran to its end. */
 import { eq } from 'drizzle-orm'
-import { cronRuns } from './schema.ts'
+import { cronRuns } from './schema/journal.ts'
 import type { Store } from './store.ts'
 
 /** Notes that a job has ended. Not of any tenant, and so not of the journal: written directly. */

@@ -3,7 +3,7 @@ import { and, desc, eq, isNull, lt, lte, or } from 'drizzle-orm'
 import { logFault } from '../core/log.ts'
 import { openText, type SealPlace, sealText } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
-import { dnsProviders } from './schema.ts'
+import { dnsProviders } from './schema/dns.ts'
 import type { Store } from './store.ts'
 import {
   type Decoded,

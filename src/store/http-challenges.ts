@@ -1,7 +1,7 @@
 /** Key authorizations that are served over HTTP (RFC 8555 §8.3) while their orders run. */
 import { and, eq, lte, sql } from 'drizzle-orm'
 import { inListOf } from './in-list.ts'
-import { httpChallenges } from './schema.ts'
+import { httpChallenges } from './schema/acme.ts'
 import type { Store } from './store.ts'
 import { type Statement, statement } from './transaction.ts'
 

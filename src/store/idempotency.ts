@@ -5,7 +5,7 @@
  */
 import { and, eq, isNull, lte } from 'drizzle-orm'
 import { openText, type SealPlace, sealText } from './key-ring.ts'
-import { idempotencyKeys } from './schema.ts'
+import { idempotencyKeys } from './schema/access.ts'
 import type { Store } from './store.ts'
 import { mustChange, type Statement, statement } from './transaction.ts'
 

@@ -3,7 +3,7 @@ import { and, desc, eq, gt, gte, isNull, type SQL, sql } from 'drizzle-orm'
 import { openCascadesQuery, withCascades } from './cascades.ts'
 import type { CertificateRow } from './certificates.ts'
 import { columnsOf, indexedBy } from './index-hint.ts'
-import { certificates, certificateVersions } from './schema.ts'
+import { certificates, certificateVersions } from './schema/certificates.ts'
 import type { Store } from './store.ts'
 import { mustChange, precondition, type Statement, statement } from './transaction.ts'
 

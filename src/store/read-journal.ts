@@ -4,7 +4,7 @@ import { and, asc, count, desc, eq, gt, gte, lt, lte, type SQL, type SQLWrapper,
 import { z } from 'zod'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import { findBrokenLink, GENESIS, type JournalHead } from './journal.ts'
-import { journal } from './schema.ts'
+import { journal } from './schema/journal.ts'
 import type { Store } from './store.ts'
 import { decodeJson, Undecodable } from './stored-json.ts'
 

@@ -7,7 +7,8 @@ import { and, asc, inArray, type SQL, sql } from 'drizzle-orm'
 import { OPEN_STATUSES } from './acme-orders.ts'
 import { indexedBy } from './index-hint.ts'
 import { SealBroken, type SealPlace, sealKeyId } from './key-ring.ts'
-import { acmeOrders, tenants } from './schema.ts'
+import { tenants } from './schema/access.ts'
+import { acmeOrders } from './schema/acme.ts'
 import type { Database, Store } from './store.ts'
 
 interface SealedColumn {

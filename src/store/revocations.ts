@@ -3,7 +3,7 @@
  * time is over and a CRL has told of it once more (RFC 5280 §3.3).
  */
 import { and, asc, eq, gt, lt, sql } from 'drizzle-orm'
-import { certificateAuthorities, revocations } from './schema.ts'
+import { certificateAuthorities, revocations } from './schema/authority.ts'
 import type { Store } from './store.ts'
 import { type Statement, statement } from './transaction.ts'
 

@@ -1,7 +1,7 @@
 /** Roles: what may be issued by which CA. Does not know what a policy means. */
 import { and, desc, eq, getTableColumns, lt, sql } from 'drizzle-orm'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
-import { roles } from './schema.ts'
+import { roles } from './schema/authority.ts'
 import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Store } from './store.ts'
 import { type Decoded, decodedPage, decodedRow } from './stored-json.ts'

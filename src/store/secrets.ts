@@ -2,13 +2,15 @@
  * Secrets by path, each with its last versions, sealed. A version is written by compare-and-set: of two writers at once
  * one gets a conflict. Reading by reference is here too: settings of DNS providers name secrets.
  */
+
 import { and, asc, desc, eq, gt, gte, lt, lte } from 'drizzle-orm'
 import { z } from 'zod'
 import type { Json } from '../core/canonical-json.ts'
 import { logFault } from '../core/log.ts'
+import { resourceName } from '../core/resources.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { openText, type SealPlace, sealText } from './key-ring.ts'
-import { secrets, secretVersions } from './schema.ts'
+import { secrets, secretVersions } from './schema/dns.ts'
 import type { Store } from './store.ts'
 import { decodeJson, Undecodable } from './stored-json.ts'
 import { mustChange, type Statement, statement } from './transaction.ts'
@@ -39,9 +41,6 @@ export function isSecretPath(text: string): boolean {
   if (text.length > MAX_SECRET_PATH_CHARS || !/^[a-zA-Z0-9._\-/]+$/.test(text)) return false
   return text.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..')
 }
-
-/** As the journal and token paths name it. */
-export const secretResource = (path: string): string => `secrets/${path}`
 
 export async function findSecret(store: Store, tenantId: string, path: string): Promise<SecretRow | null> {
   const row = await store.db
@@ -195,7 +194,7 @@ export async function readSecretVersion(
     if (data instanceof Undecodable) throw new Error(`${data.field} is not what this release can read`)
     return { secret, version: stored.version, data, createdAtMs: stored.createdAtMs }
   } catch (fault) {
-    logFault(`${secretResource(path)}, version ${stored.version}`, fault)
+    logFault(`${resourceName.secret(path)}, version ${stored.version}`, fault)
     return 'unreadable'
   }
 }

@@ -1,6 +1,6 @@
 /** Tenants: everything belongs to one. */
 import { eq } from 'drizzle-orm'
-import { tenants } from './schema.ts'
+import { tenants } from './schema/access.ts'
 import type { Store } from './store.ts'
 
 export async function tenantExists(store: Store, id: string): Promise<boolean> {

@@ -2,7 +2,7 @@
 import { and, desc, eq, lt, sql } from 'drizzle-orm'
 import { randomBytes, sha256, timingSafeEqual, toBase64Url, toHex, utf8 } from '../core/bytes.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
-import { tokens } from './schema.ts'
+import { tokens } from './schema/access.ts'
 import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Database, Store } from './store.ts'
 import { type Decoded, decodedPage, decodedRow, withNulls } from './stored-json.ts'

@@ -2,7 +2,7 @@
 import { and, desc, eq, lt } from 'drizzle-orm'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
-import { trustAnchors } from './schema.ts'
+import { trustAnchors } from './schema/authority.ts'
 import type { Store } from './store.ts'
 import { mustChange, type Statement } from './transaction.ts'
 

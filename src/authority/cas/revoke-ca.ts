@@ -6,6 +6,7 @@
 
 import { type Actor, systemActor } from '../../core/actor.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
+import { resourceName } from '../../core/resources.ts'
 import type { RevocationReason } from '../../pki/revocation-reason.ts'
 import {
   activeBelow,
@@ -110,7 +111,7 @@ async function markRevoked(
 const revokedCaEntry = (actor: Actor, caId: string, detail: JournalEntry['detail']): JournalEntry =>
   entryBy(actor, {
     event: 'ca.revoked',
-    resource: `pki/ca/${caId}`,
+    resource: resourceName.ca(caId),
     detail: { ca_id: caId, ...detail },
   })
 

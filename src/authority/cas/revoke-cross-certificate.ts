@@ -6,6 +6,7 @@
 import type { Actor } from '../../core/actor.ts'
 import { formatTime } from '../../core/clock.ts'
 import { invalidField } from '../../core/errors.ts'
+import { resourceName } from '../../core/resources.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
 import { findCaState, noteRevocations } from '../../store/authorities.ts'
 import { type CaCertificateRow, findCaCertificatesBySerial, revokeCaCertificate } from '../../store/ca-certificates.ts'
@@ -36,13 +37,13 @@ export async function findCrossCertificate(
   const found = ofCas
     .filter((each): each is CrossCertificate => each.kind === 'cross' && each.issuerCaId !== null)
     .filter((each) => caId === null || each.issuerCaId === caId)
-    .filter((each) => sees(`pki/ca/${each.caId}`) && sees(`pki/ca/${each.issuerCaId}`))
+    .filter((each) => sees(resourceName.ca(each.caId)) && sees(resourceName.ca(each.issuerCaId)))
   const [first] = found
   if (first === undefined) return null
   const versions = await findVersionsBySerial(store, actor.tenantId, serialNumber)
   const leaves = versions
     .filter(({ issuerCaId }) => caId === null || issuerCaId === caId)
-    .filter(({ certificateId }) => sees(`pki/certificates/${certificateId}`))
+    .filter(({ certificateId }) => sees(resourceName.certificate(certificateId)))
   if (found.length + leaves.length > 1) {
     throw invalidField('serial_number', 'more than one certificate has that serial number: name its CA with ca_id')
   }
@@ -75,7 +76,7 @@ export async function revokeCrossCertificate(
     entries: [
       entryBy(actor, {
         event: 'ca.cross_certificate_revoked',
-        resource: `pki/ca/${caId}`,
+        resource: resourceName.ca(caId),
         detail: {
           ca_id: caId,
           issuer_ca_id: issuerCaId,

@@ -1,7 +1,9 @@
 /** Storing a CA that was made or imported, with its certificate, its journal entry and its first CRL, which is empty. */
+
 import type { Actor } from '../../core/actor.ts'
 import { formatTime } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
+import { resourceName } from '../../core/resources.ts'
 import type { Certificate } from '../../pki/certificate.ts'
 import { formatSerial } from '../../pki/serial.ts'
 import { type CaRow, findCa, insertCa, mustHaveSigner } from '../../store/authorities.ts'
@@ -96,7 +98,7 @@ export async function caCertificateRow(
 export function certificateEntry(event: string, actor: Actor, ca: CaRow, certificate: Certificate): JournalEntry {
   return entryBy(actor, {
     event,
-    resource: `pki/ca/${ca.id}`,
+    resource: resourceName.ca(ca.id),
     detail: {
       ca_id: ca.id,
       name: ca.name,

@@ -9,6 +9,7 @@ import { type Actor, systemActor } from '../../core/actor.ts'
 import { fromHex, sha256, toHex, utf8 } from '../../core/bytes.ts'
 import { AppError } from '../../core/errors.ts'
 import { newId } from '../../core/ids.ts'
+import { resourceName } from '../../core/resources.ts'
 import type { Issuer } from '../../pki/build-certificate.ts'
 import { buildCrl, type RevokedCertificate } from '../../pki/build-crl.ts'
 import type { RevocationReason } from '../../pki/revocation-reason.ts'
@@ -201,7 +202,7 @@ async function announce(
       ? [
           entryBy(actor, {
             event: 'ca.crl_published',
-            resource: `pki/ca/${caId}`,
+            resource: resourceName.ca(caId),
             detail: {
               ca_id: caId,
               crl_number: shownCrlNumber(claimed, published.crlNumber),

@@ -1,7 +1,9 @@
 /** A new CRL because a caller asks for one. What follows from a change of the CA is in `publish-crl.ts`. */
+
 import type { Actor } from '../../core/actor.ts'
 import type { Bytes } from '../../core/bytes.ts'
 import { AppError, missing } from '../../core/errors.ts'
+import { resourceName } from '../../core/resources.ts'
 import { findCaState } from '../../store/authorities.ts'
 import type { AuthorityDependencies } from '../dependencies.ts'
 import { shownCrlNumber } from './crl-number.ts'
@@ -22,7 +24,7 @@ export async function publishNow(
 ): Promise<NewCrl> {
   const { tenantId } = actor
   const ca = await findCaState(store, tenantId, caId)
-  if (ca === null) throw missing(`pki/ca/${caId}`)
+  if (ca === null) throw missing(resourceName.ca(caId))
   const published = await publications.publish(tenantId, caId, actor)
   if (published === null) throw new AppError('conflict', 'The CA has ended: CRLs of it are not made any more')
   const der = await crls.get({ tenantId, caId, crlNumber: published.crlNumber, partition: 0 })

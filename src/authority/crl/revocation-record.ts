@@ -1,6 +1,8 @@
 /** What a revocation writes besides the mark on the certificate: its line in the CRL of its CA, and its entry in the journal. */
+
 import type { Actor } from '../../core/actor.ts'
 import { formatTime } from '../../core/clock.ts'
+import { resourceName } from '../../core/resources.ts'
 import type { RevocationReason } from '../../pki/revocation-reason.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
 import { findCaState } from '../../store/authorities.ts'
@@ -77,7 +79,7 @@ export function revokedEntry(
 ): JournalEntry {
   return entryBy(actor, {
     event: 'certificate.revoked',
-    resource: `pki/certificates/${version.certificateId}`,
+    resource: resourceName.certificate(version.certificateId),
     detail: {
       certificate_id: version.certificateId,
       version: version.version,

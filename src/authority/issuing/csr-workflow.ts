@@ -6,6 +6,7 @@
 import type { Actor } from '../../core/actor.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
 import { newId } from '../../core/ids.ts'
+import { resourceName } from '../../core/resources.ts'
 import type { AltName } from '../../pki/alt-name.ts'
 import { isAltName } from '../../pki/alt-name.ts'
 import { certifiedName } from '../../pki/certified-name.ts'
@@ -204,7 +205,7 @@ export const changed = (): AppError =>
 export const csrEntry = (event: string, actor: Actor, row: CsrRow) =>
   entryBy(actor, {
     event,
-    resource: `pki/csr/${row.id}`,
+    resource: resourceName.csr(row.id),
     detail: {
       csr_id: row.id,
       common_name: row.commonName,

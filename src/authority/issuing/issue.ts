@@ -6,6 +6,7 @@
 import type { Actor } from '../../core/actor.ts'
 import { formatTime } from '../../core/clock.ts'
 import { newId } from '../../core/ids.ts'
+import { resourceName } from '../../core/resources.ts'
 import type { PrivateKeyFormat } from '../../pki/key-formats.ts'
 import { exportPkcs8, exportPrivateKeyPem, generateKeyPair, type KeyPair, traditionalFormatOf } from '../../pki/keys.ts'
 import type { PublicKeyKind } from '../../pki/public-key.ts'
@@ -225,7 +226,7 @@ async function signAndStore(dependencies: AuthorityDependencies, actor: Actor, l
 export const issuedEntry = (event: string, actor: Actor, row: CertificateRow) =>
   entryBy(actor, {
     event,
-    resource: `pki/certificates/${row.id}`,
+    resource: resourceName.certificate(row.id),
     detail: {
       certificate_id: row.id,
       ca_id: row.issuerCaId,

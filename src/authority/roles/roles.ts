@@ -2,6 +2,7 @@
 
 import type { Actor } from '../../core/actor.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
+import { resourceName } from '../../core/resources.ts'
 import { entryBy } from '../../store/journal.ts'
 import type { RolePolicy } from '../../store/role-policy.ts'
 import {
@@ -120,6 +121,6 @@ function requirePolicy(policy: RolePolicy): RolePolicy {
 const entryOf = (event: string, actor: Actor, { name, caId, version }: RoleSummary) =>
   entryBy(actor, {
     event,
-    resource: `pki/roles/${name}`,
+    resource: resourceName.role(name),
     detail: { role: name, ca_id: caId, version },
   })

@@ -4,6 +4,7 @@ import type { Actor } from '../../core/actor.ts'
 import { sha256, toHex } from '../../core/bytes.ts'
 import { AppError } from '../../core/errors.ts'
 import { newId } from '../../core/ids.ts'
+import { resourceName } from '../../core/resources.ts'
 import { formatCertificatesPem } from '../../pki/pem.ts'
 import { entryBy } from '../../store/journal.ts'
 import { type Alongside, nothingElse } from '../../store/transaction.ts'
@@ -66,6 +67,6 @@ export async function removeTrustAnchor(
 const entryOf = (event: string, actor: Actor, { id, name, fingerprint }: TrustAnchorRow) =>
   entryBy(actor, {
     event,
-    resource: `pki/trust-anchors/${id}`,
+    resource: resourceName.trustAnchor(id),
     detail: { trust_anchor_id: id, name, sha256: fingerprint },
   })

@@ -6,6 +6,7 @@
 import type { Bytes } from '../../core/bytes.ts'
 import { sha256, toHex } from '../../core/bytes.ts'
 import { AppError } from '../../core/errors.ts'
+import { resourceName } from '../../core/resources.ts'
 import type { Certificate } from '../../pki/certificate.ts'
 import { buildAndCheckPath, type PathInput, type TrustAnchor } from '../../pki/path/path-builder.ts'
 import type { PathResult } from '../../pki/path/path-result.ts'
@@ -95,7 +96,7 @@ async function collectKnown(
     }
     if (seen.size >= MAX_SUBJECTS) break
     const found = await findCaCertificatesBySubject(store, tenantId, subjectHash, MAX_PER_SUBJECT)
-    const rows = found.filter(({ caId }) => covers(`pki/ca/${caId}`))
+    const rows = found.filter(({ caId }) => covers(resourceName.ca(caId)))
     seen.set(
       subjectHash,
       rows.map(({ caId }) => caId),
@@ -116,7 +117,7 @@ async function collectKnown(
       queue.push(parsed)
     }
     for (const row of await findTrustAnchorsBySubject(store, tenantId, subjectHash, MAX_PER_SUBJECT)) {
-      if (!covers(`pki/trust-anchors/${row.id}`) || anchors.has(row.fingerprint)) continue
+      if (!covers(resourceName.trustAnchor(row.id)) || anchors.has(row.fingerprint)) continue
       anchors.set(row.fingerprint, { id: row.id, der: parseStored(row.certificatePem).der })
     }
   }

@@ -1,4 +1,5 @@
 /** Accounts at CAs: `/v1/pki/acme/accounts`. */
+
 import { z } from '@hono/zod-openapi'
 import { changeAccount, rolloverAccountKey } from '../../accounts/account-changes.ts'
 import { readLimits, requireAccount } from '../../accounts/accounts.ts'
@@ -10,6 +11,7 @@ import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
+import { everyResource, resourceName } from '../../core/resources.ts'
 import { type AcmeAccountRow, listAcmeAccounts } from '../../store/acme-accounts.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -68,14 +70,14 @@ const accountBody = z
   .openapi('AcmeAccountRequest')
 
 const params = z.object({ id: z.string() })
-const resourceOf = ({ id }: { readonly id: string }) => `pki/acme/accounts/${id}`
+const resourceOf = ({ id }: { readonly id: string }) => resourceName.acmeAccount(id)
 
 const list = defineRoute({
   method: 'get',
   path: '/v1/pki/acme/accounts',
   tag: 'ACME',
   summary: 'List accounts',
-  access: { scope: 'pki:read', resource: 'pki/acme/accounts/acme_*' },
+  access: { scope: 'pki:read', resource: everyResource.acmeAccount },
   query: z.object(listQuery),
   responses: { 200: { description: 'Newest first', schema: listOf(accountSchema) } },
   async handler({ query, principal, deps }) {
@@ -97,7 +99,7 @@ const create = defineRoute({
     'Makes the account key, which stays here sealed. Registering agrees to the terms of service of the CA. Where the CA does not answer, ' +
     'the account stays `registering`: the same name, directory and kind of key go on with the same key, which finds what the CA has made ' +
     'of it, and take the other fields of the new request. A registration that is not gone on with for a week is removed.',
-  access: { scope: 'pki:admin', resource: 'pki/acme/accounts/acme_*' },
+  access: { scope: 'pki:admin', resource: everyResource.acmeAccount },
   idempotent: true,
   // A CA may be slow to answer, several times.
   claimSeconds: 180,

@@ -1,4 +1,5 @@
 /** Orders and their challenges: `/v1/pki/acme/issue`, `/orders`, `/challenges`. */
+
 import { z } from '@hono/zod-openapi'
 import { CHALLENGE_TYPES } from '../../acme/challenge.ts'
 import { requestedProviders } from '../../challenges/provider-choice.ts'
@@ -7,6 +8,7 @@ import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import type { Principal } from '../../core/principal.ts'
+import { everyResource, resourceName } from '../../core/resources.ts'
 import { answerTlsAlpn } from '../../orders/answer-tls-alpn.ts'
 import { type IssueInput, issueCertificate } from '../../orders/issue.ts'
 import {
@@ -90,12 +92,12 @@ export const issueBody = z
 const STATUSES = ['pending', 'processing', 'valid', 'invalid', 'deactivated', 'revoked', 'expired'] as const
 
 const params = z.object({ id: z.string() })
-const resourceOf = ({ id }: { readonly id: string }) => `pki/acme/orders/${id}`
+const resourceOf = ({ id }: { readonly id: string }) => resourceName.acmeOrder(id)
 
 /** What an order touches, for the token's paths. */
 export const issueResources = (_params: unknown, { body }: { readonly body: IssueBody }): readonly string[] => [
-  `pki/acme/accounts/${body.account_id}`,
-  ...(body.dns_provider_id === undefined ? [] : [`pki/dns-providers/${body.dns_provider_id}`]),
+  resourceName.acmeAccount(body.account_id),
+  ...(body.dns_provider_id === undefined ? [] : [resourceName.dnsProvider(body.dns_provider_id)]),
 ]
 
 type IssueBody = z.output<typeof issueBody>
@@ -146,7 +148,7 @@ const list = defineRoute({
   path: '/v1/pki/acme/orders',
   tag: 'ACME',
   summary: 'List orders',
-  access: { scope: 'pki:read', resource: 'pki/acme/orders/acme_order_*' },
+  access: { scope: 'pki:read', resource: everyResource.acmeOrder },
   query: z.object({ ...listQuery, status: z.enum(STATUSES).optional(), account_id: z.string().optional() }),
   responses: { 200: { description: 'Newest first', schema: listOf(orderSchema) } },
   async handler({ query, principal, deps }) {
@@ -204,7 +206,7 @@ const complete = defineRoute({
   path: '/v1/pki/acme/challenges/{id}/complete',
   tag: 'ACME',
   summary: 'Say that a challenge was prepared by hand',
-  access: { scope: 'pki:issue', resource: ({ id }) => `pki/acme/orders/${orderOfChallenge(id) ?? id}` },
+  access: { scope: 'pki:issue', resource: ({ id }) => resourceName.acmeOrder(orderOfChallenge(id) ?? id) },
   params,
   responses: { 200: { description: 'The order, which goes on', schema: orderSchema } },
   handler: async ({ params: { id }, actor, deps }) => json(200, showOrder(await completeChallenge(deps, actor, id))),
@@ -217,7 +219,7 @@ const tlsAlpn = defineRoute({
   summary: 'What a responder on port 443 answers with',
   description:
     'A certificate and key (RFC 8737), made anew at every call: present them to clients that offer the ALPN protocol `acme-tls/1` and the server name, then call `complete`. The companion does both.',
-  access: { scope: 'pki:issue', resource: ({ id }) => `pki/acme/orders/${orderOfChallenge(id) ?? id}` },
+  access: { scope: 'pki:issue', resource: ({ id }) => resourceName.acmeOrder(orderOfChallenge(id) ?? id) },
   params,
   responses: {
     200: {

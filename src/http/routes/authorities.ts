@@ -13,6 +13,7 @@ import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField, missing } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
+import { everyResource, resourceName } from '../../core/resources.ts'
 import { parsePemOf } from '../../pki/pem.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
 import {
@@ -97,8 +98,8 @@ const caCertificateSchema = z
   .openapi('CaCertificate')
 
 const params = z.object({ id: z.string() })
-const resourceOf = ({ id }: { readonly id: string }) => `pki/ca/${id}`
-const RESOURCES = 'pki/ca/ca_*'
+const resourceOf = ({ id }: { readonly id: string }) => resourceName.ca(id)
+const RESOURCES = everyResource.ca
 
 const list = defineRoute({
   method: 'get',
@@ -133,7 +134,7 @@ const create = defineRoute({
     scope: 'pki:admin',
     resource: (_params, { body }) => [
       RESOURCES,
-      ...(body.parent_ca_id === undefined ? [] : [`pki/ca/${body.parent_ca_id}`]),
+      ...(body.parent_ca_id === undefined ? [] : [resourceName.ca(body.parent_ca_id)]),
     ],
   },
   idempotent: true,
@@ -305,7 +306,7 @@ const crossSign = defineRoute({
   summary: 'Have another CA certify this one',
   access: {
     scope: 'pki:admin',
-    resource: ({ id }, { body }) => [`pki/ca/${id}`, `pki/ca/${body.issuer_ca_id}`],
+    resource: ({ id }, { body }) => [resourceName.ca(id), resourceName.ca(body.issuer_ca_id)],
   },
   idempotent: true,
   params,

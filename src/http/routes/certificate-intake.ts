@@ -1,4 +1,5 @@
 /** Certificates that are brought here: to be kept, or to be checked. `/v1/pki/certificates/import` and `/validate`. */
+
 import { z } from '@hono/zod-openapi'
 import { openMaterial } from '../../authority/given/given-material.ts'
 import { validateCertificate } from '../../authority/trust/validate.ts'
@@ -6,6 +7,7 @@ import { importCertificate } from '../../certificates/import-certificate.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { invalidField } from '../../core/errors.ts'
 import { coversResource } from '../../core/principal.ts'
+import { everyResource } from '../../core/resources.ts'
 import { parseIpAddress } from '../../pki/ip-address.ts'
 import { DEFAULT_MAX_DEPTH } from '../../pki/path/limits.ts'
 import type { PathProblem } from '../../pki/path/path-error.ts'
@@ -26,7 +28,7 @@ const importRoute = defineRoute({
   summary: 'Import a certificate from elsewhere',
   description:
     'It is listed, its end is told, and its key, where it is given, is kept sealed. A key that does not belong to it is refused.',
-  access: { scope: 'pki:admin', resource: 'pki/certificates/cert_*' },
+  access: { scope: 'pki:admin', resource: everyResource.certificate },
   idempotent: true,
   body: z
     .strictObject({

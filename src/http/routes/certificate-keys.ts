@@ -1,12 +1,14 @@
 /** Reading stored private keys: as PEM, and in a PKCS#12 file. No key leaves without a trace in the audit log. */
+
 import { z } from '@hono/zod-openapi'
 import { exportPkcs12, readPrivateKey } from '../../certificates/export-certificate.ts'
-import { certificateResource } from '../../certificates/read-certificate.ts'
+import { resourceName } from '../../core/resources.ts'
+
 import { json, raw } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 
 const params = z.object({ id: z.string() })
-const resourceOf = ({ id }: { readonly id: string }) => certificateResource(id)
+const resourceOf = ({ id }: { readonly id: string }) => resourceName.certificate(id)
 
 const privateKey = defineRoute({
   method: 'post',

@@ -2,15 +2,11 @@
 
 import { z } from '@hono/zod-openapi'
 import { changeCertificate } from '../../certificates/change-certificate.ts'
-import {
-  certificateResource,
-  listCertificates,
-  readVersions,
-  requireCertificate,
-} from '../../certificates/read-certificate.ts'
+import { listCertificates, readVersions, requireCertificate } from '../../certificates/read-certificate.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { isId } from '../../core/ids.ts'
+import { everyResource, resourceName } from '../../core/resources.ts'
 import { checkRenewal, type Renewed, renewCertificate } from '../../orders/renew-certificate.ts'
 import { parsePemOf } from '../../pki/pem.ts'
 import { formatSerialHex } from '../../pki/serial.ts'
@@ -41,14 +37,14 @@ const versionSchema = z
   .openapi('CertificateVersion')
 
 const params = z.object({ id: z.string() })
-const resourceOf = ({ id }: { readonly id: string }) => certificateResource(id)
+const resourceOf = ({ id }: { readonly id: string }) => resourceName.certificate(id)
 
 const certificateList = defineRoute({
   method: 'get',
   path: '/v1/pki/certificates',
   tag: 'Certificates',
   summary: 'List certificates',
-  access: { scope: 'pki:read', resource: 'pki/certificates/cert_*' },
+  access: { scope: 'pki:read', resource: everyResource.certificate },
   query: z.object({
     ...listQuery,
     ca_id: z.string().optional(),
@@ -114,8 +110,8 @@ const certificatePatch = defineRoute({
   access: {
     scope: 'pki:issue',
     resource: ({ id }, { body }) => [
-      certificateResource(id),
-      ...(body.account_id === undefined ? [] : [`pki/acme/accounts/${body.account_id}`]),
+      resourceName.certificate(id),
+      ...(body.account_id === undefined ? [] : [resourceName.acmeAccount(body.account_id)]),
     ],
   },
   params,

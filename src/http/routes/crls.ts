@@ -1,4 +1,5 @@
 /** The CRLs of the CAs: `/v1/pki/ca/{id}/crl`. */
+
 import { z } from '@hono/zod-openapi'
 import { type CurrentCrl, readCurrentCrl } from '../../authority/crl/current-crl.ts'
 import { CRL_PERIOD_MS } from '../../authority/crl/make-crl.ts'
@@ -6,6 +7,7 @@ import { publishNow } from '../../authority/crl/publish-now.ts'
 import { sha256, toHex } from '../../core/bytes.ts'
 import { formatTime } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
+import { resourceName } from '../../core/resources.ts'
 import { formatPem } from '../../pki/pem.ts'
 import { findPublicCa } from '../../store/authorities.ts'
 import { empty, json, raw } from '../answer.ts'
@@ -13,7 +15,7 @@ import { definePublicRoute, defineRoute, type PublicInput, type Route } from '..
 import { isNotModified, preferredForm } from '../negotiation.ts'
 
 const time = z.iso.datetime()
-const resourceOf = ({ id }: { readonly id: string }) => `pki/ca/${id}`
+const resourceOf = ({ id }: { readonly id: string }) => resourceName.ca(id)
 
 const crlSchema = z
   .strictObject({

@@ -1,4 +1,5 @@
 /** Certificate requests that are approved or rejected: `/v1/pki/csr`. */
+
 import { z } from '@hono/zod-openapi'
 import { approveCsr, generateCsr, importCsr, rejectCsr, removeCsr } from '../../authority/issuing/csr-workflow.ts'
 import type { Issued } from '../../authority/issuing/issue.ts'
@@ -8,6 +9,7 @@ import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField, missing } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
+import { everyResource, resourceName } from '../../core/resources.ts'
 import { readCsrPem } from '../../pki/csr.ts'
 import { formatName } from '../../pki/distinguished-name.ts'
 import { type CsrRow, findCsr, listCsrs } from '../../store/csrs.ts'
@@ -50,8 +52,8 @@ const csrDetailSchema = z
   .openapi('CertificateRequestDetail')
 
 const params = z.object({ id: z.string() })
-const resourceOf = ({ id }: { readonly id: string }) => `pki/csr/${id}`
-const RESOURCES = 'pki/csr/csr_*'
+const resourceOf = ({ id }: { readonly id: string }) => resourceName.csr(id)
+const RESOURCES = everyResource.csr
 const name = z.string().min(1).max(255)
 
 const list = defineRoute({
@@ -177,7 +179,7 @@ const sign = defineRoute({
   summary: 'Sign an approved request',
   description:
     'No role is asked: what was approved is signed, with its subject. Extensions other than alternative names are not copied, and those that would make a CA are refused.',
-  access: { scope: 'pki:admin', resource: ({ id }, { body }) => [`pki/csr/${id}`, `pki/ca/${body.ca_id}`] },
+  access: { scope: 'pki:admin', resource: ({ id }, { body }) => [resourceName.csr(id), resourceName.ca(body.ca_id)] },
   idempotent: true,
   params,
   body: z

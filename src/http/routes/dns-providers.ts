@@ -1,4 +1,5 @@
 /** DNS providers: `/v1/pki/dns-providers` and, the same resource, `/v1/dns/providers`. */
+
 import { z } from '@hono/zod-openapi'
 import { secretPathsOf } from '../../challenges/credential-requirements.ts'
 import {
@@ -13,10 +14,11 @@ import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
+import { everyResource, resourceName } from '../../core/resources.ts'
 import { findDescriptor, isSecretSetting, nameServerList } from '../../dns/registry.ts'
 import { describeSettings } from '../../dns/settings-reference.ts'
 import { type DnsProviderConfig, isBeingRemoved, listDnsProviders, openDnsProvider } from '../../store/dns-providers.ts'
-import { secretResource } from '../../store/secrets.ts'
+
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route, type RouteInput } from '../define-route.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
@@ -74,8 +76,8 @@ const patchBody = z
   .openapi('DnsProviderChange')
 
 const params = z.object({ id: z.string() })
-const resourceOf = ({ id }: { readonly id: string }) => `pki/dns-providers/${id}`
-const RESOURCES = 'pki/dns-providers/dnsp_*'
+const resourceOf = ({ id }: { readonly id: string }) => resourceName.dnsProvider(id)
+const RESOURCES = everyResource.dnsProvider
 
 /** The same routes under both paths. */
 function routesAt(base: string): readonly Route[] {
@@ -125,7 +127,7 @@ function routesAt(base: string): readonly Route[] {
       const config = settingsOf(body.config)
       const credentials = settingsOf(body.credentials)
       for (const path of [...secretPathsOf(config), ...secretPathsOf(credentials)]) {
-        await requireResource(secretResource(path))
+        await requireResource(resourceName.secret(path))
       }
       const managedZones = body.managed_zones ?? null
       const provider = { name: body.name, type, config, credentials, managedZones, verify: body.verify }
@@ -162,7 +164,7 @@ function routesAt(base: string): readonly Route[] {
       const config = settingsOf(body.config)
       const credentials = settingsOf(body.credentials)
       for (const path of [...secretPathsOf(config), ...secretPathsOf(credentials)]) {
-        await requireResource(secretResource(path))
+        await requireResource(resourceName.secret(path))
       }
       const wanted = {
         config,
@@ -246,7 +248,7 @@ function secretReader({
   requireScope,
 }: Pick<RouteInput<unknown, unknown, unknown>, 'requireResource' | 'requireScope'>): RequireSecretRead {
   return async (path) => {
-    const resource = secretResource(path)
+    const resource = resourceName.secret(path)
     await requireResource(resource)
     const message = 'To send a secret to an address of your own needs a token with the scope secrets:read'
     await requireScope('secrets:read', resource, message)

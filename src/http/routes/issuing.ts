@@ -1,6 +1,8 @@
 /** Issuing under a role: `/v1/pki/issue/{role}`, `/v1/pki/sign/{role}`. */
+
 import { z } from '@hono/zod-openapi'
 import { type Issued, issueUnderRole, signUnderRole } from '../../authority/issuing/issue.ts'
+import { resourceName } from '../../core/resources.ts'
 import { json } from '../answer.ts'
 import { issuedSchema, showIssued } from '../certificate-view.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -8,7 +10,7 @@ import { durationField, durationOf } from '../fields.ts'
 import { sanField, sanOf } from '../subject-fields.ts'
 
 const roleParams = z.object({ role: z.string() })
-const roleResourceOf = ({ role }: { readonly role: string }) => `pki/roles/${role}`
+const roleResourceOf = ({ role }: { readonly role: string }) => resourceName.role(role)
 const names = z.array(z.string().min(1).max(255)).max(100).default([])
 const uris = z.array(z.string().min(1).max(2_048)).max(100).default([])
 

@@ -1,13 +1,15 @@
 /** Revoking certificates, and lifting holds: `/v1/pki/revoke`, `/v1/pki/certificates/{id}/unhold`. */
+
 import { z } from '@hono/zod-openapi'
 import type { RevocationTarget } from '../../authority/crl/revocation-record.ts'
-import { certificateResource } from '../../certificates/read-certificate.ts'
+
 import { type Revoked, revokeCertificate } from '../../certificates/revoke-certificate.ts'
 import { unholdCertificate } from '../../certificates/unhold-certificate.ts'
 import { toHex } from '../../core/bytes.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
 import { coversResource } from '../../core/principal.ts'
+import { everyResource, resourceName } from '../../core/resources.ts'
 import { REVOKED_MEANWHILE } from '../../orders/order-report.ts'
 import { formatSerialHex, parseSerial } from '../../pki/serial.ts'
 import { json } from '../answer.ts'
@@ -64,7 +66,7 @@ const revoke = defineRoute({
     scope: 'pki:admin',
     // By its serial number it is known only once it was looked up.
     resource: (_params, { body }) =>
-      body.certificate_id === undefined ? [] : [certificateResource(body.certificate_id)],
+      body.certificate_id === undefined ? [] : [resourceName.certificate(body.certificate_id)],
   },
   body: revokeBody,
   responses: { 200: { description: 'It is revoked', schema: revokedSchema } },
@@ -82,7 +84,7 @@ const revoke = defineRoute({
     }
     const sees = (resource: string) => coversResource(principal, resource)
     const revoked = await revokeCertificate(revoking, actor, request, sees).catch(async (thrown: unknown) => {
-      if (request.target.by === 'serial' && isMissing(thrown)) await noteUnseen('pki/certificates/cert_*')
+      if (request.target.by === 'serial' && isMissing(thrown)) await noteUnseen(everyResource.certificate)
       throw thrown
     })
     return json(200, showRevoked(revoked))
@@ -125,7 +127,7 @@ const unhold = defineRoute({
   tag: 'Certificates',
   summary: 'Lift a hold',
   description: 'Only certificate_hold can be lifted. An ACME certificate with auto_renew renews again from then on.',
-  access: { scope: 'pki:admin', resource: ({ id }) => certificateResource(id) },
+  access: { scope: 'pki:admin', resource: ({ id }) => resourceName.certificate(id) },
   params: z.object({ id: z.string() }),
   responses: { 200: { description: 'The certificate', schema: certificateSchema } },
   handler: async ({ params: { id }, actor, deps }) =>

@@ -1,10 +1,12 @@
 /** Roles: `/v1/pki/roles`. Issuing under them is in issuing.ts. */
+
 import { z } from '@hono/zod-openapi'
 import { purposeName, purposeOid } from '../../authority/roles/purposes.ts'
 import { changeRole, createRole, removeRole, requireRole } from '../../authority/roles/roles.ts'
 import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
+import { everyResource, resourceName } from '../../core/resources.ts'
 import { KEY_USAGES } from '../../pki/extensions.ts'
 import { EKU } from '../../pki/oids.ts'
 import { DEFAULT_TTL_SECONDS, type RolePolicy } from '../../store/role-policy.ts'
@@ -133,8 +135,8 @@ const DEFAULTS: RolePolicy = {
 }
 
 const params = z.object({ name: z.string() })
-const resourceOf = ({ name }: { readonly name: string }) => `pki/roles/${name}`
-const RESOURCES = 'pki/roles/*'
+const resourceOf = ({ name }: { readonly name: string }) => resourceName.role(name)
+const RESOURCES = everyResource.role
 
 const list = defineRoute({
   method: 'get',
@@ -161,7 +163,10 @@ const create = defineRoute({
   path: '/v1/pki/roles',
   tag: 'Roles',
   summary: 'Create a role',
-  access: { scope: 'pki:admin', resource: (_params, { body }) => [`pki/roles/${body.name}`, `pki/ca/${body.ca_id}`] },
+  access: {
+    scope: 'pki:admin',
+    resource: (_params, { body }) => [resourceName.role(body.name), resourceName.ca(body.ca_id)],
+  },
   idempotent: true,
   body: z.strictObject({ name: roleName, ca_id: z.string(), ...policyFields }).openapi('RoleRequest'),
   responses: { 201: { description: 'The role', schema: roleSchema } },
@@ -196,8 +201,8 @@ const change = defineRoute({
   access: {
     scope: 'pki:admin',
     resource: ({ name }, { body }) => [
-      `pki/roles/${name}`,
-      ...(body.ca_id === undefined ? [] : [`pki/ca/${body.ca_id}`]),
+      resourceName.role(name),
+      ...(body.ca_id === undefined ? [] : [resourceName.ca(body.ca_id)]),
     ],
   },
   params,

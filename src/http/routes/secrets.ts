@@ -1,8 +1,10 @@
 /** `/v1/secrets`: small sealed objects by path, such as the credentials of DNS providers. */
+
 import { z } from '@hono/zod-openapi'
 import { formatTime } from '../../core/clock.ts'
 import { decodeCursor, toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
+import { resourceName } from '../../core/resources.ts'
 import { readSecret, removeSecret, writeSecret } from '../../secrets/secrets.ts'
 import {
   isSecretPath,
@@ -10,7 +12,6 @@ import {
   MAX_SECRET_PATH_CHARS,
   type SecretData,
   type SecretRow,
-  secretResource,
 } from '../../store/secrets.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -42,7 +43,7 @@ const put = defineRoute({
   tag: 'Secrets',
   summary: 'Write a secret',
   description: 'Each write is a new version; the last ten are kept. Of two writers at once, one gets `conflict`.',
-  access: { scope: 'secrets:write', resource: ({ path }) => secretResource(path) },
+  access: { scope: 'secrets:write', resource: ({ path }) => resourceName.secret(path) },
   params: pathParams,
   body: z
     .strictObject({
@@ -71,7 +72,7 @@ const read = defineRoute({
   path: '/v1/secrets/{path*}',
   tag: 'Secrets',
   summary: 'Read a secret',
-  access: { scope: 'secrets:read', resource: ({ path }) => secretResource(path) },
+  access: { scope: 'secrets:read', resource: ({ path }) => resourceName.secret(path) },
   params: pathParams,
   query: z.object({
     version: z
@@ -99,7 +100,7 @@ const remove = defineRoute({
   path: '/v1/secrets/{path*}',
   tag: 'Secrets',
   summary: 'Delete a secret with all its versions',
-  access: { scope: 'secrets:write', resource: ({ path }) => secretResource(path) },
+  access: { scope: 'secrets:write', resource: ({ path }) => resourceName.secret(path) },
   params: pathParams,
   responses: { 204: { description: 'It is gone' } },
   async handler({ params, actor, deps }) {
@@ -114,7 +115,7 @@ const list = defineRoute({
   tag: 'Secrets',
   summary: 'List secrets',
   description: 'In the order of their paths, from the beginning; without data.',
-  access: { scope: 'secrets:read', resource: (_params, { query }) => secretResource(`${query.prefix}*`) },
+  access: { scope: 'secrets:read', resource: (_params, { query }) => resourceName.secret(`${query.prefix}*`) },
   query: z.object({
     ...listQuery,
     prefix: z

@@ -1,7 +1,8 @@
 /** `/v1/tokens`: who may call this API. A token is shown once, when it is made. */
+
 import { z } from '@hono/zod-openapi'
 import { canCoverResources, FORMS_SENTENCE, RESOURCE_FORMS } from '../../access/resource-forms.ts'
-import { listTokens, type MadeToken, makeToken, readToken, removeToken, tokenResource } from '../../access/tokens.ts'
+import { listTokens, type MadeToken, makeToken, readToken, removeToken } from '../../access/tokens.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { parseDurationSeconds } from '../../core/duration.ts'
@@ -9,6 +10,7 @@ import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { MAX_GLOB_CHARS } from '../../core/path-glob.ts'
 import { type Principal, SCOPE_NAMES, type Scope } from '../../core/principal.ts'
+import { everyResource, resourceName } from '../../core/resources.ts'
 import { findToken, type TokenRow } from '../../store/tokens.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
@@ -78,7 +80,7 @@ const create = defineRoute({
   description:
     'No one can make a token with a scope, a path or a lifetime beyond their own. Without `paths` and expiry the new ' +
     'token has those of the one that makes it. Deleting a token leaves the ones that it has made.',
-  access: { scope: ADMINS, resource: 'tokens/tok_*' },
+  access: { scope: ADMINS, resource: everyResource.token },
   idempotent: true,
   body: tokenBody,
   responses: { 201: { description: 'The token, shown this once', schema: newTokenView } },
@@ -100,7 +102,7 @@ const list = defineRoute({
   path: '/v1/tokens',
   tag: 'Tokens',
   summary: 'List tokens',
-  access: { scope: ADMINS, resource: 'tokens/tok_*' },
+  access: { scope: ADMINS, resource: everyResource.token },
   query: z.object({ ...listQuery, ...tenantQuery }),
   responses: { 200: { description: 'Tokens, newest first', schema: listOf(tokenView) } },
   async handler({ query, principal, deps }) {
@@ -131,7 +133,7 @@ const read = defineRoute({
   path: '/v1/tokens/{id}',
   tag: 'Tokens',
   summary: 'Read a token',
-  access: { scope: ADMINS, resource: ({ id }) => tokenResource(id) },
+  access: { scope: ADMINS, resource: ({ id }) => resourceName.token(id) },
   params: idParams,
   query: z.object(tenantQuery),
   responses: { 200: { description: 'The token, without its secret', schema: tokenView } },
@@ -145,7 +147,7 @@ const remove = defineRoute({
   tag: 'Tokens',
   summary: 'Delete a token',
   description: 'It is refused from the next request on.',
-  access: { scope: ADMINS, resource: ({ id }) => tokenResource(id) },
+  access: { scope: ADMINS, resource: ({ id }) => resourceName.token(id) },
   params: idParams,
   query: z.object(tenantQuery),
   responses: { 204: { description: 'It is gone' } },

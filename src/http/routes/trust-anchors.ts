@@ -1,4 +1,5 @@
 /** CA certificates from elsewhere that validation trusts: `/v1/pki/trust-anchors`. */
+
 import { z } from '@hono/zod-openapi'
 import { parseStored } from '../../authority/signer.ts'
 import { createTrustAnchor, removeTrustAnchor } from '../../authority/trust/trust-anchors.ts'
@@ -6,6 +7,7 @@ import { formatTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
 import { missing } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
+import { everyResource, resourceName } from '../../core/resources.ts'
 import { formatName } from '../../pki/distinguished-name.ts'
 import { formatSerial } from '../../pki/serial.ts'
 import { findTrustAnchor, listTrustAnchors, type TrustAnchorRow } from '../../store/trust-anchors.ts'
@@ -31,8 +33,8 @@ const anchorSchema = z
   .openapi('TrustAnchor')
 
 const params = z.object({ id: z.string() })
-const resourceOf = ({ id }: { readonly id: string }) => `pki/trust-anchors/${id}`
-const RESOURCES = 'pki/trust-anchors/trust_anchor_*'
+const resourceOf = ({ id }: { readonly id: string }) => resourceName.trustAnchor(id)
+const RESOURCES = everyResource.trustAnchor
 
 export const trustAnchorRoutes: readonly Route[] = [
   defineRoute({

@@ -2,6 +2,7 @@
  * How SQLite goes about every statement of the store: none reads a table that grows from end to end, nor all that a tenant has in it
  * where an index could serve. What does so all the same has its reason here.
  */
+
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Ledger } from '../../../src/store/ledger.ts'
 import { openDatabase } from '../../../src/store/store.ts'
@@ -21,7 +22,7 @@ const modules = import.meta.glob<Readonly<Record<string, unknown>>>('../../../sr
 
 /** What does not ask the database: it makes bytes, names and parts of queries. */
 const NO_STATEMENT =
-  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|secretResource|nextSecretRow|privateKeyPlace|chainEntry|entryBy|allNames|displayNameOf|journalBefore|journalAfter|findBrokenLink|readDetail|statement|mustChange|precondition|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|storedJson|decodeJson|decoded[A-Z]\w*|withNulls|Undecodable|UndecodableRow|reasonBelow|laterThan)$/
+  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|nextSecretRow|privateKeyPlace|chainEntry|entryBy|allNames|displayNameOf|journalBefore|journalAfter|findBrokenLink|readDetail|statement|mustChange|precondition|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|storedJson|decodeJson|decoded[A-Z]\w*|withNulls|Undecodable|UndecodableRow|reasonBelow|laterThan)$/
 
 const page = { before: null, limit: 10 }
 const nothing = {

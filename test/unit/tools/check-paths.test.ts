@@ -5,7 +5,7 @@ const CSR = {
   path: 'src/pki/csr.ts',
   text: "import { readDer } from './der.ts'\nexport function parseCsr() {}\nclass Reader {\n  async read() {\n  }\n}",
 }
-const PATHS = ['README.md', 'docs/choices.md', CSR.path, 'src/pki/der/reader.ts', 'src/store/schema.ts']
+const PATHS = ['README.md', 'docs/choices.md', CSR.path, 'src/pki/der/reader.ts', 'src/store/stored-json.ts']
 
 const problemsOf = (path: string, ...lines: string[]): string[] =>
   checkPaths([CSR, { path, text: lines.join('\n') }], PATHS).map(({ line, message }) => `${line ?? '-'} ${message}`)
@@ -40,9 +40,9 @@ describe('paths in documents', () => {
 describe('files that comments name', () => {
   it('ok: beside the comment, under src, from the top', () => {
     const text = [
-      '/** See schema.ts, pki/csr.ts',
+      '/** See stored-json.ts, pki/csr.ts',
       ' * and docs/choices.md; `*.ts` is a pattern. */',
-      'x() // see schema.ts',
+      'x() // see stored-json.ts',
     ]
     expect(problemsOf('src/store/rows.ts', ...text)).toEqual([])
   })
