@@ -1,5 +1,5 @@
 /**
- * Writes the next migration from src/store/schema.ts: `npm run migrations:generate -- add_something`.
+ * Writes the next migration from src/store/schema/: `npm run migrations:generate -- add_something`.
  * drizzle-kit cannot say STRICT and WITHOUT ROWID, so the new file's CREATE TABLEs get both here.
  */
 import { execFileSync } from 'node:child_process'

@@ -1,8 +1,7 @@
 /** What rows of certificates and of requests hold as JSON: names, and how an internal certificate was asked for. */
 import { z } from 'zod'
 import { KEY_USAGES } from '../pki/extensions.ts'
-
-const strings = z.array(z.string()).readonly()
+import { strings } from './stored-json.ts'
 
 /** The subject alternative names by type, each in its canonical text form. */
 export const certificateNamesSchema = z

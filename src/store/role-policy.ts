@@ -1,8 +1,7 @@
 /** What a role allows, as its row holds it. What it means for a name, a time or a key: authority/roles/role-policy.ts. */
 import { z } from 'zod'
 import { KEY_USAGES } from '../pki/extensions.ts'
-
-const strings = z.array(z.string()).readonly()
+import { strings } from './stored-json.ts'
 
 /** Attributes beside the common name. */
 const subject = z.strictObject({

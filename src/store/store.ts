@@ -1,10 +1,9 @@
 /** What every repository is given: where to read, where to write, and how to seal. */
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import type { KeyRing } from './key-ring.ts'
-import * as schema from './schema.ts'
 import type { Commit } from './transaction.ts'
 
-export type Database = DrizzleD1Database<typeof schema>
+export type Database = DrizzleD1Database
 
 export interface Store {
   /** For reading. Everything that changes goes through `commit`. */
@@ -15,7 +14,7 @@ export interface Store {
 
 /** The database with its tables. */
 export function openDatabase(binding: D1Database): Database {
-  return drizzle(binding, { schema })
+  return drizzle(binding)
 }
 
 /** The tenant that exists from the start (migration 0000). */

@@ -23,6 +23,9 @@ export class Undecodable {
   }
 }
 
+/** A list of texts. */
+export const strings = z.array(z.string()).readonly()
+
 /** Settings of a DNS provider by name, in its row and, where they are secret, sealed. What they mean: dns/registry.ts. */
 export const settingsSchema = z.record(z.string(), z.string()).readonly()
 

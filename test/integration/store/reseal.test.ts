@@ -1,11 +1,10 @@
-import { getTableColumns, getTableName, is } from 'drizzle-orm'
-import { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import { getTableColumns, getTableName } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { reseal, SEALED_COLUMNS } from '../../../src/store/reseal.ts'
-import * as schema from '../../../src/store/schema.ts'
 import { readSecretField } from '../../../src/store/secrets.ts'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
+import { TABLES } from '../support/tables.ts'
 import { ringEntry, testApp } from '../support/worker-app.ts'
 
 const OLD_RING = ringEntry('k1')
@@ -17,13 +16,11 @@ const secretAt = (path: string, app: Awaited<ReturnType<typeof testApp>>) =>
 
 describe('sealing anew', () => {
   it('ok: every column that is named sealed is in the table of what is sealed', () => {
-    const inSchema = Object.values(schema)
-      .filter((each) => is(each, SQLiteTable))
-      .flatMap((table) =>
-        Object.values(getTableColumns(table as SQLiteTable))
-          .filter(({ name }) => name.startsWith('sealed_'))
-          .map(({ name }) => `${getTableName(table as SQLiteTable)}.${name}`),
-      )
+    const inSchema = TABLES.flatMap((table) =>
+      Object.values(getTableColumns(table))
+        .filter(({ name }) => name.startsWith('sealed_'))
+        .map(({ name }) => `${getTableName(table)}.${name}`),
+    )
     expect(inSchema.length).toBeGreaterThan(4)
     expect(SEALED_COLUMNS.map(({ table, column }) => `${table}.${column}`).sort()).toEqual(inSchema.sort())
   })

@@ -2,22 +2,18 @@
  * Calls every function that the store exports with rows and values that fit by their names, and tells which SQL each prepares. So a
  * new function is met without being named anywhere; where a name says too little, the caller of this gives its arguments.
  */
-import { getTableColumns, is } from 'drizzle-orm'
-import { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import { getTableColumns } from 'drizzle-orm'
 import { utf8 } from '../../../src/core/bytes.ts'
-
-import * as schema from '../../../src/store/schema.ts'
 import { openDatabase, type Store } from '../../../src/store/store.ts'
 import type { Statement, Transaction } from '../../../src/store/transaction.ts'
 import { bindings } from './bindings.ts'
 import { ORDER_REQUEST, ROLE_POLICY } from './stored-shapes.ts'
+import { TABLES } from './tables.ts'
 
 /** Every column of every table, with a value that its type takes. */
 function anyRow(): Record<string, unknown> {
   const values = { number: 1, boolean: true, string: 'x' } as Readonly<Record<string, unknown>>
-  const columns = Object.values(schema)
-    .filter((table) => is(table, SQLiteTable))
-    .flatMap((table) => Object.entries(getTableColumns(table)))
+  const columns = TABLES.flatMap((table) => Object.entries(getTableColumns(table)))
   const row = Object.fromEntries(columns.map(([name, { dataType }]) => [name, values[dataType] ?? ['x']]))
   return {
     ...row,
@@ -172,7 +168,7 @@ async function sqlWith(call: StoreFunction, values: (store: Store) => readonly u
 /** One row in every table, so that what reads one thing and then another comes to the other. */
 export async function fillTables(): Promise<void> {
   const db = openDatabase(bindings.DB)
-  for (const table of Object.values(schema).filter((each) => is(each, SQLiteTable))) {
+  for (const table of TABLES) {
     await db
       .insert(table)
       .values(ROW as never)

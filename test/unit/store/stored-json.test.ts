@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { certificateNamesSchema, issueTermsSchema } from '../../../src/store/certificate-json.ts'
 import { orderRequestSchema } from '../../../src/store/order-request.ts'
 import { rolePolicySchema } from '../../../src/store/role-policy.ts'
-import { roles } from '../../../src/store/schema.ts'
+import { roles } from '../../../src/store/schema/authority.ts'
 import { decodedPage, decodeJson, Undecodable } from '../../../src/store/stored-json.ts'
 
 /** As releases have written them, byte for byte. */
