@@ -33,6 +33,7 @@ export async function renderDocs(document: OpenApiDocument): Promise<DocsPage> {
 <nav aria-label="Contents">
 <h1>${escapeHtml(document.info.title)}</h1>
 ${tags.map((tag) => contents(tag, operations)).join('\n')}
+${eventContents(document)}
 </nav>
 <main>
 <section>
@@ -40,6 +41,7 @@ ${markdown(document.info.description ?? '')}
 <p>The same as an OpenAPI document: <a href="openapi.json"><code>openapi.json</code></a></p>
 </section>
 ${tags.map((tag) => section(tag, operations, document)).join('\n')}
+${eventSection(document)}
 <section>
 <h2 id="schemas">Schemas</h2>
 ${Object.entries(document.components?.schemas ?? {})
@@ -93,6 +95,38 @@ ${access(operation)}
 ${parameters(operation)}
 ${requestBody(operation)}
 ${responses(operation, document)}
+</article>`
+}
+
+const eventsOf = ({ webhooks = {} }: OpenApiDocument): readonly [string, Operation][] =>
+  Object.entries(webhooks).flatMap(([name, item]) =>
+    item !== undefined && 'post' in item && item.post !== undefined ? [[name, item.post]] : [],
+  )
+
+function eventContents(document: OpenApiDocument): string {
+  const items = eventsOf(document).map(
+    ([name]) => `<li><a href="#event-${escapeHtml(name)}">${escapeHtml(name)}</a></li>`,
+  )
+  return `<h2>Events</h2><ul>${items.join('')}</ul>`
+}
+
+/** What subscriptions deliver: each event with the fields of its `data`, and an example of the whole. */
+function eventSection(document: OpenApiDocument): string {
+  return `<section><h2 id="events">Events</h2>
+<p>What webhooks get: a JSON object as in the examples. Fields may be added in later versions.</p>
+${eventsOf(document).map(eventArticle).join('\n')}
+</section>`
+}
+
+function eventArticle([name, operation]: readonly [string, Operation]): string {
+  const body = operation.requestBody
+  const json = body !== undefined && 'content' in body ? body.content['application/json'] : undefined
+  const data = (json?.schema as { properties?: { data?: Schema } } | undefined)?.properties?.data ?? {}
+  return `<article id="event-${escapeHtml(name)}">
+<h3><code>${escapeHtml(name)}</code></h3>
+${markdown(operation.description ?? '')}
+<h4>data</h4>${fields(data)}
+<h4>Example</h4><pre>${escapeHtml(JSON.stringify(json?.example, null, 2))}</pre>
 </article>`
 }
 
@@ -228,6 +262,7 @@ main { padding: 1rem 2rem; max-width: 64rem; min-width: 0; }
 article { border-top: 1px solid var(--line); padding: .5rem 0 1rem; }
 h3 code { overflow-wrap: anywhere; }
 h4 { margin: 1rem 0 .25rem; font-size: 14px; color: var(--quiet); }
+pre { overflow-x: auto; font-size: 13px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; display: block; overflow-x: auto; }
 td { border-top: 1px solid var(--line); padding: .25rem .75rem .25rem 0; vertical-align: top; }
 @media (max-width: 50rem) { body { display: block; } nav { position: static; height: auto; border-right: 0; } main { padding: 1rem; } }

@@ -2,6 +2,8 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { ERRORS } from '../core/errors.ts'
 import { SCOPES } from '../core/principal.ts'
+import { EVENT_CATALOGUE, exampleBody } from '../events/catalogue.ts'
+import { bodySchema } from '../events/catalogue-document.ts'
 import type { Route } from './define-route.ts'
 
 export type OpenApiDocument = ReturnType<OpenAPIHono['getOpenAPI31Document']>
@@ -25,9 +27,30 @@ export function openApiDocument(routes: readonly Route[], publicUrl: string): Op
     // Where it is not set: the address that the document came from.
     servers: [{ url: publicUrl || '/' }],
   })
-  documents.set(routes, document)
-  return document
+  const whole = { ...document, webhooks: webhooks() }
+  documents.set(routes, whole)
+  return whole
 }
+
+/** What subscriptions deliver, one entry for each event: the schemas are JSON Schema, as OpenAPI 3.1 takes them. */
+function webhooks(): NonNullable<OpenApiDocument['webhooks']> {
+  return Object.fromEntries(
+    EVENT_CATALOGUE.map((kind) => {
+      const content = { 'application/json': { schema: bodySchema(kind), example: exampleBody(kind) } }
+      const post = {
+        tags: [EVENTS_TAG],
+        summary: kind.name,
+        description: kind.meaning,
+        requestBody: { required: true, content },
+        responses: { '2XX': { description: 'It was taken: any status from 200 to 299' } },
+        security: [],
+      }
+      return [kind.name, { post }]
+    }),
+  )
+}
+
+const EVENTS_TAG = 'Events'
 
 const INTRODUCTION = `TLS certificates by ACME and from an internal PKI.
 
