@@ -14,6 +14,7 @@ export default defineConfig({
         compatibilityDate: '2026-10-20',
         d1Databases: ['DB'],
         r2Buckets: ['CRLS'],
+        queueProducers: { EVENTS: 'certwright-events' },
         durableObjects: { TENANT_LEDGER: { className: 'TenantLedger', useSQLite: true } },
         bindings: { TEST_MIGRATIONS: await readD1Migrations('./migrations') },
       },

@@ -2,6 +2,7 @@
 import type { AccountObject } from './accounts/account-object.ts'
 import type { CrlPublications } from './authority/crl/publish-crl.ts'
 import type { ZoneObject } from './challenges/zone-object.ts'
+import type { WakeMessage } from './events/wake.ts'
 import type { OrderObject } from './orders/order-object.ts'
 import { type KeyRing, parseKeyRing } from './store/key-ring.ts'
 import type { Ledger } from './store/ledger.ts'
@@ -10,6 +11,7 @@ import type { Ledger } from './store/ledger.ts'
 export interface Env {
   readonly DB: D1Database
   readonly CRLS: R2Bucket
+  readonly EVENTS: Pick<Queue<WakeMessage>, 'sendBatch'>
   readonly TENANT_LEDGER: ObjectNamespace<Pick<Ledger, 'commit'>>
   readonly ACME_ACCOUNT: ObjectNamespace<AccountObject>
   readonly ACME_ORDER: ObjectNamespace<OrderObject>

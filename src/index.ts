@@ -1,9 +1,10 @@
-/** The composition root: requests, cron triggers, and the Durable Object classes. */
+/** The composition root: requests, cron triggers, messages of the queue, and the Durable Object classes. */
 
 import { systemClock } from './core/clock.ts'
 import { consoleLog } from './core/log.ts'
 import { runCron } from './cron/run-cron.ts'
 import type { Env } from './env.ts'
+import { consumeWakes } from './events/consume-wakes.ts'
 import { createApp } from './http/app.ts'
 import type { AppDependencies } from './http/dependencies.ts'
 import { accountObjects, crlPublications, orderObjects, zoneObjects } from './objects.ts'
@@ -31,4 +32,5 @@ const app = createApp<Env>({ dependenciesOf, now: systemClock, log: consoleLog }
 export default {
   fetch: (request, env, context) => app.fetch(request, env, context),
   scheduled: async (controller, env) => runCron(controller.cron, { ...(await dependenciesOf(env)), log: consoleLog }),
+  queue: async (batch) => consumeWakes(batch.messages, { log: consoleLog }),
 } satisfies ExportedHandler<Env>
