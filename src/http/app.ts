@@ -2,12 +2,13 @@
  * The application: routes that were declared, one error handler, one answer for what does not exist. Deny by default:
  * a handler that came to the router in another way than by a declaration is not reached.
  */
-import { type Context, Hono } from 'hono'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import type { Clock } from '../core/clock.ts'
-import { AppError, ERRORS } from '../core/errors.ts'
+import { AppError, ERRORS, type ErrorCode } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { errorFields, type Log } from '../core/log.ts'
+import type { Principal } from '../core/principal.ts'
 import { isUnmigrated } from '../store/migrations.ts'
 import { type Answer, toResponse } from './answer.ts'
 import type { Route } from './define-route.ts'
@@ -25,9 +26,17 @@ export interface AppOptions<Bindings> {
   readonly routes?: readonly Route[]
 }
 
+/** What the log line of a request tells of it beside its answer. Null until it is known. */
+interface Trace {
+  /** As it is declared, never as it was sent: a path may hold what a log should not. */
+  route: string | null
+  caller: Pick<Principal, 'tenantId' | 'tokenId'> | null
+  code: ErrorCode | null
+}
+
 interface AppEnv<Bindings> {
   Bindings: Bindings & object
-  Variables: { requestId: string }
+  Variables: { requestId: string; trace: Trace }
 }
 
 export type App<Bindings> = Hono<AppEnv<Bindings>>
@@ -41,9 +50,44 @@ export function createApp<Bindings>(options: AppOptions<Bindings>): App<Bindings
   const app: App<Bindings> = new Hono<AppEnv<Bindings>>({ strict: false })
   const declared = new WeakSet<object>()
 
+  /** The answer for what was thrown, and what the log has to say of it. */
+  const fail = (thrown: unknown, context: Context<AppEnv<Bindings>>): Response => {
+    const requestId = context.get('requestId')
+    const answer = errorAnswer(thrown, requestId)
+    context.get('trace').code = answer.body.error.code
+    report(log, thrown, answer.status, requestId, context.req.raw.method, context.req.path)
+    return respond(answer, requestId, context.req.raw)
+  }
+
+  // Around all the others, so that each request has one line, however it ends.
+  const observe: MiddlewareHandler<AppEnv<Bindings>> = async (context, next) => {
+    const startedAtMs = now()
+    const trace: Trace = { route: null, caller: null, code: null }
+    context.set('requestId', newId('request', startedAtMs))
+    context.set('trace', trace)
+    try {
+      await next()
+    } catch (thrown) {
+      // Hono's error handler takes instances of Error alone.
+      context.res = fail(thrown, context)
+    }
+    log.info('request', {
+      request_id: context.get('requestId'),
+      tenant_id: trace.caller?.tenantId ?? null,
+      token_id: trace.caller?.tokenId ?? null,
+      method: context.req.raw.method,
+      route: trace.route,
+      status: context.res.status,
+      duration_ms: now() - startedAtMs,
+      code: trace.code,
+    })
+  }
+  app.use('*', observe)
+
   app.use('*', async function guard(context, next) {
-    context.set('requestId', newId('request', now()))
-    const undeclared = matchedRoutes(context).filter(({ handler }) => handler !== guard && !declared.has(handler))
+    const undeclared = matchedRoutes(context).filter(
+      ({ handler }) => handler !== observe && handler !== guard && !declared.has(handler),
+    )
     if (undeclared.length > 0) throw new AppError('not_found', ERRORS.not_found.title)
     await next()
   })
@@ -51,10 +95,15 @@ export function createApp<Bindings>(options: AppOptions<Bindings>): App<Bindings
   for (const route of routes) {
     const handler = async (context: Context<AppEnv<Bindings>>): Promise<Response> => {
       const { raw } = context.req
+      const trace = context.get('trace')
+      trace.route = route.path
       const facts = { id: context.get('requestId'), method: raw.method, url: new URL(raw.url), headers: raw.headers }
       const deps = await dependenciesOf(context.env as Bindings)
       const params = context.req.param() as Record<string, string>
-      const answer = await serve({ route, deps, request: raw, facts, params }).catch(async (thrown: unknown) => {
+      const knows = (principal: Principal): void => {
+        trace.caller = principal
+      }
+      const answer = await serve({ route, deps, request: raw, facts, params, knows }).catch(async (thrown: unknown) => {
         throw (await isUnmigrated(deps.store, thrown)) ? migrationsMissing(thrown) : thrown
       })
       return respond(answer, facts.id, raw)
@@ -63,12 +112,7 @@ export function createApp<Bindings>(options: AppOptions<Bindings>): App<Bindings
     app.on(route.method.toUpperCase(), route.pattern, handler)
   }
 
-  app.onError((thrown, context) => {
-    const requestId = context.get('requestId')
-    const answer = errorAnswer(thrown, requestId)
-    report(log, thrown, answer.status, requestId, context.req.raw.method, context.req.path)
-    return respond(answer, requestId, context.req.raw)
-  })
+  app.onError(fail)
 
   /** Where a path is declared as it is, `/v1/pki/csr/import`, what `/v1/pki/csr/{id}` takes is not there. */
   const methodsAt = (path: string): readonly string[] => {
@@ -81,18 +125,12 @@ export function createApp<Bindings>(options: AppOptions<Bindings>): App<Bindings
   }
 
   app.notFound((context) => {
-    const { raw, path } = context.req
-    const others = methodsAt(path)
-    const requestId = context.get('requestId')
-    if (others.length === 0) {
-      return respond(errorAnswer(new AppError('not_found', 'There is no such path here'), requestId), requestId, raw)
-    }
-    const answer = errorAnswer(
-      new AppError('method_not_allowed', `This path takes ${others.join(', ')} alone`),
-      requestId,
-    )
+    const others = methodsAt(context.req.path)
+    if (others.length === 0) return fail(new AppError('not_found', 'There is no such path here'), context)
+    const response = fail(new AppError('method_not_allowed', `This path takes ${others.join(', ')} alone`), context)
     // RFC 9110 §15.5.6: a 405 MUST say which methods there are.
-    return respond({ ...answer, headers: { ...answer.headers, allow: allowOf(others) } }, requestId, raw)
+    response.headers.set('allow', allowOf(others))
+    return response
   })
 
   return app

@@ -29,6 +29,8 @@ export interface Served {
   readonly facts: RequestFacts
   /** Decoded, as in the path. */
   readonly params: Readonly<Record<string, string>>
+  /** Is told who calls, as soon as that is known; also where the request is refused after that. */
+  readonly knows: (principal: Principal) => void
 }
 
 interface Parts {
@@ -55,6 +57,7 @@ export async function serve(served: Served): Promise<Answer> {
   }
   const caller = await authenticate(deps, route, facts)
   const { principal } = caller
+  served.knows(principal)
   const asking: Asking = { deps, route, facts, principal }
   // Before anything is read: a token without the scope learns nothing about what the route takes.
   await checkScope(asking, route.access)
@@ -88,6 +91,7 @@ async function tryRemembered(served: Served, access: TokenAccess, parts: () => P
   const { route, deps, facts } = served
   try {
     const caller = await authenticateRemembered(deps, facts.headers)
+    served.knows(caller.principal)
     if (!mayCall(access, caller.principal)) return null
     const { params, query, body } = await parts()
     const covers = (resource: string) => coversResource(caller.principal, resource)
