@@ -6,6 +6,7 @@ import type { WakeMessage } from './events/wake.ts'
 import type { OrderObject } from './orders/order-object.ts'
 import { type KeyRing, parseKeyRing } from './store/key-ring.ts'
 import type { Ledger } from './store/ledger.ts'
+import { type Plans, parsePlans } from './tenants/plans.ts'
 
 /** What wrangler.toml and the Worker's secrets provide; nothing is believed before `checkEnv`. */
 export interface Env {
@@ -22,6 +23,7 @@ export interface Env {
   readonly PUBLIC_URL?: string
   readonly ALLOW_PRIVATE_TARGETS?: string
   readonly DNS_RESOLVERS?: string
+  readonly PLANS?: string
 }
 
 /** The objects of a class, by the methods that they offer: they are declared in the room that answers. */
@@ -36,6 +38,8 @@ export interface Settings {
   readonly allowPrivateTargets: boolean
   /** DNS-over-HTTPS addresses (RFC 8484). */
   readonly dnsResolvers: readonly string[]
+  /** What tenants may be given: those that are shipped, with what the setting adds or changes. */
+  readonly plans: Plans
 }
 
 /** The shortest admin token: 256 bits of base64url are 43 characters, 32 are 192 bits. */
@@ -53,12 +57,15 @@ export async function checkEnv(env: Env): Promise<Settings> {
   const publicUrl = (env.PUBLIC_URL ?? '').replace(/\/+$/, '')
   if (publicUrl !== '' && !URL.canParse(publicUrl))
     throw new Error('PUBLIC_URL is not an address: set it in wrangler.toml')
+  const plans = parsePlans(env.PLANS ?? '')
+  if (!plans.ok) throw new Error(plans.error)
   return {
     ring: ring.value,
     adminToken: env.ADMIN_TOKEN || null,
     publicUrl,
     allowPrivateTargets: checkBoolean('ALLOW_PRIVATE_TARGETS', env.ALLOW_PRIVATE_TARGETS),
     dnsResolvers: checkResolvers(env.DNS_RESOLVERS ?? ''),
+    plans: plans.value,
   }
 }
 

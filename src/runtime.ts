@@ -12,9 +12,11 @@ import { checkEnv, type Env, type Settings } from './env.ts'
 import { type CrlObjects, crlObjects } from './store/crl-objects.ts'
 import { openDatabase, type Store } from './store/store.ts'
 import { sureCommit } from './store/sure-commit.ts'
+import type { Plans } from './tenants/plans.ts'
 
 export interface Runtime {
   readonly settings: Settings
+  readonly plans: Plans
   readonly store: Store
   readonly crls: CrlObjects
   readonly now: Clock
@@ -69,6 +71,7 @@ async function buildRuntime(env: Env): Promise<Runtime> {
   }
   return {
     settings,
+    plans: settings.plans,
     store,
     crls: crlObjects(env.CRLS),
     now: systemClock,

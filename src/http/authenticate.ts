@@ -4,8 +4,10 @@ import { AppError } from '../core/errors.ts'
 import { IsolateCache } from '../core/isolate-cache.ts'
 import { ADMIN_TOKEN_ID, type Principal, parseScopes, SCOPE_NAMES } from '../core/principal.ts'
 import { DEFAULT_TENANT_ID } from '../store/store.ts'
-import { findTokenByHash, hashToken, mustHaveToken, type TokenRow } from '../store/tokens.ts'
+import type { TenantStanding } from '../store/tenants.ts'
+import { findTokenByHash, type HeldToken, hashToken, mustHaveToken, type TokenRow } from '../store/tokens.ts'
 import type { Statement } from '../store/transaction.ts'
+import { ACTIVE } from '../tenants/standing.ts'
 import { noteExpired } from './authorize.ts'
 import type { Route } from './define-route.ts'
 import type { AppDependencies } from './dependencies.ts'
@@ -19,7 +21,9 @@ export interface Caller {
   readonly principal: Principal
   /** Different for each secret that is accepted: what is kept for one caller is kept under it. */
   readonly credentialId: string
-  /** Undoes a batch where the token is gone. None for the admin's token, which is a setting. */
+  /** How the caller's tenant stands: `serve.ts` refuses by it. */
+  readonly tenant: TenantStanding
+  /** Undoes a batch where the token is gone, or its tenant not active. None for the admin's token, which is a setting. */
   readonly preconditions: readonly Statement[]
 }
 
@@ -28,7 +32,8 @@ export async function authenticate(deps: AppDependencies, route: Route, facts: R
   const token = bearerToken(facts.headers.get('authorization'))
   if (await isAdminToken(deps.settings.adminToken, token)) return adminCaller(token)
   const row = await findTokenByHash(deps.store, await hashToken(token))
-  if (row !== null && hasExpired(row, deps.now()))
+  // Nothing is written for a tenant that is being deleted.
+  if (row !== null && row.tenant.status !== 'deleting' && hasExpired(row, deps.now()))
     await noteExpired({ deps, route, facts, principal: principalOf(row) })
   return callerOf(deps, row)
 }
@@ -44,7 +49,7 @@ export async function authenticateRemembered(deps: AppDependencies, headers: Hea
   return callerOf(deps, await remembered.get(deps.store, hash, false, () => findTokenByHash(deps.store, hash)))
 }
 
-const remembered = new IsolateCache<TokenRow>()
+const remembered = new IsolateCache<HeldToken>()
 
 const ADMIN: Principal = {
   tenantId: DEFAULT_TENANT_ID,
@@ -57,16 +62,21 @@ const ADMIN: Principal = {
 /** Enough of a digest to tell one setting from the one before it. */
 const FINGERPRINT_CHARS = 16
 
-/** The journal knows one admin, but the answers kept for one value of the setting are not given to a caller with another. */
+/** Its tenant, the default one, can be neither suspended nor deleted. The journal knows one admin, but the answers kept for one value of the setting are not given to a caller with another. */
 async function adminCaller(token: string): Promise<Caller> {
   const fingerprint = (await hashToken(token)).slice(0, FINGERPRINT_CHARS)
-  return { principal: ADMIN, credentialId: `${ADMIN_TOKEN_ID}.${fingerprint}`, preconditions: [] }
+  return { principal: ADMIN, credentialId: `${ADMIN_TOKEN_ID}.${fingerprint}`, tenant: ACTIVE, preconditions: [] }
 }
 
-function callerOf(deps: AppDependencies, row: TokenRow | null): Caller {
+function callerOf(deps: AppDependencies, row: HeldToken | null): Caller {
   if (row === null) throw new AppError('unauthorized', 'no such token')
   if (hasExpired(row, deps.now())) throw new AppError('unauthorized', `the token ${row.id} has expired`)
-  return { principal: principalOf(row), credentialId: row.id, preconditions: [mustHaveToken(deps.store, row)] }
+  return {
+    principal: principalOf(row),
+    credentialId: row.id,
+    tenant: row.tenant,
+    preconditions: [mustHaveToken(deps.store, row)],
+  }
 }
 
 const hasExpired = ({ expiresAtMs }: TokenRow, nowMs: number): boolean => expiresAtMs !== null && expiresAtMs <= nowMs

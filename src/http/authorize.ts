@@ -10,6 +10,8 @@ import { resourceName } from '../core/resources.ts'
 import { entryBy } from '../store/journal.ts'
 import { Repeats } from '../store/repeats.ts'
 import type { Store } from '../store/store.ts'
+import type { TenantStanding } from '../store/tenants.ts'
+import { refusalOf } from '../tenants/standing.ts'
 import type { Access, Route } from './define-route.ts'
 import type { AppDependencies } from './dependencies.ts'
 import type { RequestFacts } from './request-facts.ts'
@@ -29,6 +31,20 @@ export function mayCall({ scope }: TokenAccess, principal: Pick<Principal, 'scop
   if (scope === 'any-token') return true
   const scopes: readonly Scope[] = typeof scope === 'string' ? [scope] : scope
   return scopes.some((each) => hasScope(principal, each))
+}
+
+/**
+ * Throws `forbidden` where the caller's tenant is suspended and the route does more than read (every method but GET), and where it is
+ * being deleted. The latter is not journaled: nothing is written for such a tenant.
+ */
+export async function checkTenant(asking: Asking, tenant: TenantStanding): Promise<void> {
+  const refusal = refusalOf(tenant, { writes: asking.route.method !== 'get' })
+  if (refusal === null) return
+  if (tenant.status === 'suspended') {
+    await journalRefusal(asking, 'authorization.failed', pathOf(asking.facts), 'suspended')
+  }
+  journaled.add(refusal)
+  throw refusal
 }
 
 /** Throws `forbidden` where the principal has none of the scopes. */
@@ -90,7 +106,7 @@ async function journalRefusal(
   { deps, route, facts, principal }: Asking,
   event: 'authorization.failed' | 'authentication.failed',
   resource: string,
-  reason: 'scope' | 'path' | 'rule' | 'expired',
+  reason: 'scope' | 'path' | 'rule' | 'expired' | 'suspended',
 ): Promise<void> {
   const method = route.method.toUpperCase()
   const key = [event, principal.tokenId, method, route.path, reason].join(' ')

@@ -11,9 +11,11 @@ import type { Settings } from '../env.ts'
 import type { OrderObjects } from '../orders/order-object.ts'
 import type { CrlObjects } from '../store/crl-objects.ts'
 import type { Store } from '../store/store.ts'
+import type { Plans } from '../tenants/plans.ts'
 
 export interface AppDependencies {
   readonly settings: Settings
+  readonly plans: Plans
   readonly store: Store
   readonly crls: CrlObjects
   readonly publications: CrlPublications

@@ -9,6 +9,7 @@ import {
   type Asking,
   checkResource,
   checkScope,
+  checkTenant,
   mayCall,
   noteForbidden,
   noteUnseen,
@@ -59,6 +60,7 @@ export async function serve(served: Served): Promise<Answer> {
   const { principal } = caller
   served.knows(principal)
   const asking: Asking = { deps, route, facts, principal }
+  await checkTenant(asking, caller.tenant)
   // Before anything is read: a token without the scope learns nothing about what the route takes.
   await checkScope(asking, route.access)
   const { params, query, body, json } = await parts()
@@ -92,7 +94,7 @@ async function tryRemembered(served: Served, access: TokenAccess, parts: () => P
   try {
     const caller = await authenticateRemembered(deps, facts.headers)
     served.knows(caller.principal)
-    if (!mayCall(access, caller.principal)) return null
+    if (caller.tenant.status !== 'active' || !mayCall(access, caller.principal)) return null
     const { params, query, body } = await parts()
     const covers = (resource: string) => coversResource(caller.principal, resource)
     if (!resourcesOf(access, params, query, body).every(covers)) return null

@@ -1,11 +1,12 @@
 /** API tokens. What is stored is the hash; the token itself is shown once and kept nowhere. */
-import { and, desc, eq, lt, sql } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, lt, sql } from 'drizzle-orm'
 import { randomBytes, sha256, timingSafeEqual, toBase64Url, toHex, utf8 } from '../core/bytes.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
-import { tokens } from './schema/access.ts'
+import { tenants, tokens } from './schema/access.ts'
 import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Database, Store } from './store.ts'
 import { type Decoded, decodedPage, decodedRow, withNulls } from './stored-json.ts'
+import { STANDING_COLUMNS, type TenantStanding } from './tenants.ts'
 import { mustChange, precondition, type Statement } from './transaction.ts'
 
 export type TokenRow = Decoded<typeof tokens.$inferSelect>
@@ -23,12 +24,15 @@ export async function hashToken(token: string): Promise<string> {
   return toHex(await sha256(utf8(token)))
 }
 
-/** The token with that hash, in whatever tenant. Does not look at its expiry. */
-export async function findTokenByHash(store: Store, tokenHash: string): Promise<TokenRow | null> {
+/** A token with the standing of its tenant. */
+export type HeldToken = TokenRow & { readonly tenant: TenantStanding }
+
+/** The token with that hash, in whatever tenant, and how that tenant stands. Does not judge either. */
+export async function findTokenByHash(store: Store, tokenHash: string): Promise<HeldToken | null> {
   const query = tokenQueries.get(store.db) ?? prepareTokenQuery(store.db)
   const row = await query.get({ tokenHash })
-  if (row === undefined || !timingSafeEqual(utf8(row.tokenHash), utf8(tokenHash))) return null
-  return decodedRow(tokens, row.id, row)
+  if (row === undefined || !timingSafeEqual(utf8(row.token.tokenHash), utf8(tokenHash))) return null
+  return { ...decodedRow(tokens, row.token.id, row.token), tenant: row.tenant }
 }
 
 /** Every request asks this: the SQL is built once, the table is read each time. */
@@ -36,21 +40,26 @@ const tokenQueries = new WeakMap<Database, ReturnType<typeof prepareTokenQuery>>
 
 function prepareTokenQuery(db: Database) {
   const query = db
-    .select()
+    .select({ token: getTableColumns(tokens), tenant: STANDING_COLUMNS })
     .from(tokens)
+    .innerJoin(tenants, eq(tenants.id, tokens.tenantId))
     .where(eq(tokens.tokenHash, sql.placeholder('tokenHash')))
     .prepare()
   tokenQueries.set(db, query)
   return query
 }
 
-/** Undoes the batch where the token is gone. Tokens are never changed, only made and deleted. */
+/** Undoes the batch where the token is gone, or its tenant not active. Tokens are never changed, only made and deleted. */
 export function mustHaveToken(store: Store, token: Pick<TokenRow, 'tokenHash'>): Statement {
   return precondition(standingToken.fill(store.db, token))
 }
 
 const standingToken = new StatementTemplate<Pick<TokenRow, 'tokenHash'>>((db) =>
-  db.select({ id: tokens.id }).from(tokens).where(isOpen(tokens.tokenHash, 'tokenHash')),
+  db
+    .select({ id: tokens.id })
+    .from(tokens)
+    .innerJoin(tenants, eq(tenants.id, tokens.tenantId))
+    .where(and(isOpen(tokens.tokenHash, 'tokenHash'), eq(tenants.status, 'active'))),
 )
 
 export async function findToken(store: Store, tenantId: string, id: string): Promise<TokenRow | null> {

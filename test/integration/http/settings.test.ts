@@ -21,6 +21,11 @@ describe('the settings of a deployment', () => {
     { PUBLIC_URL: 'MARKED' },
     { ALLOW_PRIVATE_TARGETS: 'MARKED' },
     { DNS_RESOLVERS: 'MARKED' },
+    { PLANS: 'MARKED' },
+    { PLANS: '{"MARKED": {"max_certificates": 1}}' },
+    { PLANS: '{"team": {"max_certificates": "MARKED"}}' },
+    { PLANS: '{"team": {"max_certificates": 1, "MARKED": true}}' },
+    { PLANS: '{"team": {"wildcard": true}}' },
   ])('fail: a message names the setting, and holds nothing of its value: %o', async (settings) => {
     const [[name]] = Object.entries(settings) as [[string, string]]
     const message = await check(settings).then(

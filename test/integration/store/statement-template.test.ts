@@ -8,8 +8,9 @@ import type { RolePolicy } from '../../../src/store/role-policy.ts'
 import { insertRole, mustHaveRole, type StoredRole } from '../../../src/store/roles.ts'
 import { certificates } from '../../../src/store/schema/certificates.ts'
 import { openDatabase, type Store } from '../../../src/store/store.ts'
-import { deleteToken, findTokenByHash, insertToken, type TokenRow } from '../../../src/store/tokens.ts'
+import { deleteToken, findTokenByHash, insertToken, mustHaveToken, type TokenRow } from '../../../src/store/tokens.ts'
 import { mustChange, type Statement } from '../../../src/store/transaction.ts'
+import { ACTIVE } from '../../../src/tenants/standing.ts'
 import { bindings } from '../support/bindings.ts'
 import { ORDER_REQUEST, ROLE_POLICY } from '../support/stored-shapes.ts'
 
@@ -155,11 +156,17 @@ describe('statements whose SQL is built once', () => {
       createdBy: 'admin',
     })
     const [first, second] = [token('tok_1', '11'.repeat(32)), token('tok_2', '22'.repeat(32))]
+    await bindings.DB.prepare("INSERT INTO tenants (id, name, plan, created_at_ms) VALUES (?, 'x', 'unlimited', 0)")
+      .bind(TENANT)
+      .run()
     await write(insertToken(store, first), insertToken(store, second))
-    expect(await findTokenByHash(store, first.tokenHash)).toEqual(first)
-    expect(await findTokenByHash(store, second.tokenHash)).toEqual(second)
+    expect(await findTokenByHash(store, first.tokenHash)).toEqual({ ...first, tenant: ACTIVE })
+    expect(await findTokenByHash(store, second.tokenHash)).toEqual({ ...second, tenant: ACTIVE })
     await write(deleteToken(store, TENANT, first.id))
     expect(await findTokenByHash(store, first.tokenHash)).toBeNull()
-    expect(await findTokenByHash(store, second.tokenHash)).toEqual(second)
+    expect(await findTokenByHash(store, second.tokenHash)).toEqual({ ...second, tenant: ACTIVE })
+    expect([await holds(mustHaveToken(store, first)), await holds(mustHaveToken(store, second))]).toEqual([false, true])
+    await bindings.DB.prepare("UPDATE tenants SET status = 'suspended' WHERE id = ?").bind(TENANT).run()
+    expect(await holds(mustHaveToken(store, second))).toBe(false)
   })
 })

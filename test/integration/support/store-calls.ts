@@ -23,6 +23,7 @@ function anyRow(): Record<string, unknown> {
     policy: ROLE_POLICY,
     policyText: 'x',
     issueTerms: null,
+    pendingEntry: null,
   }
 }
 

@@ -11,6 +11,7 @@ import type { AppDependencies } from '../../../src/http/dependencies.ts'
 import { crlObjects } from '../../../src/store/crl-objects.ts'
 import { parseKeyRing } from '../../../src/store/key-ring.ts'
 import { openDatabase, type Store } from '../../../src/store/store.ts'
+import { SHIPPED_PLANS } from '../../../src/tenants/plans.ts'
 import { bindings } from './bindings.ts'
 
 export const ADMIN_TOKEN = 'cw_the-admin-token-of-the-tests-0123456789'
@@ -77,6 +78,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     publicUrl: 'https://certwright.example',
     allowPrivateTargets: true,
     dnsResolvers: [],
+    plans: SHIPPED_PLANS,
     ...options.settings,
   }
   const now: Clock = () => test.nowMs
@@ -89,6 +91,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
   }
   const deps: AppDependencies = {
     settings,
+    plans: settings.plans,
     store,
     crls: crlObjects(bindings.CRLS),
     publications: {
