@@ -85,5 +85,4 @@ const NOUNS: readonly (readonly [area: string, noun: string])[] = [
   ['secrets/', 'secret'],
   ['tenants/', 'tenant'],
   ['tokens/', 'token'],
-  ['zones/', 'zone'],
 ]

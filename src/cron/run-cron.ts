@@ -1,19 +1,19 @@
 /** Runs the jobs of a cron expression and notes which ended, for `/readyz`. Jobs are idempotent: runs may be doubled or missed. */
 import { recordCronRun } from '../store/cron-runs.ts'
+import { type CountRowsDependencies, countRows } from './count-rows.ts'
 import { type MaintainPkiDependencies, maintainPki } from './maintain-pki.ts'
 import { type PruneDependencies, prune } from './prune.ts'
 import { type PublishCrlsDependencies, publishDueCrls } from './publish-crls.ts'
 import { type RenewDueDependencies, renewDueCertificates } from './renew-due.ts'
 import { type ResumeOrdersDependencies, resumeOrders } from './resume-orders.ts'
 import { type CronJob, jobsFor } from './schedule.ts'
-import { type TidyZonesDependencies, tidyZones } from './tidy-zones.ts'
 
 /** What all jobs need together. */
 export type CronDependencies = ResumeOrdersDependencies &
   PublishCrlsDependencies &
   RenewDueDependencies &
   MaintainPkiDependencies &
-  TidyZonesDependencies &
+  CountRowsDependencies &
   PruneDependencies
 
 const JOBS: Readonly<Record<CronJob, (dependencies: CronDependencies) => Promise<void>>> = {
@@ -21,7 +21,7 @@ const JOBS: Readonly<Record<CronJob, (dependencies: CronDependencies) => Promise
   'publish-crls': publishDueCrls,
   'renew-due': renewDueCertificates,
   'maintain-pki': maintainPki,
-  'tidy-zones': tidyZones,
+  'count-rows': countRows,
   prune,
 }
 

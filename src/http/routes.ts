@@ -16,6 +16,7 @@ import { dnsProviderRoutes } from './routes/dns-providers.ts'
 import { health } from './routes/health.ts'
 import { issuingRoutes } from './routes/issuing.ts'
 import { keyringRoutes } from './routes/keyring.ts'
+import { metricsRoutes } from './routes/metrics.ts'
 import { readiness } from './routes/readiness.ts'
 import { referenceRoutes } from './routes/reference.ts'
 import { revocationRoutes } from './routes/revocation.ts'
@@ -23,7 +24,6 @@ import { roleRoutes } from './routes/roles.ts'
 import { secretRoutes } from './routes/secrets.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { trustAnchorRoutes } from './routes/trust-anchors.ts'
-import { zoneRoutes } from './routes/zones.ts'
 
 export const ROUTES: readonly Route[] = [
   health,
@@ -34,6 +34,7 @@ export const ROUTES: readonly Route[] = [
   ...secretRoutes,
   ...auditRoutes,
   ...keyringRoutes,
+  ...metricsRoutes,
   ...caRoutes,
   ...crlRoutes,
   ...roleRoutes,
@@ -49,5 +50,4 @@ export const ROUTES: readonly Route[] = [
   ...acmeChallengeRoutes,
   ...acmePreflightRoutes,
   ...dnsProviderRoutes,
-  ...zoneRoutes,
 ]

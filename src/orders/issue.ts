@@ -26,13 +26,11 @@ import { entryBy } from '../store/journal.ts'
 import { EMPTY_REPORT } from '../store/order-report.ts'
 import type { OrderPurpose, OrderRequest } from '../store/order-request.ts'
 import type { Store } from '../store/store.ts'
-import { mustBeActive } from '../store/tenants.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/transaction.ts'
-import { type PlanDependencies, planOrder, requireActivePlan, requireManualRenewal } from '../tenants/plan-limits.ts'
 import { keyOfRequest } from './certificate-key.ts'
 import type { OrderObjects } from './order-object.ts'
 
-export interface IssueDependencies extends ChallengeDependencies, PlanDependencies {
+export interface IssueDependencies extends ChallengeDependencies {
   readonly store: Store
   readonly now: Clock
   readonly orders: OrderObjects<'start'>
@@ -44,8 +42,7 @@ export interface IssueInput {
   readonly accountId: string
   readonly domains: readonly string[]
   readonly challengeType: ChallengeType
-  /** Null: as the tenant's plan allows. */
-  readonly autoRenew: boolean | null
+  readonly autoRenew: boolean
   readonly key: CertificateKeySpec
   readonly csrPem: string | null
   /** The providers that may serve the names; null: all of the tenant's. */
@@ -58,30 +55,18 @@ export interface IssueInput {
   readonly retry: boolean
 }
 
-/** Orders a new certificate. Throws AppError; `plan_limit` where the tenant's plan does not include it. */
+/** Orders a new certificate. Throws AppError. */
 export async function issueCertificate(
   dependencies: IssueDependencies,
   actor: Actor,
   input: IssueInput,
   alongside: Alongside<AcmeOrderRow> = nothingElse,
 ): Promise<AcmeOrderRow> {
-  const { request: asked } = await readRequest(dependencies, actor, input)
-  const planned = { domains: asked.domains, autoRenew: input.autoRenew }
-  const { autoRenew, preconditions } = await planOrder(dependencies, actor.tenantId, planned)
-  const request = { ...asked, autoRenew }
-  await requireServed(dependencies, actor, request)
-  const id = newId('acmeOrder', dependencies.now())
-  await requireBudget(dependencies, actor, request, id)
+  const request = await checkRequest(dependencies, actor, input)
+  const orderId = newId('acmeOrder', dependencies.now())
+  await requireBudget(dependencies, actor, request, orderId)
   const certificateId = newId('certificate', dependencies.now())
-  const order: NewOrder = {
-    id,
-    certificateId,
-    purpose: 'issue',
-    request,
-    statements: preconditions,
-    explain: () => planOrder(dependencies, actor.tenantId, planned),
-  }
-  return startOrder(dependencies, actor, order, alongside)
+  return startOrder(dependencies, actor, request, certificateId, 'issue', [], orderId, alongside)
 }
 
 /** A new certificate that the CA's limits forbid is refused at once, with the time at which it is worth asking again. */
@@ -107,7 +92,6 @@ export async function renewAcmeCertificate(
 ): Promise<AcmeOrderRow> {
   if (certificate.revokedAtMs !== null) throw revokedAlready(certificate.revocationReason)
   if (certificate.openOrderId !== null) throw alreadyOrdered(certificate.openOrderId)
-  await (purpose === 'forced' ? requireManualRenewal : requireActivePlan)(dependencies, actor.tenantId)
   const stored = certificate.renewalRequest
   if (stored === null) throw new Error(`${certificate.id} did not come by ACME`)
   const key = keyOfRequest(actor.tenantId, stored, certificate.id)
@@ -119,11 +103,11 @@ export async function renewAcmeCertificate(
     profile: stored.profile ?? account.profile,
     notAfterMs: stored.notAfterMs === null ? null : dependencies.now() + lifetimeOf(certificate),
   }
-  const id = newId('acmeOrder', dependencies.now())
+  const orderId = newId('acmeOrder', dependencies.now())
   const claim = updateCertificate(
     dependencies.store,
     certificate,
-    { openOrderId: id, updatedAtMs: dependencies.now() },
+    { openOrderId: orderId, updatedAtMs: dependencies.now() },
     {
       openOrderId: null,
       revocation: STANDING,
@@ -133,20 +117,19 @@ export async function renewAcmeCertificate(
       ...(purpose === 'renewal' ? { autoRenew: certificate.autoRenew } : {}),
     },
   )
-  const order: NewOrder = {
-    id,
-    certificateId: certificate.id,
-    purpose,
-    request,
-    statements: [mustBeActive(dependencies.store, actor.tenantId), claim],
-    explain: () => requireActivePlan(dependencies, actor.tenantId),
-  }
-  return startOrder(dependencies, actor, order, alongside)
+  return startOrder(dependencies, actor, request, certificate.id, purpose, [claim], orderId, alongside)
 }
 
 /** Where the first version was ordered with an end, the next one gets its lifetime: that end itself is over by then. */
 function lifetimeOf({ notBeforeMs, notAfterMs }: CertificateRow): number {
   return notAfterMs - notBeforeMs
+}
+
+/** Everything that can be known to be wrong without asking the CA. */
+async function checkRequest(dependencies: IssueDependencies, actor: Actor, input: IssueInput): Promise<OrderRequest> {
+  const { request } = await readRequest(dependencies, actor, input)
+  await requireServed(dependencies, actor, request)
+  return request
 }
 
 /** What can be known to be wrong from the request and the account alone. */
@@ -170,7 +153,7 @@ export async function readRequest(
     accountId: account.id,
     domains: domains.value,
     challengeType: input.challengeType,
-    autoRenew: input.autoRenew ?? true,
+    autoRenew: input.autoRenew,
     key: input.csrPem === null ? input.key : null,
     csrBase64: input.csrPem === null ? null : await checkCsr(input.csrPem, domains.value),
     dnsProviderIds: input.dnsProviderIds,
@@ -219,27 +202,19 @@ function namesOfCsr(csr: Csr): ReadonlySet<string> {
   return names
 }
 
-/** An order that is about to be written. */
-interface NewOrder {
-  readonly id: string
-  readonly certificateId: string
-  readonly purpose: OrderPurpose
-  readonly request: OrderRequest
-  /** What its batch has to prove, or claims. */
-  readonly statements: readonly Statement[]
-  /** After a conflict: throws where the tenant may not order that any more. */
-  explain(): Promise<unknown>
-}
-
 async function startOrder(
   { store, now, orders }: IssueDependencies,
   actor: Actor,
-  { id, certificateId, purpose, request, statements, explain }: NewOrder,
+  request: OrderRequest,
+  certificateId: string,
+  purpose: OrderPurpose,
+  claims: readonly Statement[],
+  orderId: string,
   alongside: Alongside<AcmeOrderRow>,
 ): Promise<AcmeOrderRow> {
   const row: AcmeOrderRow = {
     tenantId: actor.tenantId,
-    id,
+    id: orderId,
     accountId: request.accountId,
     certificateId,
     purpose,
@@ -259,7 +234,7 @@ async function startOrder(
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
-      ...statements,
+      ...claims,
       ...(key === null ? [] : await mustBeUncompromised(store, key)),
       insertAcmeOrder(store, row),
       ...(await alongside(row)),
@@ -273,7 +248,6 @@ async function startOrder(
     ],
   })
   if (outcome.kind !== 'committed') {
-    await explain()
     if (key !== null) await requireUncompromised(store, key)
     const current = await findCertificate(store, actor.tenantId, certificateId)
     if (current !== null && current.revokedAtMs !== null) throw revokedAlready(current.revocationReason)

@@ -15,10 +15,7 @@ import { renewalFailure } from './renewal-failure.ts'
 export interface RenewalDependencies {
   readonly store: Store
   readonly now: Clock
-  /**
-   * Orders the next version. Throws AppError, `conflict` where the certificate was changed since it was read, `forbidden` where its
-   * tenant was suspended.
-   */
+  /** Orders the next version. Throws AppError, `conflict` where the certificate was changed since it was read. */
   readonly renew: (actor: Actor, certificate: CertificateRow) => Promise<unknown>
 }
 
@@ -61,8 +58,6 @@ async function renewOne(dependencies: RenewalDependencies, due: DueRenewal): Pro
       await recordFailure(dependencies, certificate, INTERNAL_ERROR)
       return 'failed'
     }
-    // The tenant was suspended since the list was read: that is no failure of the certificate.
-    if (error.code === 'forbidden') return 'skipped'
     // No failure: another run or request has claimed the certificate, or it was revoked or moved to another account.
     if (error.code === 'conflict' && !(await isUnchanged(dependencies, certificate))) return 'skipped'
     await recordFailure(dependencies, certificate, error.message)

@@ -95,13 +95,14 @@ export async function idsBelow(store: Store, tenantId: string, id: string): Prom
 }
 
 /** Those of the CAs below that are still active. */
-export async function activeBelow(store: Store, tenantId: string, id: string): Promise<Pick<CaRow, 'id' | 'name'>[]> {
+export async function activeBelow(store: Store, tenantId: string, id: string): Promise<string[]> {
   const below = await idsBelow(store, tenantId, id)
-  return store.db
-    .select({ id: certificateAuthorities.id, name: certificateAuthorities.name })
+  const rows = await store.db
+    .select({ id: certificateAuthorities.id })
     .from(certificateAuthorities)
     .where(isActiveOf(tenantId, below))
     .all()
+  return rows.map((row) => row.id)
 }
 
 export function insertCa(store: Store, row: CaRow): Statement {

@@ -16,3 +16,8 @@ export async function lastCronRun(store: Store, job: string): Promise<number | n
   const row = await store.db.select().from(cronRuns).where(eq(cronRuns.job, job)).get()
   return row?.finishedAtMs ?? null
 }
+
+/** Every job that has ever ended, with when it last did, epoch milliseconds. */
+export function allCronRuns(store: Store): Promise<{ job: string; finishedAtMs: number }[]> {
+  return store.db.select().from(cronRuns).orderBy(cronRuns.job).all()
+}

@@ -5,10 +5,12 @@
 import type { TestProject } from 'vitest/node'
 import { buildWorker } from '../../tools/build-worker.ts'
 import { installLinters } from './linters.ts'
+import { installPrometheus } from './prometheus.ts'
 import { installSchemathesis } from './schemathesis.ts'
 
 export default async function installTools({ name }: TestProject): Promise<void> {
   await installLinters()
+  await installPrometheus()
   if (name !== 'e2e') return
   await installSchemathesis()
   buildWorker()

@@ -68,6 +68,10 @@ export const certificates = sqliteTable(
       .on(table.nextRenewalAtMs)
       .where(sql`${table.nextRenewalAtMs} IS NOT NULL AND ${table.openOrderId} IS NULL`),
     index('certificates_by_ari_check').on(table.ariCheckAtMs).where(sql`${table.ariCheckAtMs} IS NOT NULL`),
+    // The few whose renewal fails, the nearest end first.
+    index('certificates_failing')
+      .on(table.notAfterMs)
+      .where(sql`${table.renewalFailures} > 0 AND ${table.autoRenew} = 1 AND ${table.revokedAtMs} IS NULL`),
     // Partial, so that issuing internal certificates writes none of these.
     index('certificates_by_source')
       .on(table.tenantId, table.source, table.id)
