@@ -1,14 +1,7 @@
-/** What another tenant has does not exist; and a token for one role issues under that role and does nothing else. */
+/** What another tenant has does not exist, beyond what http/tenancy.test.ts walks; and a token for one role issues under that role and does nothing else. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { bodyOf, codeOf, freshName, hexOf, newCa, newRole } from '../support/pki-world.ts'
-import {
-  newTenant,
-  newTestToken,
-  type RequestOptions,
-  type TestAnswer,
-  type TestApp,
-  testApp,
-} from '../support/worker-app.ts'
+import { newTenant, newTestToken, type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
 
 const SCOPES = ['pki:admin', 'pki:issue', 'pki:read']
 
@@ -61,32 +54,6 @@ describe('another tenant', () => {
     expect(others?.map(({ status, json }) => [status, json.data])).toEqual(queries.map(() => [200, []]))
   })
 
-  const ITEMS: readonly (readonly [string, (of: typeof ids) => string, unknown?])[] = [
-    ['GET', ({ ca }) => `/v1/pki/ca/${ca}`],
-    ['GET', ({ ca }) => `/v1/pki/ca/${ca}/certificates`],
-    ['POST', ({ ca }) => `/v1/pki/ca/${ca}/crl`],
-    ['POST', ({ ca }) => `/v1/pki/ca/${ca}/reissue`, {}],
-    ['POST', ({ ca }) => `/v1/pki/ca/${ca}/revoke`, {}],
-    ['GET', ({ role }) => `/v1/pki/roles/${role}`],
-    ['PATCH', ({ role }) => `/v1/pki/roles/${role}`, { max_ttl: '1d' }],
-    ['DELETE', ({ role }) => `/v1/pki/roles/${role}`],
-    ['POST', ({ role }) => `/v1/pki/issue/${role}`, { common_name: 'www.example.com' }],
-    ['GET', ({ certificate }) => `/v1/pki/certificates/${certificate}`],
-    ['GET', ({ certificate }) => `/v1/pki/certificates/${certificate}/pem`],
-    ['GET', ({ certificate }) => `/v1/pki/certificates/${certificate}/versions`],
-    ['PATCH', ({ certificate }) => `/v1/pki/certificates/${certificate}`, { tags: ['x'] }],
-    ['POST', ({ certificate }) => `/v1/pki/certificates/${certificate}/renew`, {}],
-    ['POST', ({ certificate }) => `/v1/pki/certificates/${certificate}/private-key`],
-    ['POST', ({ certificate }) => `/v1/pki/certificates/${certificate}/export`, { passphrase: 'long enough' }],
-    ['POST', ({ certificate }) => `/v1/pki/certificates/${certificate}/unhold`],
-    ['GET', ({ csr }) => `/v1/pki/csr/${csr}`],
-    ['POST', ({ csr }) => `/v1/pki/csr/${csr}/approve`],
-    ['POST', ({ csr }) => `/v1/pki/csr/${csr}/reject`, {}],
-    ['DELETE', ({ csr }) => `/v1/pki/csr/${csr}`],
-    ['GET', ({ anchor }) => `/v1/pki/trust-anchors/${anchor}`],
-    ['DELETE', ({ anchor }) => `/v1/pki/trust-anchors/${anchor}`],
-  ]
-
   /** The same ids with another end: of nobody. */
   const nobodys = () =>
     Object.fromEntries(Object.entries(ids).map(([kind, id]) => [kind, `${id.slice(0, -3)}zzz`])) as typeof ids
@@ -95,18 +62,6 @@ describe('another tenant', () => {
     const all = [...Object.values(ids), ...Object.values(nobodys())].filter((id) => id !== '')
     return all.reduce((rest, id) => rest.replaceAll(id, 'ID'), text).replaceAll(/req_\w+/g, 'REQUEST')
   }
-
-  it.each(ITEMS.map(([method, path, body]) => [`${method} ${path({ ...ids })}`, method, path, body] as const))(
-    'fail: %s answers as for what does not exist',
-    async (_name, method, path, body) => {
-      const options: RequestOptions = { token: mine, ...(body === undefined ? {} : { body }) }
-      const [own, none] = await Promise.all(
-        [path(ids), path(nobodys())].map((each) => app.request(method, each, options)),
-      )
-      expect(own?.status).toBe(404)
-      expect(own && plain(own)).toBe(none && plain(none))
-    },
-  )
 
   it('fail: nothing of it can be named in what is made, signed, revoked or brought here', async () => {
     const ca = await newCa(app, { token: mine })

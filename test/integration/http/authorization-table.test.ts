@@ -1,0 +1,122 @@
+/**
+ * Who may call what, as a table: every route of the OpenAPI document × every scope by itself and none × tokens that are expired, deleted,
+ * malformed, or have paths. What is expected stands in test/support/every-route, by hand. Other tenants' things: tenancy.test.ts.
+ */
+import { beforeAll, describe, expect, it } from 'vitest'
+import { SCOPE_NAMES, type Scope } from '../../../src/core/principal.ts'
+import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
+import { gaps, WALK, type Walked } from '../../support/every-route/all-cases.ts'
+import type { FilledTenant } from '../../support/every-route/filled-tenant.ts'
+import type { Asked } from '../../support/every-route/route-case.ts'
+import { bindings } from '../support/bindings.ts'
+import { filledApp, newFilledTenant } from '../support/filled-app.ts'
+import { storedRows } from '../support/stored-rows.ts'
+import { newTestToken, type TestApp } from '../support/worker-app.ts'
+
+let app: TestApp
+let own: FilledTenant
+/** A token with one scope and nothing else. */
+let withScope: Readonly<Record<Scope, string>>
+/** Tokens that are refused before it is asked what they may do. */
+let invalid: Readonly<Record<string, string | null>>
+let withoutScope: string
+
+beforeAll(async () => {
+  app = await filledApp()
+  own = await newFilledTenant(app, DEFAULT_TENANT_ID, 'mark-own')
+  const tokens = SCOPE_NAMES.map(async (scope) => [scope, await newTestToken(app, [scope])] as const)
+  withScope = Object.fromEntries(await Promise.all(tokens)) as Record<Scope, string>
+  const expired = await newTestToken(app, SCOPE_NAMES, { ttl: '60s' })
+  app.nowMs += 60_000
+  const deleted = await newTestToken(app, SCOPE_NAMES)
+  const { id } = (await app.request('GET', '/v1/tokens/self', { token: deleted })).json
+  expect((await app.request('DELETE', `/v1/tokens/${id}`)).status).toBe(204)
+  const valid = await newTestToken(app, SCOPE_NAMES)
+  const malformed = `${valid.slice(0, -1)} ${valid.slice(-1)}`
+  invalid = { none: null, expired, deleted, malformed, cut: valid.slice(0, -1), unknown: `cw_${'A'.repeat(43)}` }
+  withoutScope = await newTestToken(app, ['pki:read'])
+  const { id: bare } = (await app.request('GET', '/v1/tokens/self', { token: withoutScope })).json
+  await bindings.DB.prepare("UPDATE tokens SET scopes = '[]' WHERE id = ?").bind(bare).run()
+})
+
+async function send({ method }: Walked, asked: Asked, token: string | null): Promise<[status: number, code?: string]> {
+  const answer = await app.request(method, asked.path, { token, ...('body' in asked ? { body: asked.body } : {}) })
+  const code = answer.json?.error?.code
+  return code === undefined ? [answer.status] : [answer.status, code]
+}
+
+const isSuccess = ([status]: readonly [number, string?]): boolean => status >= 200 && status < 300
+
+const mayCall = ({ case: { may } }: Walked, scope: Scope): boolean =>
+  may === 'anyone' || may === 'any token' || (may as readonly Scope[]).includes(scope)
+
+/** A scope that is enough; of the routes that take any, some. */
+const enough = ({ case: { may } }: Walked): Scope => (typeof may === 'string' ? 'secrets:read' : (may[0] ?? 'operator'))
+
+const PROTECTED = WALK.filter(({ case: { may } }) => may !== 'anyone')
+
+describe('who may do what', () => {
+  it('ok: every route of the OpenAPI document is in the table, and nothing else', async () => {
+    expect(gaps((await app.request('GET', '/v1/openapi.json', { token: null })).json)).toEqual([])
+  })
+
+  it.each(WALK)('ok: $route takes the scopes of the table, each by itself', async (walked) => {
+    const outcomes: Record<string, unknown> = {}
+    const expected: Record<string, unknown> = {}
+    for (const scope of SCOPE_NAMES.filter((each) => mayCall(walked, each))) {
+      for (const [index, ask] of walked.case.asks.entries()) {
+        const outcome = await send(walked, await ask(own, scope), withScope[scope])
+        outcomes[`${scope} ${index}`] = isSuccess(outcome) ? 'taken' : outcome
+        expected[`${scope} ${index}`] = 'taken'
+      }
+    }
+    expect(outcomes).toEqual(expected)
+  })
+
+  it.each(PROTECTED)(
+    'fail: $route takes no other scope and no token that is not valid, and nothing changes',
+    async (walked) => {
+      const others = SCOPE_NAMES.filter((scope) => !mayCall(walked, scope))
+      const asked = await walked.case.asks[0](own, enough(walked))
+      const before = await storedRows()
+      const outcomes: Record<string, unknown> = {}
+      for (const [state, token] of Object.entries(invalid)) outcomes[state] = await send(walked, asked, token)
+      for (const scope of others) outcomes[scope] = await send(walked, asked, withScope[scope])
+      if (walked.case.may !== 'any token') outcomes['no scope'] = await send(walked, asked, withoutScope)
+      const expected = {
+        ...Object.fromEntries(Object.keys(invalid).map((state) => [state, [401, 'unauthorized']])),
+        ...Object.fromEntries(others.map((scope) => [scope, [403, 'forbidden']])),
+        ...(walked.case.may === 'any token' ? {} : { 'no scope': [403, 'forbidden'] }),
+      }
+      expect(outcomes).toEqual(expected)
+      expect(await storedRows()).toEqual(before)
+    },
+  )
+
+  it.each(PROTECTED)(
+    'fail: $route takes a token with paths inside of them alone, and nothing changes outside',
+    async (walked) => {
+      const scope = enough(walked)
+      for (const ask of walked.case.asks) {
+        const asked = await ask(own, scope)
+        for (const missing of asked.within) {
+          const paths = [...asked.within.filter((each) => each !== missing), OUTSIDE]
+          const token = await newTestToken(app, [scope], { paths })
+          const before = await storedRows()
+          expect([missing, await send(walked, asked, token)]).toEqual([missing, refusalOf(missing)])
+          expect(await storedRows()).toEqual(before)
+        }
+        const token = await newTestToken(app, [scope], { paths: asked.within.length === 0 ? [OUTSIDE] : asked.within })
+        const outcome = await send(walked, asked, token)
+        expect([asked.within, isSuccess(outcome) ? 'taken' : outcome]).toEqual([asked.within, 'taken'])
+      }
+    },
+  )
+})
+
+const OUTSIDE = 'pki/roles/of-nobody'
+
+/** An item is not there; an area, which everybody knows to be there, is forbidden. */
+function refusalOf(resource: string): [number, string] {
+  return /\*$|^[a-z]+$/.test(resource) ? [403, 'forbidden'] : [404, 'not_found']
+}

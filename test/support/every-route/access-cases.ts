@@ -1,0 +1,70 @@
+/** Tokens, secrets, the audit, and what belongs to no tenant. What stands here: route-case.ts. */
+import { AUDIT, at, OPERATOR, type RouteCases, SECRETS_READ, SECRETS_WRITE, TOKENS } from './route-case.ts'
+
+export const ACCESS_CASES: RouteCases = {
+  'GET /healthz': { may: 'anyone', asks: [() => at('/healthz', [])] },
+  'GET /readyz': { may: 'anyone', asks: [() => at('/readyz', [])] },
+  'GET /v1/openapi.json': { may: 'anyone', asks: [() => at('/v1/openapi.json', [])] },
+  'GET /v1/docs': { may: 'anyone', asks: [() => at('/v1/docs', [])] },
+  'GET /agent/certwright.mjs': { may: 'anyone', asks: [() => at('/agent/certwright.mjs', [])] },
+  'GET /agent/checksums.txt': { may: 'anyone', asks: [() => at('/agent/checksums.txt', [])] },
+
+  'GET /v1/tokens': {
+    may: TOKENS,
+    asks: [
+      () => at('/v1/tokens', ['tokens/tok_*']),
+      ({ tenantId }) => at(`/v1/tokens?tenant_id=${tenantId}`, ['tokens/tok_*']),
+    ],
+  },
+  'POST /v1/tokens': {
+    may: TOKENS,
+    asks: [
+      (_own, by) => at('/v1/tokens', ['tokens/tok_*'], { name: 'new', scopes: [by] }),
+      ({ tenantId }, by) => at('/v1/tokens', ['tokens/tok_*'], { name: 'new', scopes: [by], tenant_id: tenantId }),
+    ],
+  },
+  'GET /v1/tokens/self': { may: 'any token', asks: [() => at('/v1/tokens/self', [])] },
+  'GET /v1/tokens/{id}': {
+    may: TOKENS,
+    asks: [
+      ({ storedToken, tenantId }) => at(`/v1/tokens/${storedToken}?tenant_id=${tenantId}`, [`tokens/${storedToken}`]),
+    ],
+  },
+  'DELETE /v1/tokens/{id}': {
+    may: TOKENS,
+    asks: [
+      async (own) => {
+        const id = await own.newToken()
+        return at(`/v1/tokens/${id}?tenant_id=${own.tenantId}`, [`tokens/${id}`])
+      },
+    ],
+  },
+
+  'GET /v1/secrets': {
+    may: SECRETS_READ,
+    asks: [() => at('/v1/secrets', ['secrets/*']), () => at('/v1/secrets?prefix=infra/', ['secrets/infra/*'])],
+  },
+  'PUT /v1/secrets/{path}': {
+    may: SECRETS_WRITE,
+    asks: [({ secret }) => at(`/v1/secrets/${secret}`, [`secrets/${secret}`], { data: { api_token: 'changed' } })],
+  },
+  'GET /v1/secrets/{path}': {
+    may: SECRETS_READ,
+    asks: [({ secret }) => at(`/v1/secrets/${secret}`, [`secrets/${secret}`])],
+  },
+  'DELETE /v1/secrets/{path}': {
+    may: SECRETS_WRITE,
+    asks: [
+      async (own) => {
+        const path = await own.newSecret()
+        return at(`/v1/secrets/${path}`, [`secrets/${path}`])
+      },
+    ],
+  },
+
+  'GET /v1/audit': { may: AUDIT, asks: [() => at('/v1/audit', ['audit'])] },
+  'GET /v1/audit/verify': { may: AUDIT, asks: [() => at('/v1/audit/verify', ['audit'])] },
+
+  'GET /v1/keyring': { may: OPERATOR, asks: [() => at('/v1/keyring', ['keyring'])] },
+  'POST /v1/keyring/reseal': { may: OPERATOR, asks: [() => at('/v1/keyring/reseal', ['keyring'], {})] },
+}
