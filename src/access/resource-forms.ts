@@ -26,6 +26,7 @@ export const RESOURCE_FORMS: readonly ResourceForm[] = [
   id('pki/acme/orders', ID_PREFIXES.acmeOrder, 'orders, with their challenges'),
   id('pki/dns-providers', ID_PREFIXES.dnsProvider, 'DNS providers'),
   { form: 'secrets/{path}', example: 'secrets/infra/*', meaning: 'secrets; the path has segments of its own' },
+  id('zones', ID_PREFIXES.zone, 'imported zones'),
   id('tokens', ID_PREFIXES.token, 'tokens'),
   { form: 'audit', example: 'audit', meaning: 'the journal' },
   { form: 'keyring', example: 'keyring', meaning: 'the state of the key ring' },

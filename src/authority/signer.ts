@@ -92,11 +92,17 @@ export function splitPem(pem: string): string[] {
 
 /** A certificate that was checked when it was stored. */
 export function parseStored(pem: string): Certificate {
+  const certificate = tryParseStored(pem)
+  if (certificate === null) throw new Error('a stored certificate does not parse')
+  return certificate
+}
+
+/** The same, null for one that does not parse. */
+export function tryParseStored(pem: string): Certificate | null {
   const ders = parsePemOf('CERTIFICATE', pem)
   const [der] = ders.ok ? ders.value : []
   const parsed = der === undefined ? null : parseCertificate(der)
-  if (parsed === null || !parsed.ok) throw new Error('a stored certificate does not parse')
-  return parsed.value
+  return parsed?.ok === true ? parsed.value : null
 }
 
 /**

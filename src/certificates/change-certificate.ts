@@ -2,14 +2,13 @@
 
 import { HOLD } from '../authority/crl/revocation-record.ts'
 import type { Actor } from '../core/actor.ts'
-import type { Clock } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { resourceName } from '../core/resources.ts'
 import { renewalSchedule } from '../renewal/renewal-time.ts'
 import { replaceTagTerms } from '../store/certificate-terms.ts'
 import { type CertificateRow, updateCertificate } from '../store/certificates.ts'
 import { entryBy } from '../store/journal.ts'
-import type { Store } from '../store/store.ts'
+import { type PlanDependencies, planAutoRenew } from '../tenants/plan-limits.ts'
 import { type CertificateMove, moveCertificate } from './move-certificate.ts'
 import { requireCertificate } from './read-certificate.ts'
 
@@ -30,16 +29,23 @@ const FIELD_NAMES: Readonly<Record<keyof CertificateChange, string>> = {
   accountId: 'account_id',
 }
 
-/** The certificate as it is then. Throws AppError: for what the certificate does not have, and `conflict` where it was changed meanwhile. */
+/**
+ * The certificate as it is then. Throws AppError: for what the certificate does not have, `plan_limit` where it is to renew by itself and
+ * the tenant's plan has no automatic renewal, and `conflict` where it was changed meanwhile.
+ */
 export async function changeCertificate(
-  { store, now }: { readonly store: Store; readonly now: Clock },
+  dependencies: PlanDependencies,
   actor: Actor,
   id: string,
   wanted: CertificateChange,
 ): Promise<CertificateRow> {
+  const { store, now } = dependencies
   const { tags, description, autoRenew, accountId } = wanted
   const before = await requireCertificate(store, actor, id)
   if (autoRenew === true) requireRenewable(before)
+  // What is set already stays, whatever the plan says by now.
+  const isSwitchedOn = autoRenew === true && !before.autoRenew
+  const planned = isSwitchedOn ? await planAutoRenew(dependencies, actor.tenantId) : []
   const move = accountId === undefined ? NO_MOVE : await moveCertificate({ store, nowMs: now() }, before, accountId)
   const change = {
     ...move.change,
@@ -51,6 +57,7 @@ export async function changeCertificate(
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
+      ...planned,
       ...move.statements,
       ...(change.tags === undefined ? [] : replaceTagTerms(store, before, change.tags)),
       // The next renewal is computed from this version: it must not be written over that of a newer or of a revoked one.
@@ -73,6 +80,7 @@ export async function changeCertificate(
     ],
   })
   if (outcome.kind !== 'committed') {
+    if (isSwitchedOn) await planAutoRenew(dependencies, actor.tenantId)
     throw new AppError('conflict', 'The certificate, or the account, was changed meanwhile: read it again')
   }
   return { ...before, ...change }

@@ -7,7 +7,6 @@ import type { MaterialFields } from '../authority/given/given-material.ts'
 import { namesOf } from '../authority/issuing/leaf.ts'
 import type { Actor } from '../core/actor.ts'
 import { toHex } from '../core/bytes.ts'
-import { formatTime } from '../core/clock.ts'
 import { AppError, invalidField } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
 import { resourceName } from '../core/resources.ts'
@@ -17,8 +16,8 @@ import { commonNameOf } from '../pki/general-name.ts'
 import { exportPkcs8, importPrivateKeyPem, privateKeyMatches } from '../pki/keys.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
 import { describePublicKey } from '../pki/public-key.ts'
-import { formatSerial } from '../pki/serial.ts'
 import { type CaRow, mustHaveSigner } from '../store/authorities.ts'
+import { sourceDetail, versionDetail } from '../store/certificate-event.ts'
 import { displayNameOf, newCertificateRow } from '../store/certificate-row.ts'
 import { insertTerms, nameTermsOf, tagTerm } from '../store/certificate-terms.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../store/certificates.ts'
@@ -117,12 +116,7 @@ export async function importCertificate(
       entryBy(actor, {
         event: 'certificate.imported',
         resource: resourceName.certificate(id),
-        detail: {
-          certificate_id: id,
-          serial_number: formatSerial(certificate.serialNumber),
-          not_after: formatTime(certificate.notAfterMs),
-          with_private_key: privateKey !== null,
-        },
+        detail: { ...versionDetail(row), ...sourceDetail(row), with_private_key: privateKey !== null },
       }),
     ],
   })

@@ -51,7 +51,11 @@ export async function unholdCertificate(
       ...places.map((place) => deleteRevocation(store, place)),
       ...Array.from(caIds, (caId) => noteRevocations(store, actor.tenantId, caId, now())),
     ],
-    entries: held.map((version) => ({ ...revokedEntry(actor, version, HOLD, now()), event: 'certificate.unheld' })),
+    entries: held.map((version) => ({
+      // `revoked_at` says since when it was on hold.
+      ...revokedEntry(actor, version, HOLD, version.revokedAtMs ?? now()),
+      event: 'certificate.unheld',
+    })),
   })
   if (outcome.kind !== 'committed') {
     throw new AppError('conflict', 'The certificate was changed at the same time: look at it and try again')

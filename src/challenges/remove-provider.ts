@@ -18,6 +18,7 @@ import {
 } from '../store/dns-providers.ts'
 import { type AcmeRenewal, acmeCertificatesOf } from '../store/due-renewals.ts'
 import type { OrderRequest } from '../store/order-request.ts'
+import { zonesOfProvider } from '../store/zones.ts'
 import type { ProviderDependencies } from './dependencies.ts'
 import { servesDomain } from './provider-choice.ts'
 import { leaseRemoval, type RemovalLease } from './removal-lease.ts'
@@ -146,11 +147,12 @@ async function refuseUsed(removal: Removal): Promise<Round> {
     ).length
     after = page.length < PER_PAGE ? undefined : page.at(-1)?.id
   }
-  if (needing + unclean + renewed > 0) throw inUse(config.name, needing, unclean, renewed)
+  const zones = (await zonesOfProvider(store, tenantId, config.id, MAX_COUNTED)).length
+  if (needing + unclean + renewed + zones > 0) throw inUse(config.name, needing, unclean, renewed, zones)
   return { seen, unclean: [] }
 }
 
-function inUse(name: string, orders: number, unclean: number, certificates: number): AppError {
+function inUse(name: string, orders: number, unclean: number, certificates: number, zones: number): AppError {
   const count = (many: number, one: string, more: string): string[] => {
     if (many === 0) return []
     if (many >= MAX_COUNTED) return [`${MAX_COUNTED} or more ${more}`]
@@ -160,6 +162,7 @@ function inUse(name: string, orders: number, unclean: number, certificates: numb
     ...count(orders, 'open order', 'open orders'),
     ...count(unclean, 'order that still removes its records', 'orders that still remove their records'),
     ...count(certificates, 'certificate that renews itself', 'certificates that renew themselves'),
+    ...count(zones, 'imported zone', 'imported zones'),
   ]
   return new AppError(
     'conflict',

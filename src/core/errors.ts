@@ -85,4 +85,5 @@ const NOUNS: readonly (readonly [area: string, noun: string])[] = [
   ['secrets/', 'secret'],
   ['tenants/', 'tenant'],
   ['tokens/', 'token'],
+  ['zones/', 'zone'],
 ]

@@ -7,12 +7,14 @@ import { type PublishCrlsDependencies, publishDueCrls } from './publish-crls.ts'
 import { type RenewDueDependencies, renewDueCertificates } from './renew-due.ts'
 import { type ResumeOrdersDependencies, resumeOrders } from './resume-orders.ts'
 import { type CronJob, jobsFor } from './schedule.ts'
+import { type TidyZonesDependencies, tidyZones } from './tidy-zones.ts'
 
 /** What all jobs need together. */
 export type CronDependencies = ResumeOrdersDependencies &
   PublishCrlsDependencies &
   RenewDueDependencies &
   MaintainPkiDependencies &
+  TidyZonesDependencies &
   CountRowsDependencies &
   PruneDependencies
 
@@ -21,6 +23,7 @@ const JOBS: Readonly<Record<CronJob, (dependencies: CronDependencies) => Promise
   'publish-crls': publishDueCrls,
   'renew-due': renewDueCertificates,
   'maintain-pki': maintainPki,
+  'tidy-zones': tidyZones,
   'count-rows': countRows,
   prune,
 }

@@ -128,7 +128,7 @@ const csr = { csr_id: CSR, common_name: 'www.example.com', names: ['www.example.
 
 const thresholdFields = {
   threshold_days: z.number().int().positive().describe('The threshold that was reached'),
-  days_left: count.describe('Whole days until the end when the event was written'),
+  days_left: count.describe('Days until the end when the event was written, rounded up'),
 }
 
 function kind<Shape extends z.core.$ZodLooseShape>(
@@ -194,7 +194,7 @@ export const EVENT_CATALOGUE: readonly EventKind[] = [
     'The current version of a certificate ends soon: 30, 14, 7, 3 and 1 days before its end, once for each threshold and version. ' +
       'Thresholds of more than a third of the lifetime do not count. After a time without cron only the nearest one is told.',
     { ...leafFields, ...sourceFields, ...thresholdFields, ...renewalFields },
-    { ...leaf, source: 'acme', role: null, threshold_days: 7, days_left: 6, ...renewal },
+    { ...leaf, source: 'acme', role: null, threshold_days: 7, days_left: 7, ...renewal },
   ),
   kind(
     'certificate.expired',
@@ -232,7 +232,7 @@ export const EVENT_CATALOGUE: readonly EventKind[] = [
     ofCa,
     'The certificate of a CA ends soon: 180, 90, 30, 14, 7, 3 and 1 days before its end, once for each threshold and certificate.',
     { ...caFields, ...thresholdFields },
-    { ...ca, threshold_days: 90, days_left: 89 },
+    { ...ca, threshold_days: 90, days_left: 90 },
   ),
   kind(
     'ca.revoked',

@@ -13,7 +13,25 @@ export const KEY_FIELDS = {
     .openapi({ description: 'ec: 256 (default) or 384; rsa: 2048 (default), 3072 or 4096' }),
 }
 
+/** For orders: what is left out is the tenant's setting, else as for accounts. */
+export const ORDER_KEY_FIELDS = {
+  key_type: z
+    .enum(['ec', 'rsa'])
+    .optional()
+    .openapi({ description: "Default: the tenant's `default_key_type`, else ec" }),
+  key_size: KEY_FIELDS.key_size,
+}
+
 const SIZES = { ec: [256, 384], rsa: [2048, 3072, 4096] } as const
+
+/** The key that an order asks for. `usual`: what it is where the body says nothing. Throws `invalid_request` as `certificateKeyOf` does. */
+export function orderKeyOf(
+  body: { readonly key_type?: 'ec' | 'rsa' | undefined; readonly key_size?: number | undefined },
+  usual: CertificateKeySpec,
+): CertificateKeySpec {
+  const type = body.key_type ?? usual.type
+  return certificateKeyOf({ key_type: type, key_size: body.key_size ?? (type === usual.type ? usual.size : undefined) })
+}
 
 /** Throws `invalid_request` where the size does not belong to the type. */
 export function certificateKeyOf(body: {

@@ -24,6 +24,7 @@ import { roleRoutes } from './routes/roles.ts'
 import { secretRoutes } from './routes/secrets.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { trustAnchorRoutes } from './routes/trust-anchors.ts'
+import { zoneRoutes } from './routes/zones.ts'
 
 export const ROUTES: readonly Route[] = [
   health,
@@ -50,4 +51,5 @@ export const ROUTES: readonly Route[] = [
   ...acmeChallengeRoutes,
   ...acmePreflightRoutes,
   ...dnsProviderRoutes,
+  ...zoneRoutes,
 ]

@@ -26,11 +26,13 @@ import { entryBy } from '../store/journal.ts'
 import { EMPTY_REPORT } from '../store/order-report.ts'
 import type { OrderPurpose, OrderRequest } from '../store/order-request.ts'
 import type { Store } from '../store/store.ts'
+import { mustBeActive } from '../store/tenants.ts'
 import { type Alongside, nothingElse, type Statement } from '../store/transaction.ts'
+import { type PlanDependencies, planOrder, requireActivePlan, requireManualRenewal } from '../tenants/plan-limits.ts'
 import { keyOfRequest } from './certificate-key.ts'
 import type { OrderObjects } from './order-object.ts'
 
-export interface IssueDependencies extends ChallengeDependencies {
+export interface IssueDependencies extends ChallengeDependencies, PlanDependencies {
   readonly store: Store
   readonly now: Clock
   readonly orders: OrderObjects<'start'>
@@ -42,7 +44,8 @@ export interface IssueInput {
   readonly accountId: string
   readonly domains: readonly string[]
   readonly challengeType: ChallengeType
-  readonly autoRenew: boolean
+  /** Null: as the tenant's plan allows. */
+  readonly autoRenew: boolean | null
   readonly key: CertificateKeySpec
   readonly csrPem: string | null
   /** The providers that may serve the names; null: all of the tenant's. */
@@ -55,18 +58,30 @@ export interface IssueInput {
   readonly retry: boolean
 }
 
-/** Orders a new certificate. Throws AppError. */
+/** Orders a new certificate. Throws AppError; `plan_limit` where the tenant's plan does not include it. */
 export async function issueCertificate(
   dependencies: IssueDependencies,
   actor: Actor,
   input: IssueInput,
   alongside: Alongside<AcmeOrderRow> = nothingElse,
 ): Promise<AcmeOrderRow> {
-  const request = await checkRequest(dependencies, actor, input)
-  const orderId = newId('acmeOrder', dependencies.now())
-  await requireBudget(dependencies, actor, request, orderId)
+  const { request: asked } = await readRequest(dependencies, actor, input)
+  const planned = { domains: asked.domains, autoRenew: input.autoRenew }
+  const { autoRenew, preconditions } = await planOrder(dependencies, actor.tenantId, planned)
+  const request = { ...asked, autoRenew }
+  await requireServed(dependencies, actor, request)
+  const id = newId('acmeOrder', dependencies.now())
+  await requireBudget(dependencies, actor, request, id)
   const certificateId = newId('certificate', dependencies.now())
-  return startOrder(dependencies, actor, request, certificateId, 'issue', [], orderId, alongside)
+  const order: NewOrder = {
+    id,
+    certificateId,
+    purpose: 'issue',
+    request,
+    statements: preconditions,
+    explain: () => planOrder(dependencies, actor.tenantId, planned),
+  }
+  return startOrder(dependencies, actor, order, alongside)
 }
 
 /** A new certificate that the CA's limits forbid is refused at once, with the time at which it is worth asking again. */
@@ -92,6 +107,7 @@ export async function renewAcmeCertificate(
 ): Promise<AcmeOrderRow> {
   if (certificate.revokedAtMs !== null) throw revokedAlready(certificate.revocationReason)
   if (certificate.openOrderId !== null) throw alreadyOrdered(certificate.openOrderId)
+  await (purpose === 'forced' ? requireManualRenewal : requireActivePlan)(dependencies, actor.tenantId)
   const stored = certificate.renewalRequest
   if (stored === null) throw new Error(`${certificate.id} did not come by ACME`)
   const key = keyOfRequest(actor.tenantId, stored, certificate.id)
@@ -103,11 +119,11 @@ export async function renewAcmeCertificate(
     profile: stored.profile ?? account.profile,
     notAfterMs: stored.notAfterMs === null ? null : dependencies.now() + lifetimeOf(certificate),
   }
-  const orderId = newId('acmeOrder', dependencies.now())
+  const id = newId('acmeOrder', dependencies.now())
   const claim = updateCertificate(
     dependencies.store,
     certificate,
-    { openOrderId: orderId, updatedAtMs: dependencies.now() },
+    { openOrderId: id, updatedAtMs: dependencies.now() },
     {
       openOrderId: null,
       revocation: STANDING,
@@ -117,19 +133,20 @@ export async function renewAcmeCertificate(
       ...(purpose === 'renewal' ? { autoRenew: certificate.autoRenew } : {}),
     },
   )
-  return startOrder(dependencies, actor, request, certificate.id, purpose, [claim], orderId, alongside)
+  const order: NewOrder = {
+    id,
+    certificateId: certificate.id,
+    purpose,
+    request,
+    statements: [mustBeActive(dependencies.store, actor.tenantId), claim],
+    explain: () => requireActivePlan(dependencies, actor.tenantId),
+  }
+  return startOrder(dependencies, actor, order, alongside)
 }
 
 /** Where the first version was ordered with an end, the next one gets its lifetime: that end itself is over by then. */
 function lifetimeOf({ notBeforeMs, notAfterMs }: CertificateRow): number {
   return notAfterMs - notBeforeMs
-}
-
-/** Everything that can be known to be wrong without asking the CA. */
-async function checkRequest(dependencies: IssueDependencies, actor: Actor, input: IssueInput): Promise<OrderRequest> {
-  const { request } = await readRequest(dependencies, actor, input)
-  await requireServed(dependencies, actor, request)
-  return request
 }
 
 /** What can be known to be wrong from the request and the account alone. */
@@ -153,7 +170,7 @@ export async function readRequest(
     accountId: account.id,
     domains: domains.value,
     challengeType: input.challengeType,
-    autoRenew: input.autoRenew,
+    autoRenew: input.autoRenew ?? true,
     key: input.csrPem === null ? input.key : null,
     csrBase64: input.csrPem === null ? null : await checkCsr(input.csrPem, domains.value),
     dnsProviderIds: input.dnsProviderIds,
@@ -202,19 +219,27 @@ function namesOfCsr(csr: Csr): ReadonlySet<string> {
   return names
 }
 
+/** An order that is about to be written. */
+interface NewOrder {
+  readonly id: string
+  readonly certificateId: string
+  readonly purpose: OrderPurpose
+  readonly request: OrderRequest
+  /** What its batch has to prove, or claims. */
+  readonly statements: readonly Statement[]
+  /** After a conflict: throws where the tenant may not order that any more. */
+  explain(): Promise<unknown>
+}
+
 async function startOrder(
   { store, now, orders }: IssueDependencies,
   actor: Actor,
-  request: OrderRequest,
-  certificateId: string,
-  purpose: OrderPurpose,
-  claims: readonly Statement[],
-  orderId: string,
+  { id, certificateId, purpose, request, statements, explain }: NewOrder,
   alongside: Alongside<AcmeOrderRow>,
 ): Promise<AcmeOrderRow> {
   const row: AcmeOrderRow = {
     tenantId: actor.tenantId,
-    id: orderId,
+    id,
     accountId: request.accountId,
     certificateId,
     purpose,
@@ -234,7 +259,7 @@ async function startOrder(
   const outcome = await store.commit({
     tenantId: actor.tenantId,
     statements: [
-      ...claims,
+      ...statements,
       ...(key === null ? [] : await mustBeUncompromised(store, key)),
       insertAcmeOrder(store, row),
       ...(await alongside(row)),
@@ -248,6 +273,7 @@ async function startOrder(
     ],
   })
   if (outcome.kind !== 'committed') {
+    await explain()
     if (key !== null) await requireUncompromised(store, key)
     const current = await findCertificate(store, actor.tenantId, certificateId)
     if (current !== null && current.revokedAtMs !== null) throw revokedAlready(current.revocationReason)

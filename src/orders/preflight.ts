@@ -15,6 +15,7 @@ import type { Actor } from '../core/actor.ts'
 import { mapBounded } from '../core/map-bounded.ts'
 import type { Result } from '../core/result.ts'
 import type { AcmeAccountRow } from '../store/acme-accounts.ts'
+import { planOrder } from '../tenants/plan-limits.ts'
 import { type IssueDependencies, type IssueInput, readRequest } from './issue.ts'
 import {
   type CaFacts,
@@ -52,13 +53,14 @@ const TIME_MS = 25_000
 /** Names at once: a Worker has six connections (platform limit). */
 const CONCURRENCY = 5
 
-/** Looks ahead. Throws AppError where the request itself is wrong. */
+/** Looks ahead. Throws AppError where the request itself is wrong, or not in the tenant's plan. */
 export async function preflight(
   dependencies: PreflightDependencies,
   actor: Actor,
   input: IssueInput,
 ): Promise<PreflightReport> {
   const { account, request } = await readRequest(dependencies, actor, input, ['lost'])
+  await planOrder(dependencies, actor.tenantId, { domains: request.domains, autoRenew: input.autoRenew })
   const placing = startPlacing(dependencies, actor.tenantId)
   const deadline = AbortSignal.timeout(TIME_MS)
   const object = dependencies.accounts(actor.tenantId, account.id)

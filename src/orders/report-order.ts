@@ -116,7 +116,14 @@ async function verdictOf(store: Store, state: OrderState, nowMs: number): Promis
     event: 'order.invalid',
     actor: state.requestedBy,
     resource: resourceName.acmeOrder(orderId),
-    detail: { order_id: orderId, domains: state.request.domains, code: failure.code, message: failure.message },
+    detail: {
+      order_id: orderId,
+      certificate_id: state.certificateId,
+      account_id: state.request.accountId,
+      domains: state.request.domains,
+      code: failure.code,
+      message: failure.message,
+    },
     requestId: null,
   })
   return { tenantId, statements, entries }

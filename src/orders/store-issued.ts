@@ -5,8 +5,8 @@ import { formatTime } from '../core/clock.ts'
 import { resourceName } from '../core/resources.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { formatCertificatesPem } from '../pki/pem.ts'
-import { formatSerial } from '../pki/serial.ts'
 import { nextRenewalMs } from '../renewal/renewal-time.ts'
+import { sourceDetail, versionDetail } from '../store/certificate-event.ts'
 import { displayNameOf, newCertificateRow } from '../store/certificate-row.ts'
 import { insertTerms, nameTermsOf, SETTLED_MS } from '../store/certificate-terms.ts'
 import {
@@ -101,7 +101,7 @@ function storing(
           })),
       ...insertTerms(store, { tenantId, id: certificateId }, terms),
     ],
-    entries: [storedEntry(state, issued, existing, revocation)],
+    entries: [storedEntry(state, version, existing, revocation)],
   }
 }
 
@@ -110,7 +110,7 @@ const revocationOf = ({ revokedAtMs, revocationReason }: Revocation): Revocation
 /** A version that comes revoked or on hold is no renewal to tell of. */
 function storedEntry(
   state: OrderState,
-  issued: IssuedCertificate,
+  version: NewVersion,
   existing: CertificateRow | null,
   { revokedAtMs, revocationReason }: Revocation,
 ): JournalEntry {
@@ -122,12 +122,15 @@ function storedEntry(
     actor: state.requestedBy,
     resource: resourceName.certificate(state.certificateId),
     detail: {
-      certificate_id: state.certificateId,
+      ...versionDetail({
+        ...version,
+        id: state.certificateId,
+        version: existing === null ? 1 : existing.version + 1,
+        issuerCaId: null,
+        acmeAccountId: state.request.accountId,
+      }),
+      ...sourceDetail({ source: 'acme', roleName: null }),
       order_id: state.orderId,
-      version: existing === null ? 1 : existing.version + 1,
-      serial_number: formatSerial(issued.serial),
-      names: [...issued.names.dns, ...issued.names.ip],
-      not_after: formatTime(issued.notAfterMs),
       ...revoked,
     },
     requestId: null,

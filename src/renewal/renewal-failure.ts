@@ -45,7 +45,9 @@ export function renewalFailure(
       resource: resourceName.certificate(row.id),
       detail: {
         certificate_id: row.id,
+        version: row.version,
         name: row.displayName,
+        display_name: row.displayName,
         order_id: orderId,
         reason,
         attempt: failures,

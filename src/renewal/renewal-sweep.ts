@@ -15,7 +15,10 @@ import { renewalFailure } from './renewal-failure.ts'
 export interface RenewalDependencies {
   readonly store: Store
   readonly now: Clock
-  /** Orders the next version. Throws AppError, `conflict` where the certificate was changed since it was read. */
+  /**
+   * Orders the next version. Throws AppError, `conflict` where the certificate was changed since it was read, `forbidden` where its
+   * tenant was suspended.
+   */
   readonly renew: (actor: Actor, certificate: CertificateRow) => Promise<unknown>
 }
 
@@ -58,6 +61,8 @@ async function renewOne(dependencies: RenewalDependencies, due: DueRenewal): Pro
       await recordFailure(dependencies, certificate, INTERNAL_ERROR)
       return 'failed'
     }
+    // The tenant was suspended since the list was read: that is no failure of the certificate.
+    if (error.code === 'forbidden') return 'skipped'
     // No failure: another run or request has claimed the certificate, or it was revoked or moved to another account.
     if (error.code === 'conflict' && !(await isUnchanged(dependencies, certificate))) return 'skipped'
     await recordFailure(dependencies, certificate, error.message)

@@ -95,14 +95,13 @@ export async function idsBelow(store: Store, tenantId: string, id: string): Prom
 }
 
 /** Those of the CAs below that are still active. */
-export async function activeBelow(store: Store, tenantId: string, id: string): Promise<string[]> {
+export async function activeBelow(store: Store, tenantId: string, id: string): Promise<Pick<CaRow, 'id' | 'name'>[]> {
   const below = await idsBelow(store, tenantId, id)
-  const rows = await store.db
-    .select({ id: certificateAuthorities.id })
+  return store.db
+    .select({ id: certificateAuthorities.id, name: certificateAuthorities.name })
     .from(certificateAuthorities)
     .where(isActiveOf(tenantId, below))
     .all()
-  return rows.map((row) => row.id)
 }
 
 export function insertCa(store: Store, row: CaRow): Statement {

@@ -1,8 +1,9 @@
 /** When certificates are renewed: what is due, what a CA is to be asked (RFC 9773), and the next time moved. */
-import { and, eq, gt, isNull, lte, sql } from 'drizzle-orm'
+import { and, eq, gt, inArray, isNull, lte, sql } from 'drizzle-orm'
 import type { CertificateRow } from './certificates.ts'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import type { OrderRequest } from './order-request.ts'
+import { tenants } from './schema/access.ts'
 import { certificates } from './schema/certificates.ts'
 import type { Store } from './store.ts'
 import { decodedRows, withNulls } from './stored-json.ts'
@@ -24,7 +25,7 @@ export type DueRenewal = Pick<
   | 'revocationReason'
 >
 
-/** Certificates of every tenant that stand, and whose renewal is due and not under way, the most urgent first. */
+/** Certificates of every active tenant that stand, and whose renewal is due and not under way, the most urgent first. */
 export function dueRenewals(store: Store, nowMs: number, limit: number): Promise<DueRenewal[]> {
   return store.db
     .select({
@@ -42,12 +43,21 @@ export function dueRenewals(store: Store, nowMs: number, limit: number): Promise
     })
     .from(certificates)
     .where(
-      and(isNull(certificates.openOrderId), lte(certificates.nextRenewalAtMs, nowMs), isNull(certificates.revokedAtMs)),
+      and(
+        isNull(certificates.openOrderId),
+        lte(certificates.nextRenewalAtMs, nowMs),
+        isNull(certificates.revokedAtMs),
+        inArray(tenantStatus(store), ['active']),
+      ),
     )
     .orderBy(certificates.nextRenewalAtMs)
     .limit(limit)
     .all()
 }
+
+/** The status of the tenant that a certificate belongs to. */
+const tenantStatus = (store: Store) =>
+  sql`${store.db.select({ status: tenants.status }).from(tenants).where(eq(tenants.id, certificates.tenantId))}`
 
 /** A certificate's renewal, as far as it matters to the providers that serve it. */
 export interface AcmeRenewal {
@@ -109,7 +119,10 @@ export type RenewalCheckRow = Pick<
   | 'revokedAtMs'
 >
 
-/** Certificates of every tenant whose CA is to be asked again when to renew them, the longest overdue first. */
+/**
+ * Certificates whose CA is to be asked again when to renew them, the longest overdue first: of every tenant, suspended ones too, that is
+ * not being deleted.
+ */
 export function dueRenewalChecks(store: Store, nowMs: number, limit: number): Promise<RenewalCheckRow[]> {
   return store.db
     .select({
@@ -132,7 +145,7 @@ export function dueRenewalChecks(store: Store, nowMs: number, limit: number): Pr
       revokedAtMs: certificates.revokedAtMs,
     })
     .from(certificates)
-    .where(lte(certificates.ariCheckAtMs, nowMs))
+    .where(and(lte(certificates.ariCheckAtMs, nowMs), inArray(tenantStatus(store), ['active', 'suspended'])))
     .orderBy(certificates.ariCheckAtMs)
     .limit(limit)
     .all()

@@ -1,6 +1,7 @@
 /** Tenants: everything belongs to one. */
 import { and, eq } from 'drizzle-orm'
 import { tenants } from './schema/access.ts'
+import { acmeAccounts } from './schema/acme.ts'
 import type { Store } from './store.ts'
 import { precondition, type Statement } from './transaction.ts'
 
@@ -32,9 +33,13 @@ export const STANDING_COLUMNS = {
   deleteAtMs: tenants.deleteAtMs,
 }
 
-/** Null where there is no such tenant. */
-export async function findStanding(store: Store, id: string): Promise<TenantStanding | null> {
-  const row = await store.db.select(STANDING_COLUMNS).from(tenants).where(eq(tenants.id, id)).get()
+/** How a tenant stands, and the name of its plan. Null where there is no such tenant. */
+export async function findStanding(
+  store: Store,
+  id: string,
+): Promise<(TenantStanding & { readonly plan: string }) | null> {
+  const columns = { ...STANDING_COLUMNS, plan: tenants.plan }
+  const row = await store.db.select(columns).from(tenants).where(eq(tenants.id, id)).get()
   return row ?? null
 }
 
@@ -46,4 +51,32 @@ export function mustBeActive(store: Store, id: string): Statement {
       .from(tenants)
       .where(and(eq(tenants.id, id), eq(tenants.status, 'active'))),
   )
+}
+
+/** What is set for orders that leave it out, and up to two active accounts: enough to know whether there is one alone. */
+export async function findOrderDefaults(store: Store, id: string): Promise<StoredOrderDefaults> {
+  const [[row], accounts] = await store.db.batch([
+    store.db
+      .select({
+        defaultAcmeAccountId: tenants.defaultAcmeAccountId,
+        defaultKeyType: tenants.defaultKeyType,
+        defaultKeySize: tenants.defaultKeySize,
+      })
+      .from(tenants)
+      .where(eq(tenants.id, id)),
+    store.db
+      .select({ id: acmeAccounts.id })
+      .from(acmeAccounts)
+      .where(and(eq(acmeAccounts.tenantId, id), eq(acmeAccounts.status, 'active')))
+      .limit(2),
+  ])
+  const unset = { defaultAcmeAccountId: null, defaultKeyType: null, defaultKeySize: null }
+  return { ...(row ?? unset), activeAccounts: accounts.map((account) => account.id) }
+}
+
+interface StoredOrderDefaults {
+  readonly defaultAcmeAccountId: string | null
+  readonly defaultKeyType: 'ec' | 'rsa' | null
+  readonly defaultKeySize: number | null
+  readonly activeAccounts: readonly string[]
 }

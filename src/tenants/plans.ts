@@ -1,6 +1,6 @@
 /**
  * Plans: how many certificates from public CAs a tenant may have, and which kinds. The ones here are there in every deployment;
- * its setting `PLANS` adds others, and changes these. Does not know which plan a tenant has.
+ * its setting `PLANS` adds others, and changes these. Which plan a tenant has, and what that means for an order: plan-limits.ts.
  */
 import { z } from 'zod'
 import { err, ok, type Result } from '../core/result.ts'
@@ -93,4 +93,9 @@ function issueSentence(issue: z.core.$ZodIssue | undefined): string {
   }
   if (issue?.code === 'invalid_key') return 'the name of a plan has a-z, 0-9 and -, up to 32 characters'
   return issue?.message ?? 'is not what a plan can be'
+}
+
+/** The plan of that name. One that the deployment no longer has allows nothing new, but what there is can be renewed. */
+export function planOf(plans: Plans, name: string): Plan {
+  return plans.get(name) ?? { name, maxCertificates: 0, wildcard: false, manualRenewal: true, autoRenew: false }
 }

@@ -5,6 +5,7 @@
  */
 
 import { type Actor, systemActor } from '../../core/actor.ts'
+import { formatTime } from '../../core/clock.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
 import { resourceName } from '../../core/resources.ts'
 import type { RevocationReason } from '../../pki/revocation-reason.ts'
@@ -99,20 +100,25 @@ async function markRevoked(
   const others = await revokeBelow(dependencies, ca, below, reasonBelow(reason), nowMs)
   const outcome = await store.commit({
     tenantId: actor.tenantId,
-    statements: [mustBeActive(store, actor.tenantId, [caId, ...active]), ...own, ...others],
+    statements: [mustBeActive(store, actor.tenantId, [caId, ...active.map(({ id }) => id)]), ...own, ...others],
     entries: [
-      revokedCaEntry(actor, caId, { name: ca.name, reason, cas_below: below }),
-      ...active.map((id) => revokedCaEntry(actor, id, { reason: reasonBelow(reason), revoked_with: caId })),
+      revokedCaEntry(actor, ca, nowMs, { reason, revoked_with: null, cas_below: below }),
+      ...active.map((each) => revokedCaEntry(actor, each, nowMs, { reason: reasonBelow(reason), revoked_with: caId })),
     ],
   })
   return outcome.kind === 'committed' ? below : null
 }
 
-const revokedCaEntry = (actor: Actor, caId: string, detail: JournalEntry['detail']): JournalEntry =>
+const revokedCaEntry = (
+  actor: Actor,
+  { id, name }: Pick<CaState, 'id' | 'name'>,
+  revokedAtMs: number,
+  detail: JournalEntry['detail'],
+): JournalEntry =>
   entryBy(actor, {
     event: 'ca.revoked',
-    resource: resourceName.ca(caId),
-    detail: { ca_id: caId, ...detail },
+    resource: resourceName.ca(id),
+    detail: { ca_id: id, name, revoked_at: formatTime(revokedAtMs), ...detail },
   })
 
 /** Those CAs, and the cross-certificates that they and the revoked CA gave to others. */

@@ -1,13 +1,12 @@
 /** Storing a CA that was made or imported, with its certificate, its journal entry and its first CRL, which is empty. */
 
 import type { Actor } from '../../core/actor.ts'
-import { formatTime } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
 import { resourceName } from '../../core/resources.ts'
 import type { Certificate } from '../../pki/certificate.ts'
-import { formatSerial } from '../../pki/serial.ts'
 import { type CaRow, findCa, insertCa, mustHaveSigner } from '../../store/authorities.ts'
 import { type CaCertificateRow, insertCaCertificate } from '../../store/ca-certificates.ts'
+import { caDetail } from '../../store/certificate-event.ts'
 import { entryBy, type JournalEntry } from '../../store/journal.ts'
 import type { Statement } from '../../store/transaction.ts'
 import { tryPublishCrl } from '../crl/publish-crl.ts'
@@ -99,11 +98,6 @@ export function certificateEntry(event: string, actor: Actor, ca: CaRow, certifi
   return entryBy(actor, {
     event,
     resource: resourceName.ca(ca.id),
-    detail: {
-      ca_id: ca.id,
-      name: ca.name,
-      serial_number: formatSerial(certificate.serialNumber),
-      not_after: formatTime(certificate.notAfterMs),
-    },
+    detail: caDetail({ ...ca, ...certificateColumns(certificate) }),
   })
 }

@@ -3,14 +3,19 @@
 import type { Actor } from '../../core/actor.ts'
 import { formatTime } from '../../core/clock.ts'
 import { resourceName } from '../../core/resources.ts'
+import { isAltName } from '../../pki/alt-name.ts'
+import { commonNameOf } from '../../pki/general-name.ts'
 import type { RevocationReason } from '../../pki/revocation-reason.ts'
-import { formatSerialHex } from '../../pki/serial.ts'
 import { findCaState } from '../../store/authorities.ts'
+import { versionDetail } from '../../store/certificate-event.ts'
+import { displayNameOf } from '../../store/certificate-row.ts'
 import type { IssuedVersion } from '../../store/issued-versions.ts'
 import { entryBy, type JournalEntry } from '../../store/journal.ts'
 import { insertRevocations, partitionOf } from '../../store/revocations.ts'
 import type { Statement } from '../../store/transaction.ts'
 import type { AuthorityDependencies } from '../dependencies.ts'
+import { namesOf } from '../issuing/leaf.ts'
+import { tryParseStored } from '../signer.ts'
 
 export const HOLD: RevocationReason = 'certificate_hold'
 
@@ -81,11 +86,22 @@ export function revokedEntry(
     event: 'certificate.revoked',
     resource: resourceName.certificate(version.certificateId),
     detail: {
-      certificate_id: version.certificateId,
-      version: version.version,
-      serial_number: formatSerialHex(version.serialNumber),
+      ...versionDetail({ ...version, id: version.certificateId, ...leafOf(version) }),
+      order_id: null,
       reason,
       revoked_at: formatTime(revokedAtMs),
     },
   })
+}
+
+/**
+ * What the version's own certificate says. Names in the certificate's row are those of its current version, and its JSON may not decode;
+ * neither that nor a PEM that does not parse keeps a version from being revoked.
+ */
+function leafOf({ leafPem, serialNumber, notAfterMs }: IssuedVersion) {
+  const leaf = tryParseStored(leafPem)
+  const commonName = leaf === null ? null : commonNameOf(leaf.subject)
+  const names = namesOf((leaf?.subjectAltNames ?? []).filter(isAltName))
+  const displayName = displayNameOf({ commonName, names, serialNumber })
+  return { commonName, names, displayName, notBeforeMs: leaf?.notBeforeMs ?? notAfterMs }
 }

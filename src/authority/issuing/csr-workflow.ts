@@ -210,6 +210,7 @@ export const csrEntry = (event: string, actor: Actor, row: CsrRow) =>
       csr_id: row.id,
       common_name: row.commonName,
       names: allNames(row.names),
+      ...(row.certificateId === null ? {} : { certificate_id: row.certificateId }),
       ...(row.rejectionReason === null ? {} : { reason: row.rejectionReason }),
     },
   })

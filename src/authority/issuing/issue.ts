@@ -4,15 +4,14 @@
  */
 
 import type { Actor } from '../../core/actor.ts'
-import { formatTime } from '../../core/clock.ts'
 import { newId } from '../../core/ids.ts'
 import { resourceName } from '../../core/resources.ts'
 import type { PrivateKeyFormat } from '../../pki/key-formats.ts'
 import { exportPkcs8, exportPrivateKeyPem, generateKeyPair, type KeyPair, traditionalFormatOf } from '../../pki/keys.ts'
 import type { PublicKeyKind } from '../../pki/public-key.ts'
-import { formatSerialHex } from '../../pki/serial.ts'
 import { mustHaveSigner } from '../../store/authorities.ts'
-import { allNames, newCertificateRow } from '../../store/certificate-row.ts'
+import { sourceDetail, versionDetail } from '../../store/certificate-event.ts'
+import { newCertificateRow } from '../../store/certificate-row.ts'
 import { type CertificateRow, insertCertificate, sealPrivateKey } from '../../store/certificates.ts'
 import { mustBeUncompromised } from '../../store/compromised-keys.ts'
 import { entryBy } from '../../store/journal.ts'
@@ -227,13 +226,5 @@ export const issuedEntry = (event: string, actor: Actor, row: CertificateRow) =>
   entryBy(actor, {
     event,
     resource: resourceName.certificate(row.id),
-    detail: {
-      certificate_id: row.id,
-      ca_id: row.issuerCaId,
-      ...(row.roleName === null ? {} : { role: row.roleName }),
-      version: row.version,
-      serial_number: formatSerialHex(row.serialNumber),
-      names: allNames(row.names),
-      not_after: formatTime(row.notAfterMs),
-    },
+    detail: { ...versionDetail(row), ...sourceDetail(row), order_id: null },
   })

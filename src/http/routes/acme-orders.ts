@@ -19,12 +19,14 @@ import {
   readOrder,
   refreshOrder,
 } from '../../orders/orders.ts'
+import type { CertificateKeySpec } from '../../pki/keys.ts'
 import type { AcmeOrderRow } from '../../store/acme-orders.ts'
 import type { ChallengeReport } from '../../store/order-report.ts'
 import type { Store } from '../../store/store.ts'
+import { orderDefaults } from '../../tenants/order-defaults.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
-import { certificateKeyOf, KEY_FIELDS } from '../key-fields.ts'
+import { ORDER_KEY_FIELDS, orderKeyOf } from '../key-fields.ts'
 import { listOf, listQuery, pageOf } from '../list.ts'
 
 const challengeSchema = z
@@ -71,11 +73,16 @@ export const orderSchema = z
 
 export const issueBody = z
   .strictObject({
-    account_id: z.string(),
+    account_id: z.string().optional().openapi({
+      description: "Default: the tenant's `default_acme_account_id`, else its only active account",
+    }),
     domains: z.array(z.string().max(300)).max(1000),
     challenge_type: z.enum(CHALLENGE_TYPES),
-    auto_renew: z.boolean().default(true),
-    ...KEY_FIELDS,
+    auto_renew: z
+      .boolean()
+      .optional()
+      .openapi({ description: "Default: true where the tenant's plan includes automatic renewal" }),
+    ...ORDER_KEY_FIELDS,
     csr_pem: z.string().max(65_536).optional(),
     dns_provider_id: z.string().optional(),
     preferred_chain: z.string().max(256).optional(),
@@ -94,9 +101,9 @@ const STATUSES = ['pending', 'processing', 'valid', 'invalid', 'deactivated', 'r
 const params = z.object({ id: z.string() })
 const resourceOf = ({ id }: { readonly id: string }) => resourceName.acmeOrder(id)
 
-/** What an order touches, for the token's paths. */
+/** What an order names, for the token's paths; the account that it does not name is asked for by `issueInput`. */
 export const issueResources = (_params: unknown, { body }: { readonly body: IssueBody }): readonly string[] => [
-  resourceName.acmeAccount(body.account_id),
+  ...(body.account_id === undefined ? [] : [resourceName.acmeAccount(body.account_id)]),
   ...(body.dns_provider_id === undefined ? [] : [resourceName.dnsProvider(body.dns_provider_id)]),
 ]
 
@@ -108,25 +115,37 @@ const issue = defineRoute({
   tag: 'ACME',
   summary: 'Order a certificate',
   description:
-    'Everything that can be known to be wrong is refused at once, before the CA hears of it. Poll the order.',
+    "Everything that can be known to be wrong is refused at once, before the CA hears of it, and what the tenant's plan does not include (`plan_limit`). Poll the order.",
   access: { scope: 'pki:issue', resource: issueResources },
   idempotent: true,
   body: issueBody,
   responses: { 202: { description: 'The order', schema: orderSchema } },
-  async handler({ body, principal, actor, deps, once }) {
+  async handler({ body, principal, actor, deps, requireResource, once }) {
     const view = (row: AcmeOrderRow) => json(202, showOrder(row))
-    return view(await issueCertificate(deps, actor, await issueInput(deps.store, principal, body), once(view)))
+    const input = await issueInput(deps.store, principal, body, requireResource)
+    return view(await issueCertificate(deps, actor, input, once(view)))
   },
 })
 
-/** The request that a body stands for, with the providers that the token may use. */
-export async function issueInput(store: Store, principal: Principal, body: IssueBody): Promise<IssueInput> {
+/** The request that a body stands for, with the tenant's defaults, and with the providers that the token may use. */
+export async function issueInput(
+  store: Store,
+  principal: Principal,
+  body: IssueBody,
+  requireResource: (resource: string) => Promise<void>,
+): Promise<IssueInput> {
+  const defaults = await orderDefaults(store, principal.tenantId)
+  const accountId = body.account_id ?? defaults.accountId
+  if (accountId === null) {
+    throw invalidField('account_id', 'name an account: the tenant has no default one, and not one active account alone')
+  }
+  await requireResource(resourceName.acmeAccount(accountId))
   return {
-    accountId: body.account_id,
+    accountId,
     domains: body.domains,
     challengeType: body.challenge_type,
-    autoRenew: body.auto_renew,
-    key: certificateKeyOf(body),
+    autoRenew: body.auto_renew ?? null,
+    key: orderKeyOf(body, defaults.key ?? USUAL_KEY),
     csrPem: body.csr_pem ?? null,
     dnsProviderIds: await requestedProviders(store, principal, body.challenge_type, body.dns_provider_id ?? null),
     preferredChain: body.preferred_chain ?? null,
@@ -136,6 +155,8 @@ export async function issueInput(store: Store, principal: Principal, body: Issue
     retry: body.retry,
   }
 }
+
+const USUAL_KEY: CertificateKeySpec = { type: 'ec', size: 256 }
 
 function timeOf(field: string, text: string): number {
   const ms = parseTime(text)

@@ -65,9 +65,10 @@ const look = defineRoute({
   access: { scope: 'pki:issue', resource: issueResources },
   body: issueBody,
   responses: { 200: { description: 'What was found', schema: preflightSchema } },
-  async handler({ body, principal, actor, deps }) {
-    const report = await preflight(deps, actor, await issueInput(deps.store, principal, body))
-    return json(200, { account_id: body.account_id, challenge_type: body.challenge_type, ...showReport(report) })
+  async handler({ body, principal, actor, deps, requireResource }) {
+    const input = await issueInput(deps.store, principal, body, requireResource)
+    const report = await preflight(deps, actor, input)
+    return json(200, { account_id: input.accountId, challenge_type: body.challenge_type, ...showReport(report) })
   },
 })
 

@@ -2,7 +2,8 @@
 
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { AccountObjects } from '../../../src/accounts/account-object.ts'
-import { ok } from '../../../src/core/result.ts'
+import type { ZoneObjects } from '../../../src/challenges/zone-object.ts'
+import { err, ok } from '../../../src/core/result.ts'
 import { ROUTES } from '../../../src/http/routes.ts'
 import type { OrderObjects } from '../../../src/orders/order-object.ts'
 import { formatPem } from '../../../src/pki/pem.ts'
@@ -42,6 +43,12 @@ const objects = {
     registerAtCa: async () => ok(`https://ca.example/account/${accountId}`),
     reserveOrder: async () => ({ allowed: true }),
   })) satisfies AccountObjects<'registerAtCa' | 'reserveOrder'> as unknown as AccountObjects,
+  // Every name is a zone of the provider's, which takes no record: a zone is imported, and not verified.
+  zones: (() => ({
+    findZone: async ({ name }) => ok(name),
+    apply: async () =>
+      err({ code: 'backend_error', message: 'no', transient: true, retryAtMs: null, problemType: null }),
+  })) satisfies ZoneObjects,
 }
 
 let app: TestApp
@@ -117,6 +124,10 @@ const REQUESTS: Readonly<Record<string, () => Promise<Asked>>> = {
   ],
   '/v1/pki/dns-providers': async () => ['/v1/pki/dns-providers', provider()],
   '/v1/dns/providers': async () => ['/v1/dns/providers', provider()],
+  '/v1/zones': async () => {
+    const made = await app.request('POST', '/v1/dns/providers', { body: provider() })
+    return ['/v1/zones', { name: `${freshName('crash')}.net`, dns_provider_id: bodyOf(made, 201).id }]
+  },
 }
 
 const provider = () => ({ name: freshName('dns'), type: 'cloudflare', credentials: { api_token: 'x'.repeat(40) } })

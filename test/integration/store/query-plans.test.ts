@@ -75,6 +75,10 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   mustBeUncompromised: [[KEY_TO_CERTIFY]],
   insertCompromisedKeys: [['x', [KEY_TO_CERTIFY.spkiDer], 1]],
   isCompromised: [[KEY_TO_CERTIFY]],
+  mustHaveRoom: [
+    ['x', { plan: 'x', maxCertificates: 5 }, 1],
+    ['x', { plan: 'x', maxCertificates: null }, 1],
+  ],
   mustHaveSigner: [[[ROW, ROW]]],
   mustHaveToken: [[ROW]],
   findEarlierVersion: [[ROW, 1]],
@@ -119,6 +123,11 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
     names: ['listCertificatesBeside'],
     step: /^SEARCH certificates USING INDEX certificates_by_revocation \(tenant_id=\?\)$/,
     reason: 'A partial index, of revoked certificates alone, and counted with a limit before it is read.',
+  },
+  {
+    names: ['findOrderDefaults'],
+    step: /^SEARCH acme_accounts USING PRIMARY KEY \(tenant_id=\?\)$/,
+    reason: 'Ends at the second that is active: accounts that are not, and stand before, are few.',
   },
   {
     names: ['allDnsProviders'],

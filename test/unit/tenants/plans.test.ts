@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parsePlans, SHIPPED_PLANS } from '../../../src/tenants/plans.ts'
+import { parsePlans, planOf, SHIPPED_PLANS } from '../../../src/tenants/plans.ts'
 
 describe('plans', () => {
   it('ok: those that are shipped', () => {
@@ -41,5 +41,15 @@ describe('plans', () => {
     ['{"pro": {"auto_renew": "yes"}}', /^PLANS\.auto_renew: /],
   ])('fail: %s says where the setting is wrong', (setting, message) => {
     expect(parsePlans(setting)).toEqual({ ok: false, error: expect.stringMatching(message) })
+  })
+
+  it('ok: a plan that the deployment no longer has allows nothing new, and manual renewals', () => {
+    expect(planOf(SHIPPED_PLANS, 'gone')).toEqual({
+      name: 'gone',
+      maxCertificates: 0,
+      wildcard: false,
+      manualRenewal: true,
+      autoRenew: false,
+    })
   })
 })
