@@ -28,6 +28,7 @@ export const RESOURCE_FORMS: readonly ResourceForm[] = [
   { form: 'secrets/{path}', example: 'secrets/infra/*', meaning: 'secrets; the path has segments of its own' },
   id('zones', ID_PREFIXES.zone, 'imported zones'),
   id('tokens', ID_PREFIXES.token, 'tokens'),
+  id('sign-in/issuers', ID_PREFIXES.signInIssuer, 'issuers that are trusted to sign callers in'),
   { form: 'audit', example: 'audit', meaning: 'the journal' },
   { form: 'keyring', example: 'keyring', meaning: 'the state of the key ring' },
   { form: 'metrics', example: 'metrics', meaning: 'the numbers of the deployment for Prometheus' },

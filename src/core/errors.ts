@@ -83,6 +83,7 @@ const NOUNS: readonly (readonly [area: string, noun: string])[] = [
   ['pki/roles/', 'role'],
   ['pki/trust-anchors/', 'trust anchor'],
   ['secrets/', 'secret'],
+  ['sign-in/issuers/', 'trusted issuer'],
   ['tenants/', 'tenant'],
   ['tokens/', 'token'],
   ['zones/', 'zone'],

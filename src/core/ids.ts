@@ -16,6 +16,7 @@ export const ID_PREFIXES = {
   event: 'evt_',
   delivery: 'dlv_',
   token: 'tok_',
+  signInIssuer: 'idp_',
   tenant: 'ten_',
   request: 'req_',
 } as const

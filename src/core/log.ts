@@ -64,6 +64,8 @@ const HARMLESS_NAME = /^(secret_type|secret_path|private_key_type|tsig_algorithm
 
 const SECRET_TEXTS: readonly (readonly [RegExp, string])[] = [
   [/\bcw_[A-Za-z0-9_-]{8,}/g, 'cw_[redacted]'],
+  // A JWS or a JWE (RFC 7515 §3.1, RFC 7516 §3.1): its header is JSON, which begins with {" in base64url.
+  [/\beyJ[A-Za-z0-9_-]*\.[A-Za-z0-9._-]+/g, '[redacted JWT]'],
   [/\bwhsec_[A-Za-z0-9+/=_-]{8,}/g, 'whsec_[redacted]'],
   [/\bs1\.[a-z0-9]{1,32}\.[A-Za-z0-9_-]+/g, 's1.[redacted]'],
   [/-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----[\s\S]*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|$)/g, '[redacted private key]'],

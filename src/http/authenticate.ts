@@ -1,4 +1,6 @@
 /** From a request to its principal. Every failure is the same answer; the reason is in the log alone. */
+import { MAX_JWT_CHARS } from '../access/sign-in/limits.ts'
+import { signIn } from '../access/sign-in/sign-in.ts'
 import { sha256, timingSafeEqual, utf8 } from '../core/bytes.ts'
 import { AppError } from '../core/errors.ts'
 import { IsolateCache } from '../core/isolate-cache.ts'
@@ -8,12 +10,13 @@ import type { TenantStanding } from '../store/tenants.ts'
 import { findTokenByHash, type HeldToken, hashToken, mustHaveToken, type TokenRow } from '../store/tokens.ts'
 import type { Statement } from '../store/transaction.ts'
 import { ACTIVE } from '../tenants/standing.ts'
-import { noteExpired } from './authorize.ts'
+import { mayUseAssertion } from './access-assertion.ts'
+import { noteExpired, noteRefusedSignIn } from './authorize.ts'
 import type { Route } from './define-route.ts'
 import type { AppDependencies } from './dependencies.ts'
 import type { RequestFacts } from './request-facts.ts'
 
-/** Longer than any token; keeps hashing cheap. */
+/** Longer than any token of ours; keeps hashing cheap. */
 const MAX_TOKEN_CHARS = 512
 
 /** Who calls. */
@@ -29,8 +32,15 @@ export interface Caller {
 
 /** Throws `unauthorized`, its message for the log. */
 export async function authenticate(deps: AppDependencies, route: Route, facts: RequestFacts): Promise<Caller> {
+  const assertion = facts.headers.get(ACCESS_ASSERTION)
+  if (assertion !== null && !facts.headers.has('authorization')) {
+    if (!mayUseAssertion(facts, deps.settings.publicUrl))
+      throw new AppError('unauthorized', 'it came from another site')
+    return signedIn(deps, route, facts, { text: assertion, isAccessAssertion: true })
+  }
   const token = bearerToken(facts.headers.get('authorization'))
   if (await isAdminToken(deps.settings.adminToken, token)) return adminCaller(token)
+  if (isJwt(token)) return signedIn(deps, route, facts, { text: token, isAccessAssertion: false })
   const row = await findTokenByHash(deps.store, await hashToken(token))
   // Nothing is written for a tenant that is being deleted.
   if (row !== null && row.tenant.status !== 'deleting' && hasExpired(row, deps.now()))
@@ -45,6 +55,8 @@ export async function authenticate(deps: AppDependencies, route: Route, facts: R
 export async function authenticateRemembered(deps: AppDependencies, headers: Headers): Promise<Caller> {
   const token = bearerToken(headers.get('authorization'))
   if (await isAdminToken(deps.settings.adminToken, token)) return adminCaller(token)
+  // What is refused here is done again, by `authenticate`: a token that signs in once is then used once.
+  if (isJwt(token)) throw new AppError('unauthorized', 'a token that signs in is not remembered')
   const hash = await hashToken(token)
   return callerOf(deps, await remembered.get(deps.store, hash, false, () => findTokenByHash(deps.store, hash)))
 }
@@ -66,6 +78,27 @@ const FINGERPRINT_CHARS = 16
 async function adminCaller(token: string): Promise<Caller> {
   const fingerprint = (await hashToken(token)).slice(0, FINGERPRINT_CHARS)
   return { principal: ADMIN, credentialId: `${ADMIN_TOKEN_ID}.${fingerprint}`, tenant: ACTIVE, preconditions: [] }
+}
+
+/** What Cloudflare Access sets on requests that it has let through (developers.cloudflare.com/cloudflare-one, "Validate JWTs"). */
+const ACCESS_ASSERTION = 'cf-access-jwt-assertion'
+
+/** Tokens of ours have no dot. */
+const isJwt = (token: string): boolean => token.includes('.')
+
+/** The same subject is the same caller, whichever of its tokens it sends. */
+async function signedIn(
+  deps: AppDependencies,
+  route: Route,
+  facts: RequestFacts,
+  token: { readonly text: string; readonly isAccessAssertion: boolean },
+): Promise<Caller> {
+  const presented = { ...token, tenantHeader: facts.headers.get('certwright-tenant') }
+  const outcome = await signIn(deps, presented)
+  if (outcome.ok) return { ...outcome.value, credentialId: outcome.value.principal.tokenId }
+  const { known, reason } = outcome.error
+  if (known !== null) await noteRefusedSignIn({ deps, route, facts }, known)
+  throw new AppError('unauthorized', `sign-in: ${reason}`)
 }
 
 function callerOf(deps: AppDependencies, row: HeldToken | null): Caller {
@@ -94,7 +127,8 @@ function bearerToken(header: string | null): string {
   if (header === null) throw new AppError('unauthorized', 'no authorization header')
   const match = /^bearer +([\x21-\x7e]+) *$/i.exec(header)
   const token = match?.[1]
-  if (token === undefined || token.length > MAX_TOKEN_CHARS) throw new AppError('unauthorized', 'no bearer token')
+  const isToken = token !== undefined && token.length <= (isJwt(token) ? MAX_JWT_CHARS : MAX_TOKEN_CHARS)
+  if (!isToken) throw new AppError('unauthorized', 'no bearer token')
   return token
 }
 

@@ -4,6 +4,7 @@
  * tokens belong to no tenant: they are in the log.
  */
 
+import type { KnownRefusal } from '../access/sign-in/sign-in.ts'
 import { AppError, missing } from '../core/errors.ts'
 import { coversResource, hasScope, type Principal, type Scope } from '../core/principal.ts'
 import { resourceName } from '../core/resources.ts'
@@ -97,6 +98,16 @@ export async function noteExpired(asking: Asking): Promise<void> {
   await journalRefusal(asking, 'authentication.failed', resourceName.token(asking.principal.tokenId), 'expired')
 }
 
+/** A token that an issuer of the tenant's has signed, and that signs no one in. However many subjects it has, it is one refusal. */
+export async function noteRefusedSignIn(
+  asking: Omit<Asking, 'principal'>,
+  { tenantId, issuerId, tokenId, reason }: KnownRefusal,
+): Promise<void> {
+  const principal = { tenantId, tokenId, scopes: [], paths: [] }
+  const resource = resourceName.signInIssuer(issuerId)
+  await journalRefusal({ ...asking, principal }, 'authentication.failed', resource, reason, issuerId)
+}
+
 /** The first of an isolate goes to the ledger, which counts those of all isolates; the others wait for the next minute. */
 const ISOLATE_WINDOW_MS = 60_000
 const refusals = new WeakMap<Store, Repeats>()
@@ -106,10 +117,11 @@ async function journalRefusal(
   { deps, route, facts, principal }: Asking,
   event: 'authorization.failed' | 'authentication.failed',
   resource: string,
-  reason: 'scope' | 'path' | 'rule' | 'expired' | 'suspended',
+  reason: 'scope' | 'path' | 'rule' | 'expired' | 'suspended' | KnownRefusal['reason'],
+  repeatedBy: string = principal.tokenId,
 ): Promise<void> {
   const method = route.method.toUpperCase()
-  const key = [event, principal.tokenId, method, route.path, reason].join(' ')
+  const key = [event, repeatedBy, method, route.path, reason].join(' ')
   const repeats = repeatsOf(deps.store)
   const ownKey = `${principal.tenantId} ${key}`
   const times = repeats.admit(ownKey, 1, deps.now())

@@ -6,8 +6,8 @@
 import { fromUtf8 } from '../core/bytes.ts'
 import type { Json } from '../core/canonical-json.ts'
 import { AppError, invalidField } from '../core/errors.ts'
+import { findJsonFlaw } from '../core/exact-json.ts'
 import { mediaTypeOf, readBody } from '../core/http-client.ts'
-import { findJsonFlaw } from './exact-json.ts'
 
 /** Certificates with chains are tens of kilobytes; a mebibyte is generous. Routes that take more say so: `maxBodyBytes`. */
 export const MAX_BODY_BYTES = 1_048_576

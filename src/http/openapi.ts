@@ -18,7 +18,7 @@ export function openApiDocument(routes: readonly Route[], publicUrl: string): Op
   registry.openAPIRegistry.registerComponent('securitySchemes', 'token', {
     type: 'http',
     scheme: 'bearer',
-    description: `A token as POST /v1/tokens makes it (cw_…), with scopes:\n\n${scopeLines()}`,
+    description: `A token as POST /v1/tokens makes it (cw_…), or one of an issuer that the tenant trusts (a JWT, see /v1/sign-in/issuers), with scopes:\n\n${scopeLines()}`,
   })
   for (const route of routes) registry.openAPIRegistry.registerPath(route.openapi)
   const document = registry.getOpenAPI31Document({

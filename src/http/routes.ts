@@ -22,6 +22,7 @@ import { referenceRoutes } from './routes/reference.ts'
 import { revocationRoutes } from './routes/revocation.ts'
 import { roleRoutes } from './routes/roles.ts'
 import { secretRoutes } from './routes/secrets.ts'
+import { signInRoutes } from './routes/sign-in.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { trustAnchorRoutes } from './routes/trust-anchors.ts'
 import { zoneRoutes } from './routes/zones.ts'
@@ -32,6 +33,7 @@ export const ROUTES: readonly Route[] = [
   ...referenceRoutes(() => ROUTES),
   ...agentRoutes,
   ...tokenRoutes,
+  ...signInRoutes,
   ...secretRoutes,
   ...auditRoutes,
   ...keyringRoutes,

@@ -116,10 +116,11 @@ async function tryRemembered(served: Served, access: TokenAccess, parts: () => P
 
 type Checks = Pick<RouteInput<unknown, unknown, unknown>, 'requireResource' | 'requireScope' | 'noteUnseen'>
 
-const actorOf = ({ tenantId, tokenId }: Principal, { id }: RequestFacts): Actor => ({
+const actorOf = ({ tenantId, tokenId, identity }: Principal, { id }: RequestFacts): Actor => ({
   tenantId,
   tokenId,
   requestId: id,
+  ...(identity === undefined ? {} : { identity: { issuer: identity.issuer, subject: identity.subject } }),
 })
 
 function inputOf(

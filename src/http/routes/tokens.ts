@@ -9,7 +9,7 @@ import { parseDurationSeconds } from '../../core/duration.ts'
 import { invalidField } from '../../core/errors.ts'
 import { isId } from '../../core/ids.ts'
 import { MAX_GLOB_CHARS } from '../../core/path-glob.ts'
-import { type Principal, SCOPE_NAMES, type Scope } from '../../core/principal.ts'
+import { type Identity, type Principal, SCOPE_NAMES, type Scope } from '../../core/principal.ts'
 import { everyResource, resourceName } from '../../core/resources.ts'
 import { findToken, type TokenRow } from '../../store/tokens.ts'
 import { empty, json } from '../answer.ts'
@@ -36,6 +36,20 @@ const tokenView = z
 const newTokenView = z
   .strictObject({ ...tokenView.shape, token: z.string().openapi({ description: 'Shown this once' }) })
   .openapi('NewToken')
+
+const identityView = z.strictObject({
+  issuer_id: z.string().openapi({ description: "The tenant's trusted issuer" }),
+  issuer: z.string(),
+  subject: z.string(),
+  claims: z.record(z.string(), z.unknown()).openapi({ description: 'What mappings and roles may ask for' }),
+})
+
+const ownTokenView = z
+  .strictObject({
+    ...tokenView.shape,
+    identity: identityView.optional().openapi({ description: 'Of callers who signed in with a token of an issuer' }),
+  })
+  .openapi('OwnToken')
 
 const tokenBody = z
   .strictObject({
@@ -121,8 +135,9 @@ const own = defineRoute({
   tag: 'Tokens',
   summary: 'The token that is asking',
   access: { scope: 'any-token', resource: null },
-  responses: { 200: { description: 'What it may do', schema: tokenView } },
+  responses: { 200: { description: 'What it may do', schema: ownTokenView } },
   async handler({ principal, deps }) {
+    if (principal.identity !== undefined) return json(200, signedInView(principal, principal.identity))
     const row = await findToken(deps.store, principal.tenantId, principal.tokenId)
     return json(200, row === null ? settingsTokenView(principal) : viewOf(row))
   },
@@ -186,6 +201,18 @@ function viewOf(row: TokenRow): z.input<typeof tokenView> {
     expires_at: row.expiresAtMs === null ? null : formatTime(row.expiresAtMs),
     created_by: row.createdBy,
     created_at: formatTime(row.createdAtMs),
+  }
+}
+
+/** Who signed in has a token of another issuer, which has no row here. */
+function signedInView(principal: Principal, identity: Identity): z.input<typeof ownTokenView> {
+  const { issuerId, issuerName, issuer, subject, claims } = identity
+  return {
+    ...settingsTokenView(principal),
+    name: `${subject} by ${issuerName}`,
+    paths: principal.paths === null ? null : [...principal.paths],
+    expires_at: principal.expiresAtMs === null ? null : formatTime(principal.expiresAtMs),
+    identity: { issuer_id: issuerId, issuer, subject, claims },
   }
 }
 

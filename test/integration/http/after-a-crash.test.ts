@@ -86,6 +86,10 @@ type Asked = readonly [path: string, body: Record<string, unknown>]
 /** A request of every route that takes a key. */
 const REQUESTS: Readonly<Record<string, () => Promise<Asked>>> = {
   '/v1/tokens': async () => ['/v1/tokens', { name: 'crash', scopes: ['pki:read'] }],
+  '/v1/sign-in/issuers': async () => {
+    const name = freshName('issuer')
+    return ['/v1/sign-in/issuers', { name, issuer: `https://${name}.example` }]
+  },
   '/v1/pki/roles': async () => ['/v1/pki/roles', { name: freshName('role'), ca_id: caId }],
   '/v1/pki/trust-anchors': async () => {
     const { certificate_pem } = await foreignCa()

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { findJsonFlaw } from '../../../src/http/exact-json.ts'
+import { findJsonFlaw } from '../../../src/core/exact-json.ts'
 
 describe('JSON that says what it is read as', () => {
   it('ok: whatever JSON.stringify writes has no flaw', () => {

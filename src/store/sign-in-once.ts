@@ -1,0 +1,40 @@
+/** Tokens that sign in once: each that did is remembered until it ends. */
+import { lte, sql } from 'drizzle-orm'
+import { sha256, toHex, utf8 } from '../core/bytes.ts'
+import { usedSignIns } from './schema/sign-in.ts'
+import type { Store } from './store.ts'
+import { mustChange } from './transaction.ts'
+
+export interface SingleSignIn {
+  readonly tenantId: string
+  readonly issuerId: string
+  /** RFC 7519 §4.1.7. */
+  readonly jti: string
+  /** Epoch milliseconds: from then on the token is refused by its end. */
+  readonly expiresAtMs: number
+}
+
+/** Uses the token up; false where it was used before. Of two at once, one gets true. */
+export async function useSignIn(
+  store: Store,
+  { tenantId, issuerId, jti, expiresAtMs }: SingleSignIn,
+): Promise<boolean> {
+  const jtiHash = toHex(await sha256(utf8(jti)))
+  const insert = store.db.insert(usedSignIns).values({ tenantId, issuerId, jtiHash, expiresAtMs }).onConflictDoNothing()
+  const outcome = await store.commit({ tenantId, statements: [mustChange(insert)], entries: [] })
+  return outcome.kind === 'committed'
+}
+
+/** Rows that are deleted at a time. */
+const MAX_DELETED = 1_000
+
+/** Deletes what is past its time, of every tenant, as many rows as one run may. Not a change of anybody's: written directly. */
+export async function deleteExpiredSignIns(store: Store, nowMs: number): Promise<void> {
+  const { tenantId, issuerId, jtiHash, expiresAtMs } = usedSignIns
+  const expired = store.db
+    .select({ tenantId, issuerId, jtiHash })
+    .from(usedSignIns)
+    .where(lte(expiresAtMs, nowMs))
+    .limit(MAX_DELETED)
+  await store.db.delete(usedSignIns).where(sql`(${tenantId}, ${issuerId}, ${jtiHash}) IN ${expired}`)
+}
