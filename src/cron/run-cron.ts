@@ -8,6 +8,7 @@ import { type RenewDueDependencies, renewDueCertificates } from './renew-due.ts'
 import { type ResumeOrdersDependencies, resumeOrders } from './resume-orders.ts'
 import { type CronJob, jobsFor } from './schedule.ts'
 import { type TidyZonesDependencies, tidyZones } from './tidy-zones.ts'
+import { type WriteNoticesDependencies, writeNotices } from './write-notices.ts'
 
 /** What all jobs need together. */
 export type CronDependencies = ResumeOrdersDependencies &
@@ -16,6 +17,7 @@ export type CronDependencies = ResumeOrdersDependencies &
   MaintainPkiDependencies &
   TidyZonesDependencies &
   CountRowsDependencies &
+  WriteNoticesDependencies &
   PruneDependencies
 
 const JOBS: Readonly<Record<CronJob, (dependencies: CronDependencies) => Promise<void>>> = {
@@ -25,6 +27,7 @@ const JOBS: Readonly<Record<CronJob, (dependencies: CronDependencies) => Promise
   'maintain-pki': maintainPki,
   'tidy-zones': tidyZones,
   'count-rows': countRows,
+  'write-notices': writeNotices,
   prune,
 }
 

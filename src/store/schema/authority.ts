@@ -70,6 +70,7 @@ export const certificateAuthorities = sqliteTable(
     index('certificate_authorities_by_parent').on(table.tenantId, table.parentCaId, table.id),
     // Of every tenant: what the cron asks for.
     index('certificate_authorities_by_crl_due').on(table.crlDueAtMs).where(sql`${table.crlDueAtMs} IS NOT NULL`),
+    index('certificate_authorities_by_expiry').on(table.tenantId, table.notAfterMs, table.id),
     index('certificate_authorities_by_cascade').on(table.cascadeAfter).where(sql`${table.cascadeAfter} IS NOT NULL`),
   ],
 )

@@ -26,7 +26,7 @@ interface Written {
 }
 
 let written: readonly Written[] = []
-/** Written by the cron. */
+/** Written by the cron: expiry-notices.test.ts holds them to the catalogue. */
 const NOTICES = ['certificate.expiring', 'certificate.expired', 'ca.expiring']
 const BY_REQUESTS = EVENT_CATALOGUE.filter(({ name }) => !NOTICES.includes(name))
 

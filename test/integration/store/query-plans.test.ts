@@ -22,7 +22,7 @@ const modules = import.meta.glob<Readonly<Record<string, unknown>>>('../../../sr
 
 /** What does not ask the database: it makes bytes, names and parts of queries. */
 const NO_STATEMENT =
-  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|nextSecretRow|privateKeyPlace|chainEntry|entryBy|allNames|displayNameOf|journalBefore|journalAfter|findBrokenLink|readDetail|statement|mustChange|precondition|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|storedJson|decodeJson|decoded[A-Z]\w*|withNulls|Undecodable|UndecodableRow|reasonBelow|laterThan)$/
+  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|nextSecretRow|privateKeyPlace|chainEntry|entryBy|allNames|displayNameOf|journalBefore|journalAfter|findBrokenLink|readDetail|statement|mustChange|precondition|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|storedJson|decodeJson|decoded[A-Z]\w*|withNulls|Undecodable|UndecodableRow|reasonBelow|laterThan|versionDetail|sourceDetail|caDetail)$/
 
 const page = { before: null, limit: 10 }
 const nothing = {
@@ -45,6 +45,9 @@ const LISTS_OF_CERTIFICATES: readonly (readonly unknown[])[] = [
   ['x', { ...nothing, revoked: 'only' }, page],
   ['x', { ...nothing, ends: { afterMs: 1, byMs: 2 } }, page],
 ]
+
+const STRETCH = { tenantId: 'x', after: { ms: 1, id: 'x' }, through: { ms: 2, id: 'x' } }
+const NOTICE_RULES = [0, 7].map((thresholdDays) => [STRETCH, { thresholdDays, minLifetimeMs: 1 }, 10])
 
 const KEY_TO_CERTIFY = { tenantId: 'x', spkiDer: new Uint8Array(1), certificateId: 'x' }
 
@@ -71,6 +74,14 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
     ['x', 'x', { after: null, limit: 10 }],
     ['x', '', { after: 'x', limit: 10 }],
   ],
+  tenantsWithoutMarks: [[13, 10]],
+  insertMarks: [[[ROW]]],
+  boundedEnd: [[STRETCH, 10]],
+  endingCertificates: NOTICE_RULES,
+  endingCas: NOTICE_RULES,
+  moveMark: [[ROW, STRETCH.through]],
+  mustStillStand: [['x', [ROW]]],
+  mustStillHaveCas: [['x', [ROW]]],
   mustBeOnlyOneOfSubject: [[{ tenantId: 'x', subjectHash: 'x', rows: [ROW] }]],
   mustBeUncompromised: [[KEY_TO_CERTIFY]],
   insertCompromisedKeys: [['x', [KEY_TO_CERTIFY.spkiDer], 1]],
@@ -113,6 +124,16 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
     names: ['tenantsToIndex'],
     step: /^SCAN tenants$/,
     reason: 'Reads a row of each tenant, and of each the first certificate behind its mark.',
+  },
+  {
+    names: ['tenantsWithoutMarks'],
+    step: /^SCAN tenants$|^SEARCH expiry_marks USING PRIMARY KEY \(tenant_id=\?\)$/,
+    reason: 'Reads a row of each tenant, and counts its dozen marks.',
+  },
+  {
+    names: ['dueMarks'],
+    step: /^SCAN expiry_marks$/,
+    reason: 'A dozen rows for each tenant, and of each the first certificate behind its mark.',
   },
   {
     names: ['headOf', 'listJournal', 'findRecentEntry', 'Ledger'],
@@ -162,7 +183,7 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
   },
   {
     names: ['hasCas'],
-    step: /^SCAN certificate_authorities USING COVERING INDEX certificate_authorities_by_id$/,
+    step: /^SCAN certificate_authorities USING COVERING INDEX certificate_authorities_by_expiry$/,
     reason: 'The first of them, if there is one.',
   },
   {
