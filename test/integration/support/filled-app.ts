@@ -59,6 +59,7 @@ export async function newFilledTenant(app: TestApp, tenantId: string, mark: stri
 }
 
 let certificates = 0
+const zoneCounts = new Map<string, number>()
 
 function surroundings(app: TestApp): Surroundings {
   return {
@@ -140,6 +141,16 @@ function surroundings(app: TestApp): Surroundings {
       }
       await app.store.commit({ tenantId, statements: putHttpChallenges(app.store, [challenge]), entries: [] })
       return token
+    },
+    provider: ({ mark, secret }) => ({
+      type: 'cloudflare',
+      config: { api_token_path: `${secret}#api_token` },
+      managed_zones: [`${mark}.example.net`, 'acme.example'],
+    }),
+    zoneName(tenantId) {
+      const count = (zoneCounts.get(tenantId) ?? 0) + 1
+      zoneCounts.set(tenantId, count)
+      return `zone-${count}.acme.example`
     },
   }
 }

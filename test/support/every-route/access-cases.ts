@@ -65,6 +65,7 @@ export const ACCESS_CASES: RouteCases = {
   'GET /v1/audit': { may: AUDIT, asks: [() => at('/v1/audit', ['audit'])] },
   'GET /v1/audit/verify': { may: AUDIT, asks: [() => at('/v1/audit/verify', ['audit'])] },
 
+  'GET /v1/metrics': { may: OPERATOR, asks: [() => at('/v1/metrics', ['metrics'])] },
   'GET /v1/keyring': { may: OPERATOR, asks: [() => at('/v1/keyring', ['keyring'])] },
   'POST /v1/keyring/reseal': { may: OPERATOR, asks: [() => at('/v1/keyring/reseal', ['keyring'], {})] },
 }

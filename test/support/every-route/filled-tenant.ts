@@ -28,6 +28,10 @@ export interface Surroundings {
   }): Promise<string>
   /** The token of an http-01 challenge that is answered here. */
   httpToken(tenantId: string): Promise<string>
+  /** What a DNS provider is made of that serves the zones; `secret` has the field `api_token`. */
+  provider(own: { readonly mark: string; readonly secret: string }): Readonly<Record<string, unknown>>
+  /** Another zone that the provider serves, each time. */
+  zoneName(tenantId: string): string
 }
 
 export interface FilledTenant {
@@ -55,6 +59,8 @@ export interface FilledTenant {
   readonly secret: string
   readonly storedToken: string
   readonly directoryUrl: string
+  /** A zone that the provider serves and nobody has imported. */
+  zoneName(): string
   /** A name that nothing of this tenant has; the n-th one is the same in every tenant. */
   freshName(): string
   newCa(more?: Readonly<Record<string, unknown>>): Promise<string>
@@ -161,18 +167,12 @@ export async function fillTenant(
   }
   const secret = await newSecret()
   const newProvider = async (): Promise<string> => {
-    const config = { api_token_path: `${secret}#api_token` }
-    const body = {
-      name: freshName(),
-      type: 'cloudflare',
-      config,
-      managed_zones: [`${mark}.example.net`, 'acme.example'],
-    }
+    const body = { name: freshName(), ...around.provider({ mark, secret }) }
     return (await post('/v1/pki/dns-providers', body)).id
   }
   const provider = await newProvider()
   const newZone = async (): Promise<string> =>
-    (await post('/v1/zones', { name: `${freshName()}.acme.example`, dns_provider_id: provider })).id
+    (await post('/v1/zones', { name: around.zoneName(tenantId), dns_provider_id: provider })).id
   const newToken = async (): Promise<string> =>
     (await post('/v1/tokens', { name: `${mark} token`, scopes: ['pki:read'] })).id
 
@@ -198,6 +198,7 @@ export async function fillTenant(
     secret,
     storedToken: await newToken(),
     directoryUrl: around.directoryUrl,
+    zoneName: () => around.zoneName(tenantId),
     freshName,
     newCa,
     newRole,

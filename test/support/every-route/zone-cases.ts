@@ -13,8 +13,8 @@ export const ZONE_CASES: RouteCases = {
   'POST /v1/zones': {
     may: ADMIN,
     asks: [
-      ({ freshName, provider }) => {
-        const body = { name: `${freshName()}.acme.example`, dns_provider_id: provider }
+      ({ zoneName, provider }) => {
+        const body = { name: zoneName(), dns_provider_id: provider }
         return at('/v1/zones', [ALL_ZONES, `pki/dns-providers/${provider}`], body)
       },
     ],
