@@ -1,12 +1,27 @@
 /** What a token may give to the token that it makes: no scope, no path and no lifetime beyond its own. Pure; every refusal is thrown. */
 import { AppError, invalidField } from '../core/errors.ts'
 import { globCovers } from '../core/path-glob.ts'
-import { coversResource, effectiveScopes, type Principal, SCOPE_NAMES, type Scope } from '../core/principal.ts'
+import {
+  coversResource,
+  effectiveScopes,
+  hasScope,
+  type Principal,
+  SCOPE_NAMES,
+  type Scope,
+} from '../core/principal.ts'
 import { DEFAULT_TENANT_ID } from '../store/store.ts'
 
-/** The scopes in their usual order. `tenantId`: the tenant that the new token is for. */
-export function grantedScopes(maker: Principal, scopes: readonly Scope[], tenantId: string): readonly Scope[] {
-  const own = effectiveScopes(maker)
+/**
+ * The scopes in their usual order. `tenantId`: the tenant that the new token is for. `isFirst`: it is the first token of another tenant,
+ * which an operator gives any scope but `operator`: nobody there could give one yet.
+ */
+export function grantedScopes(
+  maker: Principal,
+  scopes: readonly Scope[],
+  tenantId: string,
+  { isFirst }: { readonly isFirst: boolean } = { isFirst: false },
+): readonly Scope[] {
+  const own = isFirst && hasScope(maker, 'operator') ? new Set(SCOPE_NAMES) : effectiveScopes(maker)
   const beyond = scopes.filter((scope) => !own.has(scope))
   if (beyond.length > 0) throw new AppError('forbidden', `This token lacks ${beyond.join(', ')} and cannot give it`)
   if (scopes.includes('operator') && tenantId !== DEFAULT_TENANT_ID) {

@@ -1,6 +1,7 @@
 /** The forms of resources, which the paths of tokens are globs over. Which route is about which resource is said where it is declared. */
 import { ID_PREFIXES } from '../core/ids.ts'
 import { globCovers, isPathGlob } from '../core/path-glob.ts'
+import { OWN_TENANT } from '../core/resources.ts'
 
 export interface ResourceForm {
   /** Segments; the last may stand for an id, a name or a path. */
@@ -29,6 +30,8 @@ export const RESOURCE_FORMS: readonly ResourceForm[] = [
   id('zones', ID_PREFIXES.zone, 'imported zones'),
   id('tokens', ID_PREFIXES.token, 'tokens'),
   id('sign-in/issuers', ID_PREFIXES.signInIssuer, 'issuers that are trusted to sign callers in'),
+  id('tenants', ID_PREFIXES.tenant, 'tenants, for operators'),
+  { form: OWN_TENANT, example: OWN_TENANT, meaning: 'the settings of the own tenant' },
   { form: 'audit', example: 'audit', meaning: 'the journal' },
   { form: 'keyring', example: 'keyring', meaning: 'the state of the key ring' },
   { form: 'metrics', example: 'metrics', meaning: 'the numbers of the deployment for Prometheus' },

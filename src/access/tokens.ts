@@ -9,7 +9,7 @@ import { resourceName } from '../core/resources.ts'
 import { entryBy, type JournalEntry } from '../store/journal.ts'
 import type { Page } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
-import { tenantExists } from '../store/tenants.ts'
+import { findStanding, hasTokens, mustHaveNoToken, tenantExists } from '../store/tenants.ts'
 import {
   deleteToken,
   findToken,
@@ -46,7 +46,10 @@ export interface MadeToken {
   readonly token: string
 }
 
-/** Makes a token for the maker's tenant, or for another one where the maker is an operator. Throws AppError for what the maker cannot give. */
+/**
+ * Makes a token for the maker's tenant, or for another one where the maker is an operator, who gives the first token of a tenant any scope
+ * but `operator`. Throws AppError for what the maker cannot give.
+ */
 export async function makeToken(
   { store, now }: AccessDependencies,
   actor: Actor,
@@ -56,13 +59,16 @@ export async function makeToken(
 ): Promise<MadeToken> {
   const nowMs = now()
   const tenantId = await tenantOf(store, maker, request.tenantId)
+  const isForAnother = tenantId !== maker.tenantId
+  if (isForAnother) await refuseDeleting(store, tenantId)
+  const isFirst = isForAnother && !(await hasTokens(store, tenantId))
   const token = newToken()
   const row: TokenRow = {
     tenantId,
     id: newId('token', nowMs),
     name: request.name,
     tokenHash: await hashToken(token),
-    scopes: grantedScopes(maker, request.scopes, tenantId),
+    scopes: grantedScopes(maker, request.scopes, tenantId, { isFirst }),
     paths: grantedPaths(maker, request.paths),
     expiresAtMs: grantedExpiry(maker, request.expiresAtMs, nowMs),
     createdBy: maker.tokenId,
@@ -71,7 +77,11 @@ export async function makeToken(
   const made = { row, token }
   const outcome = await store.commit({
     tenantId,
-    statements: [insertToken(store, row), ...(await alongside(made))],
+    statements: [
+      ...(isFirst ? [mustHaveNoToken(store, tenantId)] : []),
+      insertToken(store, row),
+      ...(await alongside(made)),
+    ],
     entries: [tokenEntry('token.created', row, actor)],
   })
   if (outcome.kind !== 'committed') throw new AppError('conflict', 'The token could not be made: try again')
@@ -118,6 +128,11 @@ export async function removeToken(
   })
   // Another request has deleted it since it was read: for this caller it is not there.
   if (outcome.kind !== 'committed') throw missing(resourceName.token(id))
+}
+
+async function refuseDeleting(store: Store, tenantId: string): Promise<void> {
+  if ((await findStanding(store, tenantId))?.status !== 'deleting') return
+  throw new AppError('conflict', 'The tenant is being deleted: take that back first (PATCH /v1/tenants/{id})')
 }
 
 /** The tenant that is meant: the caller's own, or for operators any. To a caller without `operator`, other tenants do not exist. */

@@ -33,7 +33,11 @@ export const everyResource = {
   secret: 'secrets/*',
   signInIssuer: 'sign-in/issuers/idp_*',
   subscription: 'subscriptions/sub_*',
+  tenant: 'tenants/ten_*',
   token: 'tokens/tok_*',
   trustAnchor: 'pki/trust-anchors/trust_anchor_*',
   zone: 'zones/zone_*',
 } as const
+
+/** The settings of the caller's own tenant: an area, whatever the tenant's id. */
+export const OWN_TENANT = 'tenants/self'

@@ -2,6 +2,7 @@
 import { recordCronRun } from '../store/cron-runs.ts'
 import { type CountRowsDependencies, countRows } from './count-rows.ts'
 import { type MaintainPkiDependencies, maintainPki } from './maintain-pki.ts'
+import { type MaintainTenantsDependencies, maintainTenants } from './maintain-tenants.ts'
 import { type PruneDependencies, prune } from './prune.ts'
 import { type PublishCrlsDependencies, publishDueCrls } from './publish-crls.ts'
 import { type RenewDueDependencies, renewDueCertificates } from './renew-due.ts'
@@ -15,6 +16,7 @@ export type CronDependencies = ResumeOrdersDependencies &
   PublishCrlsDependencies &
   RenewDueDependencies &
   MaintainPkiDependencies &
+  MaintainTenantsDependencies &
   TidyZonesDependencies &
   CountRowsDependencies &
   WriteNoticesDependencies &
@@ -25,6 +27,7 @@ const JOBS: Readonly<Record<CronJob, (dependencies: CronDependencies) => Promise
   'publish-crls': publishDueCrls,
   'renew-due': renewDueCertificates,
   'maintain-pki': maintainPki,
+  'maintain-tenants': maintainTenants,
   'tidy-zones': tidyZones,
   'count-rows': countRows,
   'write-notices': writeNotices,

@@ -4,7 +4,7 @@
 export const SCHEDULE = {
   '* * * * *': ['resume-orders', 'publish-crls'],
   '*/2 * * * *': ['renew-due'],
-  '*/5 * * * *': ['maintain-pki', 'tidy-zones', 'count-rows', 'write-notices'],
+  '*/5 * * * *': ['maintain-pki', 'maintain-tenants', 'tidy-zones', 'count-rows', 'write-notices'],
   '17 3 * * *': ['prune'],
 } as const satisfies Record<string, readonly string[]>
 

@@ -33,15 +33,15 @@ export function orderKeyOf(
   return certificateKeyOf({ key_type: type, key_size: body.key_size ?? (type === usual.type ? usual.size : undefined) })
 }
 
-/** Throws `invalid_request` where the size does not belong to the type. */
-export function certificateKeyOf(body: {
-  readonly key_type: 'ec' | 'rsa'
-  readonly key_size?: number | undefined
-}): CertificateKeySpec {
+/** Throws `invalid_request` about `field` where the size does not belong to the type. */
+export function certificateKeyOf(
+  body: { readonly key_type: 'ec' | 'rsa'; readonly key_size?: number | undefined },
+  field = 'key_size',
+): CertificateKeySpec {
   const sizes: readonly number[] = SIZES[body.key_type]
   const size = body.key_size ?? sizes[0]
   if (size === undefined || !sizes.includes(size)) {
-    throw invalidField('key_size', `for ${body.key_type} it is ${sizes.join(', ')}`)
+    throw invalidField(field, `for ${body.key_type} it is ${sizes.join(', ')}`)
   }
   return { type: body.key_type, size } as CertificateKeySpec
 }

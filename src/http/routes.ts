@@ -23,6 +23,7 @@ import { revocationRoutes } from './routes/revocation.ts'
 import { roleRoutes } from './routes/roles.ts'
 import { secretRoutes } from './routes/secrets.ts'
 import { signInRoutes } from './routes/sign-in.ts'
+import { tenantRoutes } from './routes/tenants.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { trustAnchorRoutes } from './routes/trust-anchors.ts'
 import { zoneRoutes } from './routes/zones.ts'
@@ -32,6 +33,7 @@ export const ROUTES: readonly Route[] = [
   readiness,
   ...referenceRoutes(() => ROUTES),
   ...agentRoutes,
+  ...tenantRoutes,
   ...tokenRoutes,
   ...signInRoutes,
   ...secretRoutes,

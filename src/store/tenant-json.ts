@@ -12,3 +12,5 @@ export const pendingEntrySchema = z
     requestId: z.string().nullable(),
   })
   .readonly()
+
+export type PendingEntry = z.output<typeof pendingEntrySchema>

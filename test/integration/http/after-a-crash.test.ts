@@ -85,6 +85,7 @@ type Asked = readonly [path: string, body: Record<string, unknown>]
 
 /** A request of every route that takes a key. */
 const REQUESTS: Readonly<Record<string, () => Promise<Asked>>> = {
+  '/v1/tenants': async () => ['/v1/tenants', { name: 'crash', plan: 'pro' }],
   '/v1/tokens': async () => ['/v1/tokens', { name: 'crash', scopes: ['pki:read'] }],
   '/v1/sign-in/issuers': async () => {
     const name = freshName('issuer')

@@ -146,6 +146,16 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
     reason: 'A partial index, of revoked certificates alone, and counted with a limit before it is read.',
   },
   {
+    names: ['tenantsWithPendingEntry'],
+    step: /^SCAN tenants USING INDEX tenants_with_pending_entry$/,
+    reason: 'A partial index, of the few tenants alone whose journal lacks an entry.',
+  },
+  {
+    names: ['hasTokens', 'mustHaveNoToken'],
+    step: /^SEARCH tokens USING PRIMARY KEY \(tenant_id=\?\)$/,
+    reason: 'Ends at the first.',
+  },
+  {
     names: ['findOrderDefaults'],
     step: /^SEARCH acme_accounts USING PRIMARY KEY \(tenant_id=\?\)$/,
     reason: 'Ends at the second that is active: accounts that are not, and stand before, are few.',
