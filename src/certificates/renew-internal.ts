@@ -42,6 +42,8 @@ export interface RenewInput {
   /** Null: as long as the version before. */
   readonly ttlSeconds: number | null
   readonly keyFormat: IssueInput['keyFormat']
+  /** Of who renews: what a role allows by claims, it allows to who has them now. */
+  readonly claims: IssueInput['claims']
 }
 
 /** The next version, at once. The old one stays valid until its end. Throws AppError. */
@@ -60,7 +62,8 @@ export async function renewInternal(
   const grant = await grantOf(dependencies, actor, before, terms)
   const { signer, role } = grant
   const names = requireNames({ ...before.names, commonName: before.commonName }, STORED_PATHS)
-  if (role !== null) requireAllowed(role.policy, { ...names, hasCommonName: terms.hasCommonName }, () => 'certificate')
+  if (role !== null)
+    requireAllowed(role.policy, input.claims, { ...names, hasCommonName: terms.hasCommonName }, () => 'certificate')
   const old = parseStored(before.leafPem)
   const oldKey = describePublicKey(old.subjectPublicKeyInfo)
   if (!oldKey.ok) throw new Error(oldKey.error.message)

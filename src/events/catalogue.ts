@@ -76,8 +76,17 @@ const sourceFields = {
 
 const orderIdField = z.string().nullable().describe('The ACME order that brought it; null where none did')
 
-const issuedFields = { ...leafFields, ...sourceFields, order_id: orderIdField }
-const issued = { ...leaf, source: 'acme', role: null, order_id: ORDER } as const
+const identityField = z
+  .object({ issuer: z.string(), subject: z.string() })
+  .optional()
+  .describe('Who asked for it, where they signed in with a token of a trusted issuer')
+
+const issuedFields = { ...leafFields, ...sourceFields, order_id: orderIdField, identity: identityField }
+const identity = {
+  issuer: 'https://token.actions.githubusercontent.com',
+  subject: 'repo:acme/site:ref:refs/heads/main',
+}
+const issued = { ...leaf, source: 'acme', role: null, order_id: ORDER, identity } as const
 
 const renewalFields = {
   auto_renew: z.boolean().describe('Will the service renew it by itself?'),

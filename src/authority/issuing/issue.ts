@@ -4,6 +4,7 @@
  */
 
 import type { Actor } from '../../core/actor.ts'
+import type { Claims } from '../../core/claims.ts'
 import { newId } from '../../core/ids.ts'
 import { resourceName } from '../../core/resources.ts'
 import type { PrivateKeyFormat } from '../../pki/key-formats.ts'
@@ -50,6 +51,8 @@ export interface IssueInput {
   readonly ttlSeconds: number | null
   /** `traditional`: SEC1 for EC keys, PKCS#1 for RSA keys. */
   readonly keyFormat: 'traditional' | 'pkcs8'
+  /** Of the caller, for the names that the role allows by them; null: the caller has none. */
+  readonly claims: Claims | null
   /** What else has to hold when the certificate is stored: that the caller's token is still there. */
   readonly preconditions: readonly Statement[]
 }
@@ -60,6 +63,7 @@ export interface SignInput {
   readonly ttlSeconds: number | null
   /** In place of the CSR's alternative names. */
   readonly names: RequestedNames | null
+  readonly claims: Claims | null
   readonly preconditions: readonly Statement[]
 }
 
@@ -82,7 +86,7 @@ export function issueUnderRole(
 ): Promise<Issued> {
   return withRole(dependencies, actor, input.roleName, async ({ role, policy, signer }) => {
     const names = requireNames(input.names, ISSUE_PATHS)
-    requireAllowed(policy, names, (name) => fieldOfName(input.names, ISSUE_PATHS, name))
+    requireAllowed(policy, input.claims, names, (name) => fieldOfName(input.names, ISSUE_PATHS, name))
     const times = requireTimes(dependencies, policy, signer, input.ttlSeconds)
     const pair = await generateKeyPair(keySpecOf(policy))
     return signAndStore(dependencies, actor, {
@@ -123,7 +127,7 @@ export async function signUnderRole(
       input.names === null
         ? requireNames(requested, CSR_PATHS)
         : requireNames({ ...input.names, commonName: requested.commonName }, SAN_PATHS)
-    requireAllowed(policy, names, () => (input.names === null ? 'csr_pem' : 'san'))
+    requireAllowed(policy, input.claims, names, () => (input.names === null ? 'csr_pem' : 'san'))
     const times = requireTimes(dependencies, policy, signer, input.ttlSeconds)
     return signAndStore(dependencies, actor, {
       role,
@@ -226,5 +230,11 @@ export const issuedEntry = (event: string, actor: Actor, row: CertificateRow) =>
   entryBy(actor, {
     event,
     resource: resourceName.certificate(row.id),
-    detail: { ...versionDetail(row), ...sourceDetail(row), order_id: null },
+    detail: {
+      ...versionDetail(row),
+      ...sourceDetail(row),
+      order_id: null,
+      // Who asked with a token of another issuer; `actor` alone says who asked with one of ours.
+      ...(actor.identity === undefined ? {} : { identity: { ...actor.identity } }),
+    },
   })

@@ -3,6 +3,7 @@
  * memory first, and are read anew where that gave a refusal.
  */
 import type { Actor } from '../../core/actor.ts'
+import type { Claims } from '../../core/claims.ts'
 import { AppError, type ErrorDetail } from '../../core/errors.ts'
 import { IsolateCache } from '../../core/isolate-cache.ts'
 import { buildName } from '../../pki/distinguished-name.ts'
@@ -11,6 +12,7 @@ import type { RolePolicy } from '../../store/role-policy.ts'
 import { findRole, type StoredRole } from '../../store/roles.ts'
 import type { Store } from '../../store/store.ts'
 import type { AuthorityDependencies } from '../dependencies.ts'
+import { filledPolicy } from '../roles/claim-templates.ts'
 import type { ResolvedNames } from '../roles/requested-names.ts'
 import { checkNames } from '../roles/role-names.ts'
 import { checkTtl } from '../roles/role-policy.ts'
@@ -53,13 +55,17 @@ export async function roleContext(store: Store, tenantId: string, name: string, 
   return { role, policy: role.policy, signer }
 }
 
-/** Throws `policy_violation` for names that the role does not allow; `pathOf` says where such a name was given, or should have been. */
+/**
+ * Throws `policy_violation` for names that the role does not allow to a caller with these claims; `pathOf` says where such a name was
+ * given, or should have been.
+ */
 export function requireAllowed(
   policy: RolePolicy,
+  claims: Claims | null,
   names: ResolvedNames,
   pathOf: (name: string | null) => string,
 ): void {
-  const refusals = checkNames(policy, names)
+  const refusals = checkNames(filledPolicy(policy, claims), names)
   if (refusals.length === 0) return
   throw new AppError('policy_violation', refusals.map(({ message }) => message).join('; '), {
     details: refusals.map(({ name, message }) => ({ path: pathOf(name), message })),

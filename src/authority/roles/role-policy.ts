@@ -1,4 +1,5 @@
 /** What a role may be, and which times and keys it allows; names are in role-names.ts. Pure: each refusal is a sentence that says what forbids it. */
+import { isTemplate } from '../../core/claims.ts'
 import { formatTime } from '../../core/clock.ts'
 import type { ErrorDetail } from '../../core/errors.ts'
 import { err, ok, type Result } from '../../core/result.ts'
@@ -9,6 +10,7 @@ import { isMappedRange, parseIpRange } from '../../pki/ip-range.ts'
 import type { PublicKeyKind } from '../../pki/public-key.ts'
 import { DEFAULT_TTL_SECONDS, type RolePolicy } from '../../store/role-policy.ts'
 import { subjectFieldName } from '../subject.ts'
+import { domainTemplateError, uriTemplateError } from './claim-templates.ts'
 import { checkPurposes, extKeyUsagesOf } from './purposes.ts'
 import { uriPatternError } from './uri-pattern.ts'
 
@@ -43,6 +45,11 @@ export function checkRolePolicy(policy: RolePolicy): Result<RolePolicy, readonly
   }
   const domains = (path: string, patterns: readonly string[]): string[] =>
     patterns.map((pattern, index) => {
+      if (isTemplate(pattern)) {
+        const error = domainTemplateError(pattern)
+        if (error !== null) report(`${path}[${index}]`, error)
+        return pattern
+      }
       const parsed = parseCertifiedDnsName(pattern)
       if (!parsed.ok) report(`${path}[${index}]`, parsed.error)
       return parsed.ok ? parsed.value.name : pattern
@@ -60,7 +67,7 @@ export function checkRolePolicy(policy: RolePolicy): Result<RolePolicy, readonly
     report('allowed_ip_ranges', 'they say nothing while allow_ip_sans is false')
   }
   for (const [index, pattern] of policy.allowedUriSans.entries()) {
-    const error = uriPatternError(pattern)
+    const error = isTemplate(pattern) ? uriTemplateError(pattern) : uriPatternError(pattern)
     if (error !== null) report(`allowed_uri_sans[${index}]`, error)
   }
   if (policy.defaultTtlSeconds > policy.maxTtlSeconds) {

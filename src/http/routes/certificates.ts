@@ -235,10 +235,11 @@ const certificateRenew = defineRoute({
     201: { description: 'The new version', schema: issuedSchema },
     202: { description: 'The order that makes it', schema: orderSchema },
   },
-  async handler({ params: { id }, query, body, actor, deps, once, requireResource }) {
+  async handler({ params: { id }, query, body, principal, actor, deps, once, requireResource }) {
     if (query.only === 'check') return json(200, showCheck(await checkRenewal(deps, actor, id), deps.now()))
     const ttlSeconds = body.ttl === undefined ? null : durationOf('ttl', body.ttl)
-    const input = { ttlSeconds, keyFormat: body.private_key_format }
+    const claims = principal.identity?.claims ?? null
+    const input = { ttlSeconds, keyFormat: body.private_key_format, claims }
     return showRenewed(await renewCertificate(deps, actor, id, input, requireResource, once(showRenewed)))
   },
 })

@@ -39,7 +39,7 @@ const issue = defineRoute({
     })
     .openapi('IssueRequest'),
   responses: { 201: { description: 'The certificate', schema: issuedSchema } },
-  async handler({ params: { role }, body, actor, deps, tokenPreconditions, once }) {
+  async handler({ params: { role }, body, principal, actor, deps, tokenPreconditions, once }) {
     const input = {
       roleName: role,
       names: {
@@ -51,6 +51,7 @@ const issue = defineRoute({
       },
       ttlSeconds: body.ttl === undefined ? null : durationOf('ttl', body.ttl),
       keyFormat: body.private_key_format,
+      claims: principal.identity?.claims ?? null,
       preconditions: tokenPreconditions,
     }
     return view(await issueUnderRole(deps, actor, input, once(view)))
@@ -76,12 +77,13 @@ const sign = defineRoute({
     })
     .openapi('SignRequest'),
   responses: { 201: { description: 'The certificate', schema: issuedSchema } },
-  async handler({ params: { role }, body, actor, deps, tokenPreconditions, once }) {
+  async handler({ params: { role }, body, principal, actor, deps, tokenPreconditions, once }) {
     const input = {
       roleName: role,
       csrPem: body.csr_pem,
       ttlSeconds: body.ttl === undefined ? null : durationOf('ttl', body.ttl),
       names: body.san === undefined ? null : sanOf(body.san),
+      claims: principal.identity?.claims ?? null,
       preconditions: tokenPreconditions,
     }
     return view(await signUnderRole(deps, actor, input, once(view)))

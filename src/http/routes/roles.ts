@@ -64,7 +64,10 @@ const roleSchema = z
 
 /** What creating and changing share; all of it may be left out. */
 const policyFields = {
-  allowed_domains: patterns.optional(),
+  allowed_domains: patterns.optional().openapi({
+    description:
+      'Such as `example.com` or `*.example.com`. `{claims.…}` stands for a claim of a caller who signed in (docs/sign-in.md), in a label that is not the last one: `{claims.namespace}.svc.example.org`. It is filled in with lower-case letters, digits and inner hyphens alone; a caller without such a claim gets nothing from it.',
+  }),
   allow_subdomains: z.boolean().optional(),
   allow_bare_domains: z.boolean().optional(),
   allow_wildcard_certificates: z.boolean().optional(),
@@ -72,8 +75,11 @@ const policyFields = {
   allow_localhost: z.boolean().optional(),
   allow_ip_sans: z.boolean().optional(),
   allowed_ip_ranges: patterns.optional(),
-  allowed_uri_sans: patterns.optional(),
-  allowed_email_domains: patterns.optional(),
+  allowed_uri_sans: patterns.optional().openapi({
+    description:
+      'Such as `spiffe://example.org/ns/*`. `{claims.…}` in a segment of the path is filled in with letters, digits, `.`, `_` and `-`; `{claims.sub}` alone stands for the whole SPIFFE ID of a caller whose subject is one.',
+  }),
+  allowed_email_domains: patterns.optional().openapi({ description: 'As `allowed_domains`' }),
   max_ttl: durationField.optional(),
   default_ttl: durationField.optional().openapi({ description: 'Where it is not given: 30 days, cut to max_ttl' }),
   key_type: internalKeyType.optional(),
