@@ -32,6 +32,7 @@ export default defineConfig(async () => {
             KEY_RING: newKeyRingEntry(new Date()),
             ADMIN_TOKEN: 'cw_the-admin-token-of-the-tests-0123456789',
             ALLOW_PRIVATE_TARGETS: 'true',
+            PUBLIC_URL: 'http://127.0.0.1:8787',
             // Nobody: tests ask nobody outside this machine.
             DNS_RESOLVERS: 'http://127.0.0.1:1/dns-query',
           },

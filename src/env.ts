@@ -56,7 +56,7 @@ export async function checkEnv(env: Env): Promise<Settings> {
   }
   const publicUrl = (env.PUBLIC_URL ?? '').replace(/\/+$/, '')
   if (publicUrl !== '' && !URL.canParse(publicUrl))
-    throw new Error('PUBLIC_URL is not an address: set it in wrangler.toml')
+    throw new Error('PUBLIC_URL is not an address: `npm run deploy -- --public-url` sets it')
   const plans = parsePlans(env.PLANS ?? '')
   if (!plans.ok) throw new Error(plans.error)
   return {

@@ -17,7 +17,7 @@ export function ensureDevVars(): void {
   const lines = [
     '# Local secrets. Keep them: without KEY_RING nothing that is sealed can be opened.',
     `KEY_RING="${newKeyRingEntry(new Date())}"`,
-    `ADMIN_TOKEN="cw_${randomBytes(32).toString('base64url')}"`,
+    `ADMIN_TOKEN="${newAdminToken()}"`,
     'ALLOW_PRIVATE_TARGETS="true"',
     '',
   ]
@@ -28,10 +28,20 @@ export function ensureDevVars(): void {
   }
 }
 
-/** Reads `NAME="value"` lines. */
-export function readDevVars(): Record<string, string> {
+/** The ids of a ring's keys; null where it is no ring. */
+export function keyIdsOf(ring: string): readonly string[] | null {
+  const entries = ring.split(',').map((entry) => /^\s*([a-z0-9]{1,32}):[A-Za-z0-9_-]{43}\s*$/.exec(entry)?.[1])
+  return entries.includes(undefined) ? null : entries.map((id) => id ?? '')
+}
+
+export function newAdminToken(): string {
+  return `cw_${randomBytes(32).toString('base64url')}`
+}
+
+/** Reads the `NAME="value"` lines of a file. */
+export function readDevVars(path: string = DEV_VARS): Record<string, string> {
   const vars: Record<string, string> = {}
-  for (const line of readFileSync(DEV_VARS, 'utf8').split('\n')) {
+  for (const line of readFileSync(path, 'utf8').split('\n')) {
     const match = /^\s*([A-Z_]+)\s*=\s*"?([^"]*)"?\s*$/.exec(line)
     if (match?.[1] !== undefined) vars[match[1]] = match[2] ?? ''
   }

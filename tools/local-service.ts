@@ -23,6 +23,9 @@ export interface LocalService {
   stop(): Promise<void>
 }
 
+/** The database's file in the folder of the state is named after it: another id would be an empty database. */
+const LOCAL_DATABASE_ID = '00000000-0000-0000-0000-000000000000'
+
 /** Resolves when requests are answered. */
 export async function startLocalService(options: LocalServiceOptions): Promise<LocalService> {
   const miniflare = new Miniflare(optionsFor(options, options.vars))
@@ -62,6 +65,7 @@ function optionsFor({ port, stateDir }: LocalServiceOptions, vars: Readonly<Reco
         scriptPath: BUNDLE,
         script: readFileSync(BUNDLE, 'utf8'),
         bindings: { ...(bindings as object), ...vars },
+        d1Databases: { DB: { id: LOCAL_DATABASE_ID } },
       },
     ],
   })

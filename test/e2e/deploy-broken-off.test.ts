@@ -1,0 +1,178 @@
+/**
+ * `npm run deploy` broken off at each of its calls, with and without the call's effect: the next run ends where an unbroken
+ * one would have, with the ring that the first has made. Several deployments at once, and tokens that lack one right.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { keyIdsOf, readDevVars } from '../../tools/dev-vars.ts'
+import { type CloudflareAccount, startCloudflareAccount } from '../support/cloudflare-account.ts'
+import {
+  appliedMigrations,
+  changes,
+  deployedVersion,
+  deployedWorker,
+  MIGRATIONS,
+  makeMachine,
+  ringsOf,
+  runDeploy,
+} from '../support/deployment.ts'
+
+/** Each waits for wrangler most of the time, which tries again before it gives up. */
+const AT_ONCE = 2
+const EACH_TIMEOUT_MS = 60 * 60_000
+
+/** What does not differ between two deployments that ended well. */
+function outcome(account: CloudflareAccount): unknown {
+  const { schedules, workersDev, migrationTag } = deployedWorker(account)
+  const { bindings, annotations } = deployedVersion(account)
+  return {
+    databases: [...account.databases.values()].map(({ name }) => name),
+    migrations: appliedMigrations(account),
+    buckets: [...account.buckets],
+    queues: [...account.queues].map(([name, { consumers }]) => ({ name, by: consumers.map(({ script }) => script) })),
+    worker: { schedules, workersDev, migrationTag, annotations },
+    bindings: bindings.map(({ id: _, ...rest }) => rest).sort((a, b) => a.name.localeCompare(b.name)),
+    secrets: [...deployedVersion(account).secrets.keys()].sort(),
+  }
+}
+
+/** With an account of its own, which is asked at the end whether all calls were right. */
+async function withAccount<Result>(run: (account: CloudflareAccount) => Promise<Result>): Promise<Result> {
+  const account = await startCloudflareAccount()
+  try {
+    const result = await run(account)
+    expect(account.violations).toEqual([])
+    return result
+  } finally {
+    await account.close()
+  }
+}
+
+interface Unbroken {
+  readonly calls: readonly string[]
+  readonly outcome: unknown
+}
+
+let unbroken: Unbroken
+
+beforeAll(async () => {
+  unbroken = await withAccount(async (account) => {
+    expect((await runDeploy(account, makeMachine(account))).error).toBeNull()
+    const calls = account.calls.map(({ method, path }) => `${method} ${path}`)
+    return { calls, outcome: outcome(account) }
+  })
+})
+
+it.each([false, true])(
+  'ok: broken off at any call, whose effect is there: %s, the next run comes to the same end',
+  async (hasEffect) => {
+    const ends: unknown[] = []
+    const next = unbroken.calls.map((_, index) => index + 1).values()
+    const work = async () => {
+      for (const call of next) ends.push(await brokenOff(call, hasEffect))
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    expect(ends).toHaveLength(unbroken.calls.length)
+    expect(ends).toEqual(ends.map(() => ({ error: null, rings: 1, isKept: true, changed: [], end: unbroken.outcome })))
+  },
+  EACH_TIMEOUT_MS,
+)
+
+/** What the run after it, and the run after that, come to. */
+function brokenOff(call: number, hasEffect: boolean): Promise<unknown> {
+  return withAccount(async (account) => {
+    const machine = makeMachine(account)
+    account.dieAt = { call, hasEffect }
+    await runDeploy(account, machine, { readyTimeoutMs: 0 })
+    account.revive()
+    const { error } = await runDeploy(account, machine)
+    const end = outcome(account)
+    account.revive()
+    await runDeploy(account, machine)
+    const rings = ringsOf(account)
+    const isKept = rings[0] === readDevVars(machine.keptPath).KEY_RING
+    return { error, rings: rings.length, isKept, changed: changes(account), end }
+  })
+}
+
+describe('others', () => {
+  it('ok: two deployments at once from two machines set one ring', async () => {
+    await withAccount(async (account) => {
+      const machines = [makeMachine(account), makeMachine(account)]
+      const runs = await Promise.all(machines.map((each) => runDeploy(account, each)))
+      const errors = runs.flatMap(({ error }) => error ?? [])
+      expect(errors).toEqual([expect.stringContaining('Another deployment has made a key ring for this database')])
+      const rings = ringsOf(account)
+      expect(rings).toHaveLength(1)
+      const again = await Promise.all(machines.map((each) => runDeploy(account, each)))
+      expect(again.map(({ error }) => error)).toEqual([null, null])
+      expect(ringsOf(account)).toEqual(rings)
+    })
+  })
+
+  it('ok: two at once from one machine set the ring that it keeps', async () => {
+    await withAccount(async (account) => {
+      const machine = makeMachine(account)
+      await Promise.all([runDeploy(account, machine), runDeploy(account, machine)])
+      expect((await runDeploy(account, machine)).error).toBeNull()
+      expect(ringsOf(account)).toEqual([readDevVars(machine.keptPath).KEY_RING])
+    })
+  })
+
+  it('ok: a ring that was about to be set and is lost gives way to --new-key-ring', async () => {
+    await withAccount(async (account) => {
+      const upload = unbroken.calls.indexOf('PUT /accounts/:account/workers/scripts/certwright') + 1
+      account.dieAt = { call: upload, hasEffect: false }
+      await runDeploy(account, makeMachine(account))
+      account.revive()
+      const machine = makeMachine(account)
+      expect((await runDeploy(account, machine)).error).toContain('npm run deploy -- --new-key-ring')
+      expect((await runDeploy(account, machine, { newKeyRing: true })).error).toBeNull()
+      expect(ringsOf(account)).toEqual([readDevVars(machine.keptPath).KEY_RING])
+    })
+  })
+
+  it('ok: a ring that this machine has never replaces the one at Cloudflare', async () => {
+    await withAccount(async (account) => {
+      const machine = makeMachine(account)
+      // Kept from a deployment to another account: the first one here is somebody else's.
+      account.dieAt = {
+        call: unbroken.calls.indexOf('PUT /accounts/:account/workers/scripts/certwright') + 1,
+        hasEffect: false,
+      }
+      await runDeploy(account, machine)
+      account.revive()
+      await runDeploy(account, makeMachine(account), { newKeyRing: true })
+      const rings = ringsOf(account)
+      const { error } = await runDeploy(account, machine, { publicUrl: 'https://certs.example.com' })
+      expect(error).toBeNull()
+      expect(deployedWorker(account).versions).toHaveLength(2)
+      expect(ringsOf(account)).toEqual(rings)
+      expect(rings).not.toContain(readDevVars(machine.keptPath).KEY_RING)
+    })
+  })
+})
+
+describe('a token that may only look at Workers', () => {
+  let account: CloudflareAccount
+  beforeAll(async () => {
+    account = await startCloudflareAccount()
+  })
+  afterAll(() => account.close())
+
+  it('fail: it is told which right it lacks, without a secret, and with it the next run goes on', async () => {
+    const machine = makeMachine(account)
+    account.rights.delete('Workers Scripts: Edit')
+    const { error, said } = await runDeploy(account, machine)
+    expect(error).toContain('failed: the API token lacks the right "Workers Scripts: Edit".')
+    const { KEY_RING = '', ADMIN_TOKEN = '' } = readDevVars(machine.keptPath)
+    expect(keyIdsOf(KEY_RING)).toHaveLength(1)
+    expect(ADMIN_TOKEN).toMatch(/^cw_/)
+    expect(`${error}${said}`).not.toContain(KEY_RING.split(':')[1])
+    expect(`${error}${said}`).not.toContain(ADMIN_TOKEN)
+
+    account.rights.add('Workers Scripts: Edit')
+    expect((await runDeploy(account, machine)).error).toBeNull()
+    expect(ringsOf(account)).toEqual([KEY_RING])
+    expect(appliedMigrations(account)).toEqual(MIGRATIONS)
+  })
+})

@@ -1,0 +1,79 @@
+/** The Worker as it is at Cloudflare: its secrets, its variables, its address, and which version of it is deployed. Reads only. */
+import type { ApiRefusal, CloudflareApi } from './cloudflare-api.ts'
+import { DeployError } from './deploy-error.ts'
+import { orNull } from './resources.ts'
+
+export interface DeployedWorker {
+  /** Names. */
+  readonly secrets: ReadonlySet<string>
+  readonly publicUrl: string | null
+  /** The tag of the version that all requests go to; null where there are several, or it has none. */
+  readonly tag: string | null
+}
+
+interface Binding {
+  readonly type: string
+  readonly name: string
+  readonly text?: string
+}
+
+interface Deployments {
+  readonly deployments: readonly { readonly versions: readonly { readonly version_id: string }[] }[]
+}
+
+interface Version {
+  readonly annotations?: Readonly<Record<string, string>>
+}
+
+/** Null where there is no Worker of that name yet. */
+export async function findWorker(api: CloudflareApi, account: string, name: string): Promise<DeployedWorker | null> {
+  const path = `/accounts/${account}/workers/scripts/${name}`
+  const secrets = await orNull(() => api.call<readonly Binding[]>('GET', `${path}/secrets`))
+  if (secrets === null) return null
+  const { bindings = [] } = await api.call<{ readonly bindings?: readonly Binding[] }>('GET', `${path}/settings`)
+  const { deployments } = await api.call<Deployments>('GET', `${path}/deployments`)
+  const versions = deployments[0]?.versions ?? []
+  const [version] = versions
+  const deployed =
+    version === undefined || versions.length > 1
+      ? null
+      : await api.call<Version>('GET', `${path}/versions/${version.version_id}`)
+  const publicUrl = bindings.find((each) => each.type === 'plain_text' && each.name === 'PUBLIC_URL')?.text
+  return {
+    secrets: new Set(secrets.map((each) => each.name)),
+    publicUrl: publicUrl || null,
+    tag: deployed?.annotations?.['workers/tag'] ?? null,
+  }
+}
+
+/** An account has a name below workers.dev from the first Worker on, if somebody has chosen one. */
+const NO_SUBDOMAIN = 10_007
+
+/** `https://certwright.example.workers.dev` */
+export async function workersDevAddress(api: CloudflareApi, account: string, name: string): Promise<string> {
+  const noSubdomain = (refused: ApiRefusal) => refused.codes.includes(NO_SUBDOMAIN)
+  const found = await orNull(
+    () => api.call<{ readonly subdomain: string }>('GET', `/accounts/${account}/workers/subdomain`),
+    noSubdomain,
+  )
+  if (found === null) {
+    throw new DeployError(
+      `The account has no workers.dev subdomain yet: choose one at https://dash.cloudflare.com/${account}/workers/onboarding, once`,
+    )
+  }
+  return `https://${name}.${found.subdomain}.workers.dev`
+}
+
+/** The account of the token, where it is for one. */
+export async function findAccount(api: CloudflareApi): Promise<string> {
+  const accounts = await api.list<{ readonly id: string; readonly name: string }>('/accounts')
+  const [first, second] = accounts
+  if (first === undefined) {
+    throw new DeployError('Cloudflare names no account for this token: set CLOUDFLARE_ACCOUNT_ID')
+  }
+  if (second !== undefined) {
+    const names = accounts.map(({ id, name }) => `  ${id}  ${name}`).join('\n')
+    throw new DeployError(`The token is for several accounts: set CLOUDFLARE_ACCOUNT_ID to one of these:\n${names}`)
+  }
+  return first.id
+}
