@@ -5,6 +5,7 @@ import { consoleLog } from './core/log.ts'
 import { runCron } from './cron/run-cron.ts'
 import type { Env } from './env.ts'
 import { consumeWakes } from './events/consume-wakes.ts'
+import { wakeBy } from './events/wake.ts'
 import { createApp } from './http/app.ts'
 import type { AppDependencies } from './http/dependencies.ts'
 import { accountObjects, crlPublications, orderObjects, zoneObjects } from './objects.ts'
@@ -27,10 +28,16 @@ async function dependenciesOf(env: Env): Promise<AppDependencies> {
   }
 }
 
+/** What cron jobs and the queue have besides. */
+async function backgroundOf(env: Env) {
+  return { ...(await dependenciesOf(env)), wake: wakeBy(env.EVENTS), log: consoleLog }
+}
+
 const app = createApp<Env>({ dependenciesOf, now: systemClock, log: consoleLog })
 
 export default {
   fetch: (request, env, context) => app.fetch(request, env, context),
-  scheduled: async (controller, env) => runCron(controller.cron, { ...(await dependenciesOf(env)), log: consoleLog }),
-  queue: async (batch) => consumeWakes(batch.messages, { log: consoleLog }),
+  scheduled: async (controller, env) => runCron(controller.cron, await backgroundOf(env)),
+  queue: async (batch, env, context) =>
+    consumeWakes(batch.messages, await backgroundOf(env), (work) => context.waitUntil(work)),
 } satisfies ExportedHandler<Env>

@@ -28,6 +28,7 @@ export const RESOURCE_FORMS: readonly ResourceForm[] = [
   id('pki/dns-providers', ID_PREFIXES.dnsProvider, 'DNS providers'),
   { form: 'secrets/{path}', example: 'secrets/infra/*', meaning: 'secrets; the path has segments of its own' },
   id('zones', ID_PREFIXES.zone, 'imported zones'),
+  id('subscriptions', ID_PREFIXES.subscription, 'subscriptions, with their deliveries'),
   id('tokens', ID_PREFIXES.token, 'tokens'),
   id('sign-in/issuers', ID_PREFIXES.signInIssuer, 'issuers that are trusted to sign callers in'),
   id('tenants', ID_PREFIXES.tenant, 'tenants, for operators'),
@@ -42,7 +43,12 @@ export const FORMS_SENTENCE = `the forms are ${RESOURCE_FORMS.map(({ example }) 
 
 /** Could this glob ever cover a resource? One that cannot is a typing error: its token would see nothing. */
 export function canCoverResources(glob: string): boolean {
-  return isPathGlob(glob) && RESOURCE_FORMS.some(({ form }) => mayMatch(glob.split('/'), form.split('/')))
+  return canCover(glob, RESOURCE_FORMS)
+}
+
+/** Could this glob ever cover a resource of one of those forms? */
+export function canCover(glob: string, forms: readonly ResourceForm[]): boolean {
+  return isPathGlob(glob) && forms.some(({ form }) => mayMatch(glob.split('/'), form.split('/')))
 }
 
 function mayMatch(glob: readonly string[], form: readonly string[]): boolean {

@@ -84,6 +84,7 @@ const NOUNS: readonly (readonly [area: string, noun: string])[] = [
   ['pki/trust-anchors/', 'trust anchor'],
   ['secrets/', 'secret'],
   ['sign-in/issuers/', 'trusted issuer'],
+  ['subscriptions/', 'subscription'],
   ['tenants/', 'tenant'],
   ['tokens/', 'token'],
   ['zones/', 'zone'],

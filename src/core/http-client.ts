@@ -29,6 +29,8 @@ export interface HttpRequest {
   readonly timeoutMs?: number
   /** Refuses a longer body without reading it to its end. */
   readonly maxBytes?: number
+  /** A body that is longer, or still on its way when the time is up, is cut off there, and no failure: the status is what counts. */
+  readonly cutsBody?: boolean
   /** Followed for GET and HEAD alone, each hop checked as the first. Default 0: a redirect is then an ordinary answer. */
   readonly maxRedirects?: number
   /** Plain `http:` to public hosts too: http-01 begins there (RFC 8555 §8.3). Send no secret. */
@@ -113,7 +115,7 @@ async function exchange(
       redirect: 'manual',
       signal,
     })
-    const body = await readBody(response, maxBytes)
+    const body = request.cutsBody ? await readStart(response, maxBytes) : await readBody(response, maxBytes)
     if (body === null) {
       return err({ reason: 'too_large', url, maxBytes, message: `the answer is longer than ${maxBytes} bytes` })
     }
@@ -170,6 +172,21 @@ export async function readBody(message: Response | Request, maxBytes: number): P
     }
     chunks.push(value)
   }
+}
+
+/** The first bytes of a body, at most so many: the rest is not read, and what breaks off ends there. */
+async function readStart(response: Response, maxBytes: number): Promise<Bytes> {
+  if (response.body === null) return new Uint8Array(0)
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+  const chunks: Uint8Array[] = []
+  for (let length = 0; length < maxBytes; ) {
+    const read = await reader.read().catch(() => ({ done: true, value: undefined }))
+    if (read.done || read.value === undefined) break
+    chunks.push(read.value)
+    length += read.value.length
+  }
+  await reader.cancel().catch(() => undefined)
+  return concatBytes(...chunks).slice(0, maxBytes)
 }
 
 /** RFC 9110 §8.3.1: the media type without parameters, in lower case; empty where there is none. */

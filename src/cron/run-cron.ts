@@ -9,6 +9,7 @@ import { type RenewDueDependencies, renewDueCertificates } from './renew-due.ts'
 import { type ResumeOrdersDependencies, resumeOrders } from './resume-orders.ts'
 import { type CronJob, jobsFor } from './schedule.ts'
 import { type TidyZonesDependencies, tidyZones } from './tidy-zones.ts'
+import { type WakeSubscriptionsDependencies, wakeSubscriptions } from './wake-subscriptions.ts'
 import { type WriteNoticesDependencies, writeNotices } from './write-notices.ts'
 
 /** What all jobs need together. */
@@ -20,7 +21,8 @@ export type CronDependencies = ResumeOrdersDependencies &
   TidyZonesDependencies &
   CountRowsDependencies &
   WriteNoticesDependencies &
-  PruneDependencies
+  PruneDependencies &
+  WakeSubscriptionsDependencies
 
 const JOBS: Readonly<Record<CronJob, (dependencies: CronDependencies) => Promise<void>>> = {
   'resume-orders': resumeOrders,
@@ -32,6 +34,7 @@ const JOBS: Readonly<Record<CronJob, (dependencies: CronDependencies) => Promise
   'count-rows': countRows,
   'write-notices': writeNotices,
   prune,
+  'wake-subscriptions': wakeSubscriptions,
 }
 
 /** The jobs run whether or not another one fails. Throws where one failed, so that the platform counts the run as failed. */

@@ -2,7 +2,7 @@
 
 /** One row per expression, with its jobs; a check compares this table with wrangler.toml. */
 export const SCHEDULE = {
-  '* * * * *': ['resume-orders', 'publish-crls'],
+  '* * * * *': ['resume-orders', 'publish-crls', 'wake-subscriptions'],
   '*/2 * * * *': ['renew-due'],
   '*/5 * * * *': ['maintain-pki', 'maintain-tenants', 'tidy-zones', 'count-rows', 'write-notices'],
   '17 3 * * *': ['prune'],

@@ -30,6 +30,7 @@ const CERTIFICATE = `cert_${ID}`
 const CA = `ca_${ID}`
 const ORDER = `acme_order_${ID}`
 const CSR = `csr_${ID}`
+const SUBSCRIPTION = `sub_${ID}`
 const ACCOUNT = `acme_${ID}`
 const AT = '2026-04-23T14:00:00Z'
 
@@ -277,6 +278,19 @@ export const EVENT_CATALOGUE: readonly EventKind[] = [
       code: 'backend_error',
       message: 'the DNS provider refused the credentials',
     },
+  ),
+  kind(
+    'subscription.disabled',
+    resourceName.subscription(SUBSCRIPTION),
+    'A subscription was switched off: its endpoint answered 410, or everything failed for days. Let another subscription get this one.',
+    {
+      subscription_id: z.string(),
+      name: z.string(),
+      reason: z
+        .enum(['gone', 'failing'])
+        .describe('gone: the endpoint answered 410; failing: no attempt succeeded for five days'),
+    },
+    { subscription_id: SUBSCRIPTION, name: 'wildcard-renewals', reason: 'failing' },
   ),
   kind('csr.generated', ofCsr, 'A request for approval was made, with a key of its own.', csrFields, csr),
   kind('csr.imported', ofCsr, 'A request for approval was brought.', csrFields, csr),

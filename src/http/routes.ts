@@ -23,6 +23,7 @@ import { revocationRoutes } from './routes/revocation.ts'
 import { roleRoutes } from './routes/roles.ts'
 import { secretRoutes } from './routes/secrets.ts'
 import { signInRoutes } from './routes/sign-in.ts'
+import { subscriptionRoutes } from './routes/subscriptions.ts'
 import { tenantRoutes } from './routes/tenants.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { trustAnchorRoutes } from './routes/trust-anchors.ts'
@@ -37,6 +38,7 @@ export const ROUTES: readonly Route[] = [
   ...tokenRoutes,
   ...signInRoutes,
   ...secretRoutes,
+  ...subscriptionRoutes,
   ...auditRoutes,
   ...keyringRoutes,
   ...metricsRoutes,

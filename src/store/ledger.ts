@@ -36,6 +36,9 @@ interface Waiting {
   reject(error: unknown): void
 }
 
+/** Is told the journal's rows of each batch that was written; must not throw, and is not waited for. */
+export type OnWritten = (rows: readonly JournalRow[]) => void
+
 /** What became of a batch, where that is known. */
 type Written =
   | CommitOutcome
@@ -46,6 +49,7 @@ export class Ledger {
   readonly #db: D1Database
   readonly #now: Clock
   readonly #sleep: Sleep
+  readonly #onWritten: OnWritten
   readonly #repeats = new Repeats(REPEATS_MS)
   /** The writing of what is repeated that is under way, by key. */
   readonly #writing = new Map<string, Promise<CommitOutcome>>()
@@ -53,10 +57,11 @@ export class Ledger {
   #head: JournalHead | null = null
   #running = false
 
-  constructor(db: D1Database, now: Clock, sleep: Sleep = systemSleep) {
+  constructor(db: D1Database, now: Clock, sleep: Sleep = systemSleep, onWritten: OnWritten = () => undefined) {
     this.#db = db
     this.#now = now
     this.#sleep = sleep
+    this.#onWritten = onWritten
   }
 
   /**
@@ -146,6 +151,7 @@ export class Ledger {
       const written = await this.#send(batch.statements, batch.rows)
       if (written !== 'head-moved') {
         this.#head = written.kind === 'committed' ? (batch.rows.at(-1) ?? head) : null
+        if (written.kind === 'committed') this.#onWritten(batch.rows)
         return written
       }
       this.#head = null

@@ -27,6 +27,7 @@ const PRIVATE_KEY_COLUMN = 'certificates.sealed_private_key'
 export const SEALED_COLUMNS: readonly SealedColumn[] = [
   { table: 'secret_versions', column: 'sealed_data', key: ['path', 'version'] },
   { table: 'dns_providers', column: 'sealed_credentials', key: ['id'] },
+  { table: 'subscriptions', column: 'sealed_secrets', key: ['id'] },
   { table: 'acme_accounts', column: 'sealed_key', key: ['id'] },
   { table: 'certificate_authorities', column: 'sealed_key', key: ['id'] },
   { table: 'csrs', column: 'sealed_key', key: ['id'] },

@@ -91,6 +91,15 @@ const REQUESTS: Readonly<Record<string, () => Promise<Asked>>> = {
     const name = freshName('issuer')
     return ['/v1/sign-in/issuers', { name, issuer: `https://${name}.example` }]
   },
+  '/v1/subscriptions': async () => [
+    '/v1/subscriptions',
+    {
+      name: freshName('subscription'),
+      paths: ['pki/certificates/cert_*'],
+      events: ['*'],
+      delivery: { type: 'webhook', url: 'https://ops.acme.example/events' },
+    },
+  ],
   '/v1/pki/roles': async () => ['/v1/pki/roles', { name: freshName('role'), ca_id: caId }],
   '/v1/pki/trust-anchors': async () => {
     const { certificate_pem } = await foreignCa()

@@ -22,7 +22,7 @@ const modules = import.meta.glob<Readonly<Record<string, unknown>>>('../../../sr
 
 /** What does not ask the database: it makes bytes, names and parts of queries. */
 const NO_STATEMENT =
-  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|nextSecretRow|privateKeyPlace|chainEntry|entryBy|allNames|displayNameOf|journalBefore|journalAfter|findBrokenLink|readDetail|statement|mustChange|precondition|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|storedJson|decodeJson|decoded[A-Z]\w*|withNulls|Undecodable|UndecodableRow|reasonBelow|laterThan|versionDetail|sourceDetail|caDetail)$/
+  /^(open|seal|hash|new|is)[A-Z]|^(partitionOf|lowerAscii|nameTerm|tagTerm|nameTermsOf|idsInIndex|idsWithTerm|hasTerm|nextSecretRow|privateKeyPlace|chainEntry|entryBy|allNames|displayNameOf|journalBefore|journalAfter|findBrokenLink|readDetail|statement|mustChange|precondition|inListOf|indexedBy|columnsOf|isOpen|allOpen|crlObjects|parseKeyRing|sealKeyId|StatementTemplate|Repeats|sureCommit|withCascades|storedJson|decodeJson|decoded[A-Z]\w*|withNulls|withAttempt|Undecodable|UndecodableRow|reasonBelow|laterThan|versionDetail|sourceDetail|caDetail)$/
 
 const page = { before: null, limit: 10 }
 const nothing = {
@@ -105,6 +105,12 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
     ['x', 'x', null],
     ['x', 'x', 1],
   ],
+  findDelivery: [[ROW, 'x']],
+  redeliver: [[ROW, 'x', 1]],
+  updateSubscription: [
+    [ROW, 1, { name: 'x' }],
+    [ROW, 1, { name: 'x', startAnew: true }],
+  ],
   readSecretVersion: [
     ['x', 'x', null],
     ['x', 'x', 1],
@@ -136,7 +142,15 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
     reason: 'A dozen rows for each tenant, and of each the first certificate behind its mark.',
   },
   {
-    names: ['headOf', 'listJournal', 'findRecentEntry', 'Ledger'],
+    names: [
+      'headOf',
+      'listJournal',
+      'findRecentEntry',
+      'Ledger',
+      'insertSubscription',
+      'updateSubscription',
+      'subscriptionsToWake',
+    ],
     step: /^SEARCH journal USING PRIMARY KEY \(tenant_id=\?\)$/,
     reason: 'From the newest entry back, with a limit: the key is the order.',
   },
@@ -159,6 +173,22 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
     names: ['findOrderDefaults'],
     step: /^SEARCH acme_accounts USING PRIMARY KEY \(tenant_id=\?\)$/,
     reason: 'Ends at the second that is active: accounts that are not, and stand before, are few.',
+  },
+  {
+    names: ['enabledSubscriptions'],
+    step: /^SEARCH subscriptions USING PRIMARY KEY \(tenant_id=\?\)$/,
+    reason: 'A tenant has a hundred at most, and all of them are what is asked for.',
+  },
+  {
+    names: ['mustTakeAnotherSubscription'],
+    step: /^SEARCH subscriptions USING COVERING INDEX subscriptions_by_name \(tenant_id=\?\)$/,
+    reason: 'Counts what a tenant has a hundred of at most.',
+  },
+  {
+    names: ['subscriptionsToWake'],
+    step: /^SCAN subscriptions$/,
+    reason:
+      'Once a minute, a row of each subscription there is and the newest journal entry of its tenant: an index would cost rows for each delivery.',
   },
   {
     names: ['allDnsProviders'],

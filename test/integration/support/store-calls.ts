@@ -24,6 +24,7 @@ function anyRow(): Record<string, unknown> {
     policyText: 'x',
     issueTerms: null,
     pendingEntry: null,
+    attempts: [],
   }
 }
 
