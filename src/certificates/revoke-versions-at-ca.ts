@@ -4,6 +4,7 @@
  */
 
 import type { Actor } from '../core/actor.ts'
+import { missing } from '../core/errors.ts'
 import { resourceName } from '../core/resources.ts'
 import type { RevocationReason } from '../pki/revocation-reason.ts'
 import { formatSerialHex } from '../pki/serial.ts'
@@ -36,7 +37,7 @@ export async function revokeVersionsAtCa(
   const { store, now } = dependencies
   const resource = resourceName.certificate(certificateId)
   const row = await findCertificateState(store, actor.tenantId, certificateId)
-  if (row === null) throw new Error(`${resource} is gone, and nothing takes a certificate away`)
+  if (row === null) throw missing(resource)
   const done = (await detailsAbout(store, actor.tenantId, resource, EVENT)).map(({ serial_number }) => serial_number)
   for (const version of versions) {
     const serialNumber = formatSerialHex(version.serialNumber)

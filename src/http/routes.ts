@@ -27,6 +27,7 @@ import { subscriptionRoutes } from './routes/subscriptions.ts'
 import { tenantRoutes } from './routes/tenants.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { trustAnchorRoutes } from './routes/trust-anchors.ts'
+import { zoneCertificateRoutes } from './routes/zone-certificates.ts'
 import { zoneRoutes } from './routes/zones.ts'
 
 export const ROUTES: readonly Route[] = [
@@ -58,4 +59,5 @@ export const ROUTES: readonly Route[] = [
   ...acmePreflightRoutes,
   ...dnsProviderRoutes,
   ...zoneRoutes,
+  ...zoneCertificateRoutes,
 ]

@@ -48,6 +48,9 @@ export async function storeIssued(
     const existing = await findCertificate(store, state.tenantId, state.certificateId)
     // Stored before a crash.
     if (existing?.serialNumber === serialNumber) return ok(storedAs(existing))
+    // A renewal makes no certificate anew.
+    if (existing === null && state.purpose !== 'issue')
+      return err('the certificate was deleted while this order was under way')
     if (existing !== null && existing.openOrderId !== state.orderId) break
     const outcome = await store.commit(storing(store, state, issued, version, existing, nowMs))
     if (outcome.kind === 'committed') return ok(existing === null ? 'current' : storedAs(existing))

@@ -29,12 +29,17 @@ export async function findZoneCertificate(
   return row ?? null
 }
 
-/** Is it the certificate of its domain? The id of the one that is; null where there is none. */
-export async function findDomainHolder(store: Store, tenantId: string, domain: string): Promise<string | null> {
+/** The id of the certificate that keeps a domain from another one: it was requested on a zone, and stands or is on its way. */
+export async function findDomainHolder(
+  store: Store,
+  tenantId: string,
+  domain: string,
+  nowMs: number,
+): Promise<string | null> {
   const row = await store.db
     .select({ id: sql<string>`${zoneCertificates.certificateId}` })
     .from(indexedBy(zoneCertificates, 'zone_certificates_by_domain'))
-    .where(holdsDomain(tenantId, domain))
+    .where(and(holdsDomain(tenantId, domain), isLive(store, nowMs)))
     .get()
   return row?.id ?? null
 }
@@ -74,6 +79,10 @@ const openOrderOf = (store: Store) =>
 /** Does it stand: neither revoked nor expired? */
 const stands = (nowMs: number): SQL | undefined =>
   and(isNull(certificates.revokedAtMs), sql`${certificates.notAfterMs} > ${nowMs}`)
+
+/** Does the certificate of the row at hand stand, or is its first version on its way? */
+const isLive = (store: Store, nowMs: number): SQL | undefined =>
+  or(exists(certificateOf(store, stands(nowMs))), and(notExists(certificateOf(store)), exists(openOrderOf(store))))
 
 /**
  * Frees a domain for another certificate: of one that failed, the request is forgotten; one that is revoked or expired stays, and holds

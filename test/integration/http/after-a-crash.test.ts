@@ -12,6 +12,7 @@ import type { Store } from '../../../src/store/store.ts'
 import type { Transaction } from '../../../src/store/transaction.ts'
 import { forgeCsr, subjectOf } from '../../support/csr-forge.ts'
 import { addAccount } from '../support/acme-rows.ts'
+import { bindings } from '../support/bindings.ts'
 import { approvedCsr, bodyOf, freshName, issued, newCa, newRole, rowsOf } from '../support/pki-world.ts'
 import { newTenant, newTestToken, type TestAnswer, type TestApp, testApp } from '../support/worker-app.ts'
 
@@ -138,10 +139,41 @@ const REQUESTS: Readonly<Record<string, () => Promise<Asked>>> = {
   ],
   '/v1/pki/dns-providers': async () => ['/v1/pki/dns-providers', provider()],
   '/v1/dns/providers': async () => ['/v1/dns/providers', provider()],
+  '/v1/certificates': async () => {
+    const name = `${freshName('crash')}.net`
+    const made = await app.request('POST', '/v1/dns/providers', { body: provider() })
+    const zone = await app.request('POST', '/v1/zones', { body: { name, dns_provider_id: bodyOf(made, 201).id } })
+    const { id } = bodyOf(zone, 201)
+    await bindings.DB.prepare("UPDATE zones SET status = 'verified' WHERE id = ?").bind(id).run()
+    return ['/v1/certificates', { zone_id: id, domain: name, account_id: ACCOUNT_ID }]
+  },
+  '/v1/certificates/{id}/renew': async () => [`/v1/certificates/${await acmeCertificate()}/renew`, {}],
   '/v1/zones': async () => {
     const made = await app.request('POST', '/v1/dns/providers', { body: provider() })
     return ['/v1/zones', { name: `${freshName('crash')}.net`, dns_provider_id: bodyOf(made, 201).id }]
   },
+}
+
+/** The id of a certificate that came by ACME, by its row. */
+async function acmeCertificate(): Promise<string> {
+  const { id } = await issued(app, role)
+  const request = {
+    accountId: ACCOUNT_ID,
+    domains: ['crash.example.com'],
+    challengeType: 'http-01',
+    autoRenew: false,
+    key: { type: 'ec', size: 256 },
+    csrBase64: null,
+    dnsProviderIds: null,
+    preferredChain: null,
+    profile: null,
+    notAfterMs: null,
+    solver: 'auto',
+  }
+  await bindings.DB.prepare("UPDATE certificates SET source = 'acme', renewal_request = ? WHERE id = ?")
+    .bind(JSON.stringify(request), id)
+    .run()
+  return id
 }
 
 const provider = () => ({ name: freshName('dns'), type: 'cloudflare', credentials: { api_token: 'x'.repeat(40) } })

@@ -15,7 +15,7 @@ import { newTestToken, type TestApp, testApp } from './worker-app.ts'
 
 const ALL_SCOPES = ['pki:read', 'pki:issue', 'pki:admin', 'secrets:read', 'secrets:write', 'audit:read', 'tokens:admin']
 
-type Steering = 'start' | 'progress' | 'refresh' | 'cancelOrder' | 'complete'
+type Steering = 'start' | 'progress' | 'refresh' | 'cancelOrder' | 'complete' | 'recordsAt'
 
 const orders = (() => ({
   start: async () => undefined,
@@ -23,6 +23,7 @@ const orders = (() => ({
   refresh: async () => null,
   cancelOrder: async () => true,
   complete: async () => true,
+  recordsAt: async () => 0,
 })) satisfies OrderObjects<Steering> as unknown as OrderObjects
 
 const accounts = ((_tenantId: string, accountId: string) => ({
@@ -119,7 +120,7 @@ function surroundings(app: TestApp): Surroundings {
         renewalReason: null,
         renewalFailures: 0,
         renewalError: null,
-        renewalRequest: { ...ORDER_REQUEST, accountId: account },
+        renewalRequest: { ...ORDER_REQUEST, accountId: account, domains: [`${mark}.acme.example`] },
         openOrderId: null,
         revokedAtMs: null,
         revocationReason: null,
@@ -129,6 +130,11 @@ function surroundings(app: TestApp): Surroundings {
       const outcome = await app.store.commit({ tenantId, statements: [row], entries: [] })
       if (outcome.kind !== 'committed') throw new Error('no certificate')
       return id
+    },
+    async verified({ tenantId }, zoneId) {
+      await bindings.DB.prepare("UPDATE zones SET status = 'verified' WHERE tenant_id = ? AND id = ?")
+        .bind(tenantId, zoneId)
+        .run()
     },
     async httpToken(tenantId) {
       const token = `token-of-${tenantId}`

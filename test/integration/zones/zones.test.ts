@@ -54,6 +54,7 @@ describe('importing a zone', () => {
 
   it('ok: under its other field, and listed newest first, page by page', async () => {
     world.served = [`a.${zone}`, `b.${zone}`]
+    world.app.nowMs += 5_000
     const a = await world.app.request('POST', '/v1/zones', {
       body: { domain: `a.${zone}`, dns_provider_id: providerId },
     })

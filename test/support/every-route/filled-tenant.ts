@@ -26,6 +26,8 @@ export interface Surroundings {
     readonly mark: string
     readonly account: string
   }): Promise<string>
+  /** Has that zone count as verified. */
+  verified(own: { readonly token: string; readonly tenantId: string }, zoneId: string): Promise<void>
   /** The token of an http-01 challenge that is answered here. */
   httpToken(tenantId: string): Promise<string>
   /** What a DNS provider is made of that serves the zones; `secret` has the field `api_token`. */
@@ -56,6 +58,7 @@ export interface FilledTenant {
   readonly httpToken: string
   readonly provider: string
   readonly zone: string
+  readonly verifiedZone: { readonly id: string; readonly name: string }
   readonly secret: string
   readonly storedToken: string
   readonly directoryUrl: string
@@ -75,6 +78,7 @@ export interface FilledTenant {
   newChallenge(): Promise<string>
   newProvider(): Promise<string>
   newZone(): Promise<string>
+  newAcmeCertificate(): Promise<string>
   newSecret(): Promise<string>
   newToken(): Promise<string>
   /** A CA from elsewhere with its key, and a certificate from it. */
@@ -173,6 +177,13 @@ export async function fillTenant(
   const provider = await newProvider()
   const newZone = async (): Promise<string> =>
     (await post('/v1/zones', { name: around.zoneName(tenantId), dns_provider_id: provider })).id
+  const newVerifiedZone = async () => {
+    const id = await newZone()
+    await around.verified({ token, tenantId }, id)
+    const { name } = await made('GET', `/v1/zones/${id}`, undefined)
+    return { id, name: name as string }
+  }
+  const newAcmeCertificate = (): Promise<string> => around.acmeCertificate({ token, tenantId, mark, account })
   const newToken = async (): Promise<string> =>
     (await post('/v1/tokens', { name: `${mark} token`, scopes: ['pki:read'] })).id
 
@@ -191,10 +202,11 @@ export async function fillTenant(
     account,
     order,
     challenge: await around.challengeOf({ token, tenantId }, order),
-    acmeCertificate: await around.acmeCertificate({ token, tenantId, mark, account }),
+    acmeCertificate: await newAcmeCertificate(),
     httpToken: await around.httpToken(tenantId),
     provider,
     zone: await newZone(),
+    verifiedZone: await newVerifiedZone(),
     secret,
     storedToken: await newToken(),
     directoryUrl: around.directoryUrl,
@@ -222,6 +234,7 @@ export async function fillTenant(
     },
     newProvider,
     newZone,
+    newAcmeCertificate,
     newSecret,
     newToken,
     fromElsewhere,
