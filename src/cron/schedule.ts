@@ -5,7 +5,7 @@ export const SCHEDULE = {
   '* * * * *': ['resume-orders', 'publish-crls', 'wake-subscriptions'],
   '*/2 * * * *': ['renew-due'],
   '*/5 * * * *': ['maintain-pki', 'maintain-tenants', 'tidy-zones', 'count-rows', 'write-notices'],
-  '17 3 * * *': ['prune'],
+  '17 * * * *': ['prune'],
 } as const satisfies Record<string, readonly string[]>
 
 export type CronJob = (typeof SCHEDULE)[keyof typeof SCHEDULE][number]

@@ -4,6 +4,7 @@
  * index goes (`tenants.terms_through`), are looked through. Certificates that come by other ways bring theirs.
  */
 import { and, eq, gt, lte, type SQL, sql } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { CertificateNames } from './certificate-json.ts'
 import { allNames } from './certificate-row.ts'
 import { tenants } from './schema/access.ts'
@@ -60,6 +61,26 @@ export function replaceTagTerms(
     sql`${certificateTerms.term} NOT IN (SELECT value FROM json_each(${JSON.stringify(terms)}))`,
   )
   return [statement(store.db.delete(certificateTerms).where(leftOver)), ...insertTerms(store, certificate, terms)]
+}
+
+/**
+ * Takes these certificates out of the index: to stand before the statement that deletes their rows, which say what they are found by. Where
+ * the JSON of a row cannot be read, its terms stay, and lead to nothing.
+ */
+export function deleteTermsOf(store: Store, tenantId: string, ids: readonly string[]): Statement {
+  const rows = sql`${certificates.tenantId} = ${tenantId} AND ${certificates.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`
+  const readable = (json: SQLiteColumn): SQL => sql`(CASE WHEN json_valid(${json}) THEN ${json} ELSE 'null' END)`
+  const found = sql`SELECT 'name:' || lower(each.value), ${certificates.id}
+      FROM ${certificates}, json_each(json_array('dns', 'ip', 'email', 'uri')) AS kind,
+        json_each(${readable(certificates.names)}, '$.' || kind.value) AS each WHERE ${rows}
+    UNION ALL SELECT 'name:' || lower(${certificates.commonName}), ${certificates.id}
+      FROM ${certificates} WHERE ${rows} AND ${certificates.commonName} IS NOT NULL
+    UNION ALL SELECT 'tag:' || each.value, ${certificates.id}
+      FROM ${certificates}, json_each(${readable(certificates.tags)}) AS each WHERE ${rows}`
+  const { tenantId: tenant, term, certificateId } = certificateTerms
+  // The outer SELECT: of a compound one alone, SQLite does not look the rows up by their key.
+  const isOfThem = sql`(${term}, ${certificateId}) IN (SELECT * FROM (${found}))`
+  return statement(store.db.delete(certificateTerms).where(and(eq(tenant, tenantId), isOfThem)))
 }
 
 /** The ids of certificates with that term that the index has. A subquery. */

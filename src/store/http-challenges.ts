@@ -52,7 +52,10 @@ export function removeHttpChallenges(
   )
 }
 
-/** Deletes what is past its time, of every tenant. Not a change of anybody's: written directly. */
-export async function deleteExpiredHttpChallenges(store: Store, nowMs: number): Promise<void> {
-  await store.db.delete(httpChallenges).where(lte(httpChallenges.expiresAtMs, nowMs))
+/** Deletes what is past its time, of every tenant. Returns how many. Not a change of anybody's: written directly. */
+export async function deleteExpiredHttpChallenges(store: Store, nowMs: number, limit: number): Promise<number> {
+  const { token, expiresAtMs } = httpChallenges
+  const { meta } = await store.db.run(sql`DELETE FROM ${httpChallenges} WHERE ${token} IN (
+    SELECT ${token} FROM ${httpChallenges} WHERE ${lte(expiresAtMs, nowMs)} LIMIT ${limit})`)
+  return meta.changes
 }

@@ -3,7 +3,7 @@
  * key of one credential. The answer is stored by the batch that stores what it tells about: where one is, the other is,
  * whatever happens to the process in between. Does not know what an answer is made of.
  */
-import { and, eq, isNull, lte } from 'drizzle-orm'
+import { and, eq, isNull, lte, sql } from 'drizzle-orm'
 import { openText, type SealPlace, sealText } from './key-ring.ts'
 import { idempotencyKeys } from './schema/access.ts'
 import type { Store } from './store.ts'
@@ -132,7 +132,10 @@ function sealPlace(place: IdempotencyPlace): SealPlace {
   }
 }
 
-/** Deletes what is past its time, of every tenant. Not a change of anybody's: written directly. */
-export async function deleteExpiredIdempotencyKeys(store: Store, nowMs: number): Promise<void> {
-  await store.db.delete(idempotencyKeys).where(lte(idempotencyKeys.expiresAtMs, nowMs))
+/** Deletes what is past its time, of every tenant, the oldest first. Returns how many. Not a change of anybody's: written directly. */
+export async function deleteExpiredIdempotencyKeys(store: Store, nowMs: number, limit: number): Promise<number> {
+  const { tenantId, tokenId, key, expiresAtMs } = idempotencyKeys
+  const { meta } = await store.db.run(sql`DELETE FROM ${idempotencyKeys} WHERE (${tenantId}, ${tokenId}, ${key}) IN (
+    SELECT ${tenantId}, ${tokenId}, ${key} FROM ${idempotencyKeys} WHERE ${lte(expiresAtMs, nowMs)} ORDER BY ${expiresAtMs} LIMIT ${limit})`)
+  return meta.changes
 }

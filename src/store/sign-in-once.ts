@@ -25,16 +25,14 @@ export async function useSignIn(
   return outcome.kind === 'committed'
 }
 
-/** Rows that are deleted at a time. */
-const MAX_DELETED = 1_000
-
-/** Deletes what is past its time, of every tenant, as many rows as one run may. Not a change of anybody's: written directly. */
-export async function deleteExpiredSignIns(store: Store, nowMs: number): Promise<void> {
+/** Deletes what is past its time, of every tenant. Returns how many. Not a change of anybody's: written directly. */
+export async function deleteExpiredSignIns(store: Store, nowMs: number, limit: number): Promise<number> {
   const { tenantId, issuerId, jtiHash, expiresAtMs } = usedSignIns
   const expired = store.db
     .select({ tenantId, issuerId, jtiHash })
     .from(usedSignIns)
     .where(lte(expiresAtMs, nowMs))
-    .limit(MAX_DELETED)
-  await store.db.delete(usedSignIns).where(sql`(${tenantId}, ${issuerId}, ${jtiHash}) IN ${expired}`)
+    .limit(limit)
+  const { meta } = await store.db.delete(usedSignIns).where(sql`(${tenantId}, ${issuerId}, ${jtiHash}) IN ${expired}`)
+  return meta.changes
 }

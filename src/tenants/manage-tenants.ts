@@ -53,6 +53,7 @@ export async function createTenant(
     defaultAcmeAccountId: null,
     defaultKeyType: null,
     defaultKeySize: null,
+    orderDetailsThrough: '',
     logRetentionDays: null,
     certificateRetentionDays: null,
     createdAtMs: now(),

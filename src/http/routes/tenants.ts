@@ -58,7 +58,10 @@ const ownTenantView = z
     csr_self_approval: z
       .boolean()
       .openapi({ description: 'May the token that made a certificate request approve it too?' }),
-    log_retention_days: retentionDays.openapi({ description: 'How long the journal is kept; null: for ever' }),
+    log_retention_days: retentionDays.openapi({
+      description:
+        'Days that the challenges and the log of a finished order are kept after its end; null: for ever. The journal is always kept whole',
+    }),
     certificate_retention_days: retentionDays.openapi({
       description: 'How long an expired certificate is kept; null: for ever',
     }),

@@ -25,6 +25,8 @@ export const tenants = sqliteTable(
     pendingEntry: storedJson('pending_entry', pendingEntrySchema),
     /** Certificates up to this id have their names in `certificate_terms`; see store/certificate-terms.ts. */
     termsThrough: text('terms_through').notNull().default(''),
+    /** Orders up to this id have had their details deleted, as far as they were to be; see store/order-details.ts. */
+    orderDetailsThrough: text('order_details_through').notNull().default(''),
     /** May the token that made a CSR approve it too? */
     allowsSelfApproval: integer('allows_self_approval', { mode: 'boolean' }).notNull().default(true),
     /** The account of orders that name none. */

@@ -170,6 +170,40 @@ describe('sweeps go on after one item that breaks', () => {
     expect(await expiredKeys()).toBe(0)
   })
 
+  it('ok: one run prunes at most 50,000 idempotency keys, the oldest first, and the next one the rest; none that stands', async () => {
+    const app = await testApp()
+    const insert = (from: number, to: number, expiresAtMs: string) =>
+      bindings.DB.prepare(
+        `WITH RECURSIVE numbers(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM numbers WHERE n < ${to})
+          INSERT INTO idempotency_keys (tenant_id, token_id, key, request_hash, expires_at_ms) SELECT 'ten_x', 'tok_x', n, '', ${expiresAtMs} FROM numbers`,
+      ).run()
+    await insert(1, 50_400, `${app.nowMs} - 60000 + n`)
+    await insert(60_001, 60_002, `${app.nowMs + 1}`)
+    const left = () =>
+      bindings.DB.prepare(
+        "SELECT count(*) AS count, min(CAST(key AS INTEGER)) AS first FROM idempotency_keys WHERE tenant_id = 'ten_x'",
+      ).first()
+    await prune({ store: app.store, now: () => app.nowMs })
+    expect(await left()).toEqual({ count: 402, first: 50_001 })
+    await prune({ store: app.store, now: () => app.nowMs })
+    expect(await left()).toEqual({ count: 2, first: 60_001 })
+  })
+
+  it('ok: forgets tokens that have signed in once when they end by themselves, and no sooner', async () => {
+    const app = await testApp()
+    const insert = (hash: string, expiresAtMs: number) =>
+      bindings.DB.prepare(
+        "INSERT INTO used_sign_ins (tenant_id, issuer_id, jti_hash, expires_at_ms) VALUES ('ten_x', 'x', ?, ?)",
+      )
+        .bind(hash, expiresAtMs)
+        .run()
+    await insert('over', app.nowMs)
+    await insert('stands', app.nowMs + 1)
+    await prune({ store: app.store, now: () => app.nowMs })
+    const { results } = await bindings.DB.prepare("SELECT jti_hash FROM used_sign_ins WHERE tenant_id = 'ten_x'").all()
+    expect(results).toEqual([{ jti_hash: 'stands' }])
+  })
+
   it('fail: an order that cannot be started keeps no other one waiting', async () => {
     const app = await testApp()
     const insert = (id: string) =>

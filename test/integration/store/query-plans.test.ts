@@ -99,7 +99,11 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
     ['orders', 1],
     ['tenants', 1],
   ],
+  deleteExpiredCertificates: [[{ tenantId: 'x', endedBeforeMs: 1 }, ['x']]],
+  expiredCertificates: [[{ tenantId: 'x', endedBeforeMs: 1 }, 10]],
   deleteRevocation: [[ROW]],
+  moveDetailsMark: [[{ tenantId: 'x', through: 'x', endedBeforeMs: 1 }, 'y']],
+  ordersBehindMark: [[{ tenantId: 'x', through: 'x', endedBeforeMs: 1 }, 10]],
   replaceRevocation: [[ROW, ROW]],
   revocationPages: [
     ['x', 'x', null],
@@ -140,6 +144,12 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
     names: ['dueMarks'],
     step: /^SCAN expiry_marks$/,
     reason: 'A dozen rows for each tenant, and of each the first certificate behind its mark.',
+  },
+  {
+    names: ['tenantsWithExpired', 'tenantsWithOldDetails'],
+    step: /^SCAN tenants$/,
+    reason:
+      'Once an hour, a row of each tenant, and of each with the setting the first certificate or order that may be meant.',
   },
   {
     names: [
@@ -209,7 +219,7 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
   {
     names: ['deleteExpiredHttpChallenges'],
     step: /^SCAN http_challenges$/,
-    reason: 'Once a day, over what running orders serve: an index would cost a row written for each challenge.',
+    reason: 'Once an hour, over what running orders serve: an index would cost a row written for each challenge.',
   },
   {
     names: ['allCronRuns', 'readTallies'],

@@ -1,0 +1,1 @@
+ALTER TABLE `tenants` ADD `order_details_through` text DEFAULT '' NOT NULL;
