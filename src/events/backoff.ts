@@ -1,6 +1,5 @@
 /** What follows from an attempt: when the delivery is tried again, whether the endpoint is given a pause, and when it is switched off. */
-import type { DeliveryRow, DeliveryState, EndpointState } from '../store/deliveries.ts'
-import type { SubscriptionRow } from '../store/subscriptions.ts'
+import type { DeliveryState, EndpointState } from '../store/delivery-attempts.ts'
 import type { WebhookResult } from './webhook.ts'
 
 const SECOND = 1_000
@@ -46,8 +45,8 @@ export interface Consequence {
 /** `chance` is in [0, 1). */
 export function consequenceOf(
   result: WebhookResult,
-  { tries }: Pick<DeliveryRow, 'tries'>,
-  endpoint: Pick<SubscriptionRow, keyof EndpointState>,
+  { tries }: Pick<DeliveryState, 'tries'>,
+  endpoint: EndpointState,
   nowMs: number,
   chance: number,
 ): Consequence {

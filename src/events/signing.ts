@@ -4,7 +4,6 @@
  */
 import { type Bytes, fromBase64, randomBytes, toBase64, utf8 } from '../core/bytes.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import type { SigningSecret } from '../store/subscriptions.ts'
 
 /** "prefixed with whsec_", "between 24 bytes (192 bits) and 64 bytes (512 bits)". */
 const PREFIX = 'whsec_'
@@ -27,8 +26,10 @@ export function readSigningSecret(secret: string): Result<Bytes, string> {
 }
 
 /** The secrets that sign at that time. */
-export const activeSecrets = (secrets: readonly SigningSecret[], nowMs: number): readonly SigningSecret[] =>
-  secrets.filter(({ untilMs }) => untilMs === null || untilMs > nowMs)
+export const activeSecrets = <Secret extends { readonly untilMs: number | null }>(
+  secrets: readonly Secret[],
+  nowMs: number,
+): readonly Secret[] => secrets.filter(({ untilMs }) => untilMs === null || untilMs > nowMs)
 
 export interface SignedHeaders {
   readonly 'webhook-id': string

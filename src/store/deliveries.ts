@@ -3,7 +3,7 @@
  * that it writes requires what it has read. The journal is where deliveries are made from; nothing here writes to it.
  */
 import { and, asc, desc, eq, gt, isNotNull, isNull, lt, lte, sql } from 'drizzle-orm'
-import { type DeliveryAttempt, withAttempt } from './delivery-attempts.ts'
+import { type DeliveryAttempt, type DeliveryState, type EndpointState, withAttempt } from './delivery-attempts.ts'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { headOf } from './read-journal.ts'
@@ -171,12 +171,6 @@ function readable(row: typeof deliveries.$inferSelect): DeliveryRow {
   const known = withNulls(deliveries, row)
   return { ...known, attempts: known.attempts ?? [] }
 }
-
-/** What an attempt leaves of a delivery. */
-export type DeliveryState = Pick<DeliveryRow, 'status' | 'tries' | 'nextAttemptAtMs'>
-
-/** What an attempt leaves of a subscription. */
-export type EndpointState = Pick<SubscriptionRow, 'failures' | 'failingSinceMs' | 'lastFailureMs' | 'pausedUntilMs'>
 
 /**
  * Records an attempt: of a delivery that is as it was read, else nothing. `endpoint` null: as it was. With `allDue`, whatever waits for its next

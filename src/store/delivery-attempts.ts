@@ -16,6 +16,25 @@ export const attemptsSchema = z.array(attemptSchema).readonly()
 
 export type DeliveryAttempt = Readonly<z.output<typeof attemptSchema>>
 
+/** What an attempt leaves of a delivery. */
+export interface DeliveryState {
+  readonly status: 'pending' | 'delivered' | 'dead'
+  /** Attempts since it became due by its event or by its owner. */
+  readonly tries: number
+  /** Epoch milliseconds; null where it is not pending. */
+  readonly nextAttemptAtMs: number | null
+}
+
+/** What an attempt leaves of a subscription; times are epoch milliseconds. */
+export interface EndpointState {
+  /** Failed attempts since the last one that succeeded. */
+  readonly failures: number
+  readonly failingSinceMs: number | null
+  readonly lastFailureMs: number | null
+  /** Nothing is sent before then. */
+  readonly pausedUntilMs: number
+}
+
 /** Attempts that are kept of a delivery: more than there are in a day, and those that were asked for besides. */
 const MAX_ATTEMPTS = 20
 /** Of attempts before the last one, that many characters of the response are kept. */

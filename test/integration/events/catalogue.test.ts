@@ -26,8 +26,8 @@ interface Written {
 }
 
 let written: readonly Written[] = []
-/** Written by the cron: expiry-notices.test.ts holds them to the catalogue. */
-const NOTICES = ['certificate.expiring', 'certificate.expired', 'ca.expiring']
+/** Written by the cron and by senders: expiry-notices.test.ts and subscriptions.test.ts hold them to the catalogue. */
+const NOTICES = ['certificate.expiring', 'certificate.expired', 'ca.expiring', 'subscription.disabled']
 const BY_REQUESTS = EVENT_CATALOGUE.filter(({ name }) => !NOTICES.includes(name))
 
 const of = (event: string): readonly Written[] => written.filter((each) => each.event === event)

@@ -174,4 +174,29 @@ describe('bodies', () => {
     expect(excerpt(new Uint8Array(0))).toBe('(empty)')
     expect(parseJson(Uint8Array.of(0xff))).toMatchObject({ ok: false })
   })
+
+  it('ok: cuts a body off where that is asked for, and reads no more of it', async () => {
+    const { body, taken, cancelled } = endless()
+    const http = client(async () => new Response(body, { status: 500, headers: { 'content-length': '100000000' } }))
+    const answer = await http({ method: 'POST', url: 'https://ops.example/', maxBytes: 4_096, cutsBody: true })
+    expect(answer).toMatchObject({ ok: true, value: { status: 500 } })
+    expect(answer.ok && answer.value.body.length).toBe(4_096)
+    expect(taken()).toBeLessThan(10_000)
+    expect(cancelled()).toBe(true)
+  })
+
+  it('ok: a body that hangs is cut off where the time is up: the status counts', async () => {
+    const http = client(async (_url, init) => {
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          controller.enqueue(new Uint8Array([1, 2, 3]))
+          init?.signal?.addEventListener('abort', () => controller.error(init.signal?.reason))
+        },
+      })
+      return new Response(body, { status: 200 })
+    })
+    const answer = await http({ method: 'POST', url: 'https://ops.example/', timeoutMs: 50, cutsBody: true })
+    expect(answer).toMatchObject({ ok: true, value: { status: 200, body: new Uint8Array([1, 2, 3]) } })
+    expect(await http({ method: 'POST', url: 'https://ops.example/', timeoutMs: 50 })).toMatchObject({ ok: false })
+  })
 })
