@@ -43,6 +43,8 @@ export class AcmeAccount extends DurableObject<Env> implements AccountObject {
   readonly #session = new AcmeAccountSession(() => runtimeOf(this.env), this.#account.tenantId, this.#account.accountId)
   readonly #renewalQuestions = new RenewalQuestions(systemClock)
   #ledger: BudgetLedger | undefined
+  /** A call that was under way stores nothing more. */
+  #isErased = false
 
   registerAtCa(registration: Registration): Promise<Result<string, RegistrationRefusal>> {
     return this.#session.register(registration)
@@ -138,6 +140,12 @@ export class AcmeAccount extends DurableObject<Env> implements AccountObject {
     )
   }
 
+  async erase(): Promise<void> {
+    this.#isErased = true
+    this.#ledger = undefined
+    await this.ctx.storage.deleteAll()
+  }
+
   /** What the CA refuses an order comes back sorted by what to do next. */
   async #forOrder<T>(
     call: (session: AccountSession) => Promise<Result<T, AcmeError | PeerFailure>>,
@@ -159,7 +167,7 @@ export class AcmeAccount extends DurableObject<Env> implements AccountObject {
         },
         save: (ledger) => {
           this.#ledger = ledger
-          this.ctx.storage.kv.put('budget', ledger)
+          if (!this.#isErased) this.ctx.storage.kv.put('budget', ledger)
         },
       },
       limits,

@@ -44,6 +44,8 @@ const REPORT_RETRY_MS = 30_000
 export class AcmeOrder extends DurableObject<Env> implements OrderObject {
   /** Those who wait in `start` for the first phase. */
   #starting: (() => void)[] = []
+  /** A phase that was under way stores nothing more, and sets no alarm. */
+  #isErased = false
 
   /** Begins the order that D1 has under this id, or goes on with it. A second start is the same start. */
   async start(tenantId: string, orderId: string): Promise<void> {
@@ -119,6 +121,12 @@ export class AcmeOrder extends DurableObject<Env> implements OrderObject {
     return withdrawRecords(await this.#context(state.value), state.value, providerId)
   }
 
+  async erase(): Promise<void> {
+    this.#isErased = true
+    await this.ctx.storage.deleteAlarm()
+    await this.ctx.storage.deleteAll()
+  }
+
   /** Writes the command down and has the phase run now: by an alarm, and where a phase runs already, by its next turn. */
   #command(command: Partial<Commands>): Promise<void> {
     this.#saveCommands({ ...this.#commands(), ...command, wake: true })
@@ -131,7 +139,7 @@ export class AcmeOrder extends DurableObject<Env> implements OrderObject {
     } catch (fault) {
       // Nothing may leave this handler: the platform drops an alarm that keeps throwing.
       consoleLog.error('order_fault', errorFields(fault))
-      await this.ctx.storage.setAlarm(systemClock() + REPORT_RETRY_MS)
+      if (!this.#isErased) await this.ctx.storage.setAlarm(systemClock() + REPORT_RETRY_MS)
     } finally {
       this.#wakeStarters()
     }
@@ -211,6 +219,7 @@ export class AcmeOrder extends DurableObject<Env> implements OrderObject {
   }
 
   #save(state: OrderState): void {
+    if (this.#isErased) throw new Error('the order was erased with its tenant')
     this.ctx.storage.kv.put('order', state)
   }
 

@@ -6,7 +6,7 @@ import { DurableObject } from 'cloudflare:workers'
 
 import { CrlWriter } from '../src/authority/crl/crl-writer.ts'
 import { makeCrl } from '../src/authority/crl/make-crl.ts'
-import type { CrlPublications, PublishedCrl } from '../src/authority/crl/publish-crl.ts'
+import type { CrlPublisherObject, PublishedCrl } from '../src/authority/crl/publish-crl.ts'
 
 import type { Actor } from '../src/core/actor.ts'
 import { systemClock } from '../src/core/clock.ts'
@@ -26,7 +26,7 @@ const CHECK_AFTER_MS = 10_000
 const FIRST_RETRY_MS = 1_000
 const MAX_RETRY_MS = 60_000
 
-export class CrlPublisher extends DurableObject<Env> implements CrlPublications {
+export class CrlPublisher extends DurableObject<Env> implements CrlPublisherObject {
   readonly #writer = new CrlWriter((actor) => this.#make(actor))
   /** As it was last told or stored: storage may be cleared while a call waits for a list. */
   #place: Place | undefined = this.ctx.storage.kv.get<Place>('ca')
@@ -34,6 +34,8 @@ export class CrlPublisher extends DurableObject<Env> implements CrlPublications 
   #waiting = 0
   /** Lists in a row that failed. */
   #failures = 0
+  /** A list that was under way stores nothing more here, and sets no alarm. */
+  #isErased = false
 
   /** A list that is read after this call; null where the CA has ended. See `CrlPublications`. */
   async publish(tenantId: string, caId: string, actor: Actor | null): Promise<PublishedCrl | null> {
@@ -48,10 +50,16 @@ export class CrlPublisher extends DurableObject<Env> implements CrlPublications 
     }
   }
 
+  async erase(): Promise<void> {
+    this.#isErased = true
+    await this.ctx.storage.deleteAlarm()
+    await this.ctx.storage.deleteAll()
+  }
+
   /** Makes the list where it is due. Catches everything: the platform gives up on alarms that throw. */
   override async alarm(): Promise<void> {
     const place = this.#place
-    if (place === undefined) return
+    if (place === undefined || this.#isErased) return
     try {
       const { store } = await runtimeOf(this.env)
       const ca = await findCa(store, place.tenantId, place.caId)
@@ -89,10 +97,11 @@ export class CrlPublisher extends DurableObject<Env> implements CrlPublications 
   }
 
   /** An alarm has no arguments, and this object may have died by then: the place is stored with it. */
-  #wakeIn(delayMs: number): Promise<void> {
+  async #wakeIn(delayMs: number): Promise<void> {
+    if (this.#isErased) return
     const place = this.#place as Place
     const stored = this.ctx.storage.kv.get<Place>('ca')
     if (stored === undefined) this.ctx.storage.kv.put('ca', place)
-    return this.ctx.storage.setAlarm(systemClock() + delayMs)
+    await this.ctx.storage.setAlarm(systemClock() + delayMs)
   }
 }

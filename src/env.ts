@@ -1,6 +1,6 @@
 /** Unchecked bindings → checked bindings, once per isolate, with a message that says how to set what is missing. */
 import type { AccountObject } from './accounts/account-object.ts'
-import type { CrlPublications } from './authority/crl/publish-crl.ts'
+import type { CrlPublisherObject } from './authority/crl/publish-crl.ts'
 import type { ZoneObject } from './challenges/zone-object.ts'
 import type { WakeMessage } from './events/wake.ts'
 import type { OrderObject } from './orders/order-object.ts'
@@ -16,7 +16,7 @@ export interface Env {
   readonly TENANT_LEDGER: ObjectNamespace<Pick<Ledger, 'commit'>>
   readonly ACME_ACCOUNT: ObjectNamespace<AccountObject>
   readonly ACME_ORDER: ObjectNamespace<OrderObject>
-  readonly CRL_PUBLISHER: ObjectNamespace<CrlPublications>
+  readonly CRL_PUBLISHER: ObjectNamespace<CrlPublisherObject>
   readonly DNS_ZONE: ObjectNamespace<ZoneObject>
   readonly KEY_RING?: string
   readonly ADMIN_TOKEN?: string

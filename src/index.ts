@@ -8,7 +8,7 @@ import { consumeWakes } from './events/consume-wakes.ts'
 import { wakeBy } from './events/wake.ts'
 import { createApp } from './http/app.ts'
 import type { AppDependencies } from './http/dependencies.ts'
-import { accountObjects, crlPublications, orderObjects, zoneObjects } from './objects.ts'
+import { accountObjects, crlPublications, eraseObjects, orderObjects, zoneObjects } from './objects.ts'
 import { runtimeOf } from './runtime.ts'
 
 export { AcmeAccount } from '../durable-objects/acme-account.ts'
@@ -37,7 +37,8 @@ const app = createApp<Env>({ dependenciesOf, now: systemClock, log: consoleLog }
 
 export default {
   fetch: (request, env, context) => app.fetch(request, env, context),
-  scheduled: async (controller, env) => runCron(controller.cron, await backgroundOf(env)),
+  scheduled: async (controller, env) =>
+    runCron(controller.cron, { ...(await backgroundOf(env)), eraseObject: eraseObjects(env) }),
   queue: async (batch, env, context) =>
     consumeWakes(batch.messages, await backgroundOf(env), (work) => context.waitUntil(work)),
 } satisfies ExportedHandler<Env>

@@ -4,6 +4,7 @@ import type { CrlPublications } from './authority/crl/publish-crl.ts'
 import type { ZoneObjects } from './challenges/zone-object.ts'
 import type { Env } from './env.ts'
 import type { OrderObjects } from './orders/order-object.ts'
+import type { EraseObject } from './tenants/purge-tenants.ts'
 
 /** One object per account. */
 export function accountObjects(env: Env): AccountObjects {
@@ -20,6 +21,15 @@ export function crlPublications(env: Env): CrlPublications {
   return {
     publish: (tenantId, caId, actor) =>
       env.CRL_PUBLISHER.getByName(`${tenantId}/${caId}`).publish(tenantId, caId, actor),
+  }
+}
+
+/** Ends the objects of a tenant that is being deleted. Those of its ledger and of its DNS providers store nothing. */
+export function eraseObjects(env: Env): EraseObject {
+  return {
+    certificateAuthorities: (tenantId, id) => env.CRL_PUBLISHER.getByName(`${tenantId}/${id}`).erase(),
+    acmeAccounts: (tenantId, id) => accountObjects(env)(tenantId, id).erase(),
+    acmeOrders: (tenantId, id) => orderObjects(env)(tenantId, id).erase(),
   }
 }
 

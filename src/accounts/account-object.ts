@@ -82,6 +82,9 @@ export interface AccountObject {
   revokeCertificate(revocation: CaRevocation): Promise<Result<RevocationDone, AcmeError>>
   /** RFC 9773 §4: when the account's CA wants the certificate of that certID renewed. */
   readRenewalInfo(certificateId: string): Promise<Result<RenewalInfo, AcmeError>>
+
+  /** Forgets the account and tells the CA nothing: its tenant is being deleted. Idempotent. */
+  erase(): Promise<void>
 }
 
 /** The object of each account, or what of it is used; choosing one calls nothing. */

@@ -25,6 +25,8 @@ export interface OrderObject extends RecordHolder {
   cancelOrder(reason: string, by: Canceller | null): Promise<boolean>
   /** The owner has published what a challenge needs. False where the order does not wait for that challenge. */
   complete(challengeId: string): Promise<boolean>
+  /** Forgets the order wherever it stands, tells nobody, and removes no record: its tenant is being deleted. Idempotent. */
+  erase(): Promise<void>
 }
 
 /** The object of each order, or what of it is used; choosing one calls nothing. */

@@ -14,6 +14,8 @@ export interface CrlObjects {
     place: Omit<CrlPlace, 'partition'>,
     kept: readonly Pick<CrlPlace, 'crlNumber' | 'partition'>[],
   ): Promise<void>
+  /** Removes objects of a tenant, whichever CA's, as many as a page of the list has; how many. 0: none is left. */
+  removePage(tenantId: string): Promise<number>
 }
 
 export interface CrlPlace {
@@ -28,7 +30,9 @@ const MAX_CRL_OCTETS = 64 * 1024 * 1024
 /** Numbers as text that sorts as they do: 12 digits hold one a second for 30,000 years. */
 const NUMBER_DIGITS = 12
 
-const folderOf = ({ tenantId, caId }: Pick<CrlPlace, 'tenantId' | 'caId'>): string => `crl/${tenantId}/${caId}/`
+const folderOfTenant = (tenantId: string): string => `crl/${tenantId}/`
+const folderOf = ({ tenantId, caId }: Pick<CrlPlace, 'tenantId' | 'caId'>): string =>
+  `${folderOfTenant(tenantId)}${caId}/`
 const numberOf = (crlNumber: number): string => crlNumber.toString().padStart(NUMBER_DIGITS, '0')
 const keyOf = (place: CrlPlace): string => `${folderOf(place)}${numberOf(place.crlNumber)}/${place.partition}.crl`
 
@@ -50,6 +54,11 @@ export function crlObjects(bucket: R2Bucket): CrlObjects {
       const { objects } = await bucket.list({ prefix })
       const old = objects.map(({ key }) => key).filter((key) => key < end && !keptKeys.has(key))
       if (old.length > 0) await bucket.delete(old)
+    },
+    async removePage(tenantId) {
+      const { objects } = await bucket.list({ prefix: folderOfTenant(tenantId) })
+      if (objects.length > 0) await bucket.delete(objects.map(({ key }) => key))
+      return objects.length
     },
   }
 }

@@ -19,6 +19,12 @@ export interface CrlPublications {
   publish(tenantId: string, caId: string, actor: Actor | null): Promise<PublishedCrl | null>
 }
 
+/** The Durable Object of one CA's CRLs. The class is in durable-objects/crl-publisher.ts. */
+export interface CrlPublisherObject extends CrlPublications {
+  /** Forgets the CA: its tenant is being deleted. Idempotent. */
+  erase(): Promise<void>
+}
+
 /** Publishes what a change of the CA has made due. Never rejects: where the list cannot be made now, the cron makes it. */
 export async function tryPublishCrl(
   { publications }: { readonly publications: CrlPublications },

@@ -181,6 +181,9 @@ export class OrderWorld {
       if (row === null || this.states.has(orderId)) return
       this.states.set(orderId, newOrderState(row, this.app.nowMs))
     },
+    erase: async () => {
+      this.states.delete(orderId)
+    },
     recordsAt: async () => 0,
     withdraw: async () => ({ ok: true, value: undefined }),
     progress: async () => {
