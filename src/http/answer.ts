@@ -17,13 +17,22 @@ export interface RawAnswer<Status extends number = number> {
   readonly headers: Readonly<Record<string, string>>
 }
 
+/** Bytes of another media type that are made while they are sent. Not for idempotent routes, whose answers are kept. */
+export interface StreamAnswer<Status extends number = number> {
+  readonly kind: 'stream'
+  readonly status: Status
+  readonly mediaType: string
+  readonly body: ReadableStream<Uint8Array>
+  readonly headers: Readonly<Record<string, string>>
+}
+
 export interface EmptyAnswer<Status extends number = number> {
   readonly kind: 'empty'
   readonly status: Status
   readonly headers: Readonly<Record<string, string>>
 }
 
-export type Answer = JsonAnswer | RawAnswer | EmptyAnswer
+export type Answer = JsonAnswer | RawAnswer | StreamAnswer | EmptyAnswer
 
 /** JSON with that status. */
 export function json<const Status extends number, const Body>(
@@ -42,6 +51,16 @@ export function raw<const Status extends number>(
   headers: Readonly<Record<string, string>> = {},
 ): RawAnswer<Status> {
   return { kind: 'raw', status, mediaType, bytes: typeof content === 'string' ? utf8(content) : content, headers }
+}
+
+/** Bytes of another media type, as they come. */
+export function stream<const Status extends number>(
+  status: Status,
+  mediaType: string,
+  body: ReadableStream<Uint8Array>,
+  headers: Readonly<Record<string, string>> = {},
+): StreamAnswer<Status> {
+  return { kind: 'stream', status, mediaType, body, headers }
 }
 
 /** No content: 204, or 304 for a conditional GET. */
@@ -70,19 +89,21 @@ export function toResponse(answer: Answer, requestId: string, isHttps: boolean):
   // RFC 6797 §7.2: the header MUST NOT be sent over non-secure transport.
   if (isHttps) headers.set('strict-transport-security', STRICT_TRANSPORT_SECURITY)
   if (answer.kind === 'json') headers.set('content-type', 'application/json')
-  if (answer.kind === 'raw') headers.set('content-type', answer.mediaType)
+  if (answer.kind === 'raw' || answer.kind === 'stream') headers.set('content-type', answer.mediaType)
   for (const [name, value] of Object.entries(answer.headers)) headers.set(name, value)
   headers.set('x-request-id', requestId)
   return new Response(bodyOf(answer), { status: answer.status, headers })
 }
 
-function bodyOf(answer: Answer): string | Bytes | null {
+function bodyOf(answer: Answer): string | Bytes | ReadableStream<Uint8Array> | null {
   if (answer.kind === 'json') return JSON.stringify(answer.body)
+  if (answer.kind === 'stream') return answer.body
   return answer.kind === 'raw' ? answer.bytes : null
 }
 
 /** An answer as one text, to be kept for a replay. */
 export function packAnswer(answer: Answer): string {
+  if (answer.kind === 'stream') throw new TypeError('an answer that is made while it is sent cannot be kept')
   const packed: PackedAnswer =
     answer.kind === 'raw'
       ? { answer: { ...answer, bytes: new Uint8Array(0) }, bytes: toBase64Url(answer.bytes) }

@@ -6,7 +6,7 @@ import { createRoute, type RouteConfig, z } from '@hono/zod-openapi'
 import type { Actor } from '../core/actor.ts'
 import type { Principal, Scope } from '../core/principal.ts'
 import type { Statement } from '../store/transaction.ts'
-import type { Answer, EmptyAnswer, JsonAnswer, RawAnswer } from './answer.ts'
+import type { Answer, EmptyAnswer, JsonAnswer, RawAnswer, StreamAnswer } from './answer.ts'
 import type { AppDependencies } from './dependencies.ts'
 import { errorEnvelope } from './error-envelope.ts'
 import type { Once } from './idempotency.ts'
@@ -101,7 +101,9 @@ export type AnswerOf<Responses extends Readonly<Record<number, ResponseDoc>>> = 
     | (Responses[Status] extends { readonly schema: infer Schema extends z.ZodType }
         ? JsonAnswer<Status, Loose<z.input<Schema>>>
         : never)
-    | (Responses[Status] extends { readonly mediaTypes: readonly string[] } ? RawAnswer<Status> : never)
+    | (Responses[Status] extends { readonly mediaTypes: readonly string[] }
+        ? RawAnswer<Status> | StreamAnswer<Status>
+        : never)
     | (Responses[Status] extends { readonly schema: z.ZodType } | { readonly mediaTypes: readonly string[] }
         ? never
         : EmptyAnswer<Status>)

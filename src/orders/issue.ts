@@ -268,7 +268,13 @@ async function startOrder(
       entryBy(actor, {
         event: 'order.created',
         resource: resourceName.acmeOrder(row.id),
-        detail: { order_id: row.id, account_id: request.accountId, domains: request.domains, purpose },
+        detail: {
+          order_id: row.id,
+          certificate_id: certificateId,
+          account_id: request.accountId,
+          domains: request.domains,
+          purpose,
+        },
       }),
     ],
   })

@@ -4,18 +4,31 @@ import { and, asc, count, desc, eq, gt, gte, lt, lte, type SQL, type SQLWrapper,
 import { z } from 'zod'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import { findBrokenLink, GENESIS, type JournalHead } from './journal.ts'
+import { firstAfter, headOf, type JournalRecord } from './journal-range.ts'
 import { journal } from './schema/journal.ts'
 import type { Store } from './store.ts'
 import { decodeJson, Undecodable } from './stored-json.ts'
 
-export type JournalRecord = typeof journal.$inferSelect
-
 export interface JournalFilter {
+  /** `certificate.issued`, or with a star at its end what begins so: `certificate.*`. */
   readonly event: string | null
-  readonly resource: string | null
+  /** Entries about any of them. */
+  readonly resources: readonly string[] | null
   readonly actor: string | null
+  /** Failures alone: see `isFailure`. */
+  readonly failed: boolean
   readonly sinceMs: number | null
   readonly untilMs: number | null
+}
+
+/** Filters out nothing. */
+export const EVERY_ENTRY: JournalFilter = {
+  event: null,
+  resources: null,
+  actor: null,
+  failed: false,
+  sinceMs: null,
+  untilMs: null,
 }
 
 export interface JournalPage {
@@ -31,7 +44,7 @@ const MAX_ROWS_VERIFIED = 10_000
 const VERIFY_PAGE_ROWS = 500
 
 /**
- * One page, newest first. Walks a bounded stretch of the journal (or of one resource's part of it), so a page may hold
+ * One page, newest first. Walks a bounded stretch of the journal (or of each resource's part of it), so a page may hold
  * fewer rows than asked for, even none, and still have a next one.
  */
 export async function listJournal(
@@ -41,6 +54,32 @@ export async function listJournal(
   page: { readonly limit: number; readonly beforeSeq: number | null },
 ): Promise<JournalPage> {
   const beforeSeq = await startOf(store, tenantId, filter.untilMs, page.beforeSeq)
+  const parts = await Promise.all(
+    (filter.resources ?? [null]).map((resource) =>
+      walkPart(store, tenantId, { ...filter, resource }, page.limit, beforeSeq),
+    ),
+  )
+  // Below the end of a stretch that goes on there may be rows of that resource that were not looked at.
+  const floor = Math.max(0, ...parts.map(({ next }) => next ?? 0))
+  const rows = parts
+    .flatMap((part) => part.rows)
+    .filter(({ seq }) => seq >= floor)
+    .toSorted((a, b) => b.seq - a.seq)
+  if (rows.length > page.limit) {
+    const shown = rows.slice(0, page.limit)
+    return { rows: shown, next: shown.at(-1)?.seq ?? null }
+  }
+  return { rows, next: floor === 0 ? null : floor }
+}
+
+/** The rows of one stretch that are asked for, and where it ends if the journal goes on there. */
+async function walkPart(
+  store: Store,
+  tenantId: string,
+  filter: JournalFilter & { readonly resource: string | null },
+  limit: number,
+  beforeSeq: number | null,
+): Promise<JournalPage> {
   const stretch = stretchOf(store, tenantId, filter.resource, beforeSeq)
   const [rows, walked] = await store.db.batch([
     store.db
@@ -48,22 +87,29 @@ export async function listJournal(
       .from(stretch)
       .where(
         and(
-          filter.event === null ? undefined : eq(stretch.event, filter.event),
+          filter.event === null ? undefined : isEvent(stretch.event, filter.event),
+          filter.failed ? isFailure(stretch.event) : undefined,
           filter.actor === null ? undefined : eq(stretch.actor, filter.actor),
           filter.sinceMs === null ? undefined : gte(stretch.atMs, filter.sinceMs),
           filter.untilMs === null ? undefined : lte(stretch.atMs, filter.untilMs),
         ),
       )
       .orderBy(desc(stretch.seq))
-      .limit(page.limit + 1),
+      .limit(limit + 1),
     store.db.select({ rows: count(), lowestSeq: lowest(stretch.seq), oldestMs: lowest(stretch.atMs) }).from(stretch),
   ])
-  if (rows.length > page.limit) {
-    const shown = rows.slice(0, page.limit)
-    return { rows: shown, next: shown.at(-1)?.seq ?? null }
-  }
-  return { rows, next: nextOf(walked[0] ?? NOTHING_WALKED, filter.sinceMs) }
+  // One more than the page shows: what lies below it was not read.
+  const next = rows.length > limit ? (rows.at(-1)?.seq ?? null) : nextOf(walked[0] ?? NOTHING_WALKED, filter.sinceMs)
+  return { rows, next }
 }
+
+const isEvent = (column: SQLWrapper, event: string): SQL =>
+  event.endsWith('*')
+    ? sql`substr(${column}, 1, ${event.length - 1}) = ${event.slice(0, -1)}`
+    : sql`${column} = ${event}`
+
+/** Events of failures end so: `certificate.renewal_failed`, `authorization.failed`; and an order that failed is invalid. */
+const isFailure = (column: SQLWrapper): SQL => sql`(substr(${column}, -6) = 'failed' OR ${column} = 'order.invalid')`
 
 const lowest = (column: SQLWrapper) => sql<number | null>`min(${column})`
 
@@ -127,43 +173,14 @@ export function readDetail(text: string): Readonly<Record<string, unknown>> {
 /** Entries of two machines may be that much out of order. */
 const CLOCK_SKEW_MS = 60_000
 
-/**
- * Where to begin for `until`: entries are in the order of their times but for skew, and their numbers have no gaps, so
- * halving finds the place in a few single-row reads.
- */
+/** Where to begin for `until`, or behind the page before. */
 async function startOf(
   store: Store,
   tenantId: string,
   untilMs: number | null,
   beforeSeq: number | null,
 ): Promise<number | null> {
-  if (untilMs === null || beforeSeq !== null) return beforeSeq
-  const head = await headOf(store, tenantId)
-  let low = 1
-  let high = head.seq + 1
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2)
-    const row = await store.db
-      .select({ atMs: journal.atMs })
-      .from(journal)
-      .where(and(eq(journal.tenantId, tenantId), eq(journal.seq, middle)))
-      .get()
-    if (row !== undefined && row.atMs <= untilMs + CLOCK_SKEW_MS) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-/** The newest entry's number and hash. */
-export async function headOf(store: Store, tenantId: string): Promise<JournalHead> {
-  const row = await store.db
-    .select({ seq: journal.seq, hash: journal.hash })
-    .from(journal)
-    .where(eq(journal.tenantId, tenantId))
-    .orderBy(desc(journal.seq))
-    .limit(1)
-    .get()
-  return row ?? GENESIS
+  return untilMs === null || beforeSeq !== null ? beforeSeq : firstAfter(store, tenantId, untilMs + CLOCK_SKEW_MS)
 }
 
 export interface Verification {

@@ -6,7 +6,7 @@ import { mapBounded } from '../core/map-bounded.ts'
 import { resourceName } from '../core/resources.ts'
 import { type OrderDependencies, readOrder } from '../orders/orders.ts'
 import type { AcmeOrderRow } from '../store/acme-orders.ts'
-import { listJournal, readDetail } from '../store/read-journal.ts'
+import { EVERY_ENTRY, listJournal, readDetail } from '../store/read-journal.ts'
 import { findZoneCertificate } from '../store/zone-certificates.ts'
 import { findOnZones } from './read-certificates.ts'
 
@@ -29,7 +29,7 @@ export async function readCertificateLogs(
   const { store } = dependencies
   const { tenantId } = actor
   const found = await findOnZones(dependencies, actor, id)
-  const filter = { event: null, actor: null, sinceMs: null, untilMs: null, resource: resourceName.certificate(id) }
+  const filter = { ...EVERY_ENTRY, resources: [resourceName.certificate(id)] }
   const { rows } = await listJournal(store, tenantId, filter, { limit: MAX_ENTRIES, beforeSeq: null })
   const requested = await findZoneCertificate(store, tenantId, id)
   const ids = new Set<string>()

@@ -1,42 +1,15 @@
 /** `/v1/audit`: the journal, and whether its chain of hashes holds. */
 import { z } from '@hono/zod-openapi'
-import { formatTime, parseTime } from '../../core/clock.ts'
 import { decodeCursor, encodeCursor } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
-import {
-  type JournalRecord,
-  type KnownEntry,
-  listJournal,
-  readDetail,
-  verifyJournal,
-} from '../../store/read-journal.ts'
+import { isId } from '../../core/ids.ts'
+import { storyOf } from '../../store/certificate-story.ts'
+import { type KnownEntry, listJournal, verifyJournal } from '../../store/read-journal.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { listOf, listQuery } from '../list.ts'
-
-const entryView = z
-  .strictObject({
-    id: z.string(),
-    seq: z.number().int(),
-    event: z.string(),
-    actor: z.string(),
-    resource: z.string(),
-    detail: z.record(z.string(), z.unknown()).openapi({
-      description: '`{"unreadable": …}`, with the text as it stands, where what is stored is no JSON object',
-    }),
-    request_id: z.string().nullable(),
-    at: z.string(),
-    prev_hash: z.string(),
-    hash: z.string(),
-  })
-  .openapi('AuditEntry')
-
-const timeField = z
-  .string()
-  .transform((text) => parseTime(text))
-  .refine((timeMs) => timeMs !== null, 'must be a time such as 2026-04-23T14:00:00Z')
-  .optional()
-  .openapi({ type: 'string', format: 'date-time' })
+import { entryView, seqOf, timeField, viewOf } from './audit-entry.ts'
+import { exportAudit } from './audit-export.ts'
 
 const filterField = z.string().min(1).max(600).optional()
 
@@ -47,11 +20,22 @@ const listAudit = defineRoute({
   summary: 'What happened, newest first',
   description:
     'A page looks at a bounded stretch of the journal: it may hold fewer entries than asked for, even none, while ' +
-    '`has_more` is true.',
+    '`has_more` is true. Filters may be combined; entries match all of them.\n\n' +
+    '- `certificate_id`: the whole story of a certificate: its own entries and those of its orders, with their DNS records\n' +
+    '- `resource`: entries about that one thing, as in `resource` of the answer\n' +
+    '- `actor`: what one token did, or `system`\n' +
+    '- `event`: one event, or with a star at the end what begins so: `certificate.*`, `dns_record_*`\n' +
+    '- `failed=true`: failures alone: events that end in `failed`, and `order.invalid`\n' +
+    '- `since`, `until`: a period',
   access: { scope: 'audit:read', resource: 'audit' },
   query: z.object({
     ...listQuery,
+    certificate_id: z
+      .string()
+      .refine((text) => isId('certificate', text), 'must be the id of a certificate: cert_…')
+      .optional(),
     event: filterField,
+    failed: z.enum(['true', 'false']).optional().openapi({ description: '`true`: failures alone' }),
     resource: filterField,
     actor: filterField,
     since: timeField,
@@ -59,9 +43,15 @@ const listAudit = defineRoute({
   }),
   responses: { 200: { description: 'Entries', schema: listOf(entryView) } },
   async handler({ query, principal, deps }) {
+    if (query.resource !== undefined && query.certificate_id !== undefined) {
+      throw invalidField('certificate_id', 'give that or resource: each says which resources are meant')
+    }
+    const resources =
+      query.certificate_id === undefined ? null : await storyOf(deps.store, principal.tenantId, query.certificate_id)
     const filter = {
       event: query.event ?? null,
-      resource: query.resource ?? null,
+      resources: query.resource === undefined ? resources : [query.resource],
+      failed: query.failed === 'true',
       actor: query.actor ?? null,
       sinceMs: query.since ?? null,
       untilMs: query.until ?? null,
@@ -113,16 +103,7 @@ const verifyAudit = defineRoute({
   },
 })
 
-export const auditRoutes: readonly Route[] = [listAudit, verifyAudit]
-
-function seqOf(cursor: string | undefined): number | null {
-  if (cursor === undefined) return null
-  const key = decodeCursor(cursor)
-  if (key === null || !/^[1-9]\d{0,14}$/.test(key)) {
-    throw invalidField('cursor', 'use the cursor of the page before as it is')
-  }
-  return Number(key)
-}
+export const auditRoutes: readonly Route[] = [listAudit, exportAudit, verifyAudit]
 
 /** `<seq>:<hash>`, or the number alone: what was checked must still be what it was. */
 function knownEntryOf(cursor: string | undefined): KnownEntry {
@@ -130,19 +111,4 @@ function knownEntryOf(cursor: string | undefined): KnownEntry {
   const match = /^([1-9]\d{0,14})(?::([0-9a-f]{64}))?$/.exec(decodeCursor(cursor) ?? '')
   if (match === null) throw invalidField('cursor', 'use the cursor of the page before as it is')
   return { seq: Number(match[1]), hash: match[2] ?? null }
-}
-
-function viewOf(row: JournalRecord): z.input<typeof entryView> {
-  return {
-    id: row.id,
-    seq: row.seq,
-    event: row.event,
-    actor: row.actor,
-    resource: row.resource,
-    detail: readDetail(row.detail),
-    request_id: row.requestId,
-    at: formatTime(row.atMs),
-    prev_hash: row.prevHash,
-    hash: row.hash,
-  }
 }

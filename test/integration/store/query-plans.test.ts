@@ -35,7 +35,7 @@ const nothing = {
   revoked: 'with',
   ends: { afterMs: null, byMs: null },
 }
-const journalFilter = { event: null, actor: null, resource: null, sinceMs: null, untilMs: null }
+const journalFilter = { event: null, actor: null, resources: null, failed: false, sinceMs: null, untilMs: null }
 
 const LISTS_OF_CERTIFICATES: readonly (readonly unknown[])[] = [
   ['x', nothing, page],
@@ -68,9 +68,17 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   ],
   listJournal: [
     ['x', journalFilter, { limit: 10, beforeSeq: null }],
-    ['x', { ...journalFilter, resource: 'x', untilMs: 5, event: 'x' }, { limit: 10, beforeSeq: null }],
+    [
+      'x',
+      { ...journalFilter, resources: ['x', 'y'], untilMs: 5, event: 'x*', failed: true },
+      { limit: 10, beforeSeq: null },
+    ],
     ['x', journalFilter, { limit: 10, beforeSeq: 5 }],
   ],
+  firstAfter: [['x', 1]],
+  rangeOf: [['x', { sinceMs: 1, untilMs: 2 }]],
+  readRange: [['x', { fromSeq: 1, throughSeq: 2 }, 10]],
+  storyOf: [['x', 'x']],
   listSecrets: [
     ['x', 'x', { after: null, limit: 10 }],
     ['x', '', { after: 'x', limit: 10 }],
@@ -162,6 +170,8 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
   {
     names: [
       'headOf',
+      'firstAfter',
+      'rangeOf',
       'listJournal',
       'findRecentEntry',
       'Ledger',
@@ -170,7 +180,7 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
       'subscriptionsToWake',
     ],
     step: /^SEARCH journal USING PRIMARY KEY \(tenant_id=\?\)$/,
-    reason: 'From the newest entry back, with a limit: the key is the order.',
+    reason: 'From the newest entry back, or from the oldest on, with a limit: the key is the order.',
   },
   {
     names: ['listCertificatesBeside'],

@@ -27,6 +27,8 @@ export interface TestApp {
   /** Epoch milliseconds that the app believes it is. */
   nowMs: number
   request(method: string, path: string, options?: RequestOptions): Promise<TestAnswer>
+  /** The same, its body not read. */
+  respond(method: string, path: string, options?: RequestOptions): Promise<Response>
 }
 
 export interface RequestOptions {
@@ -120,8 +122,8 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     store,
     logLines,
     nowMs: Date.parse('2026-11-20T12:00:00Z'),
-    async request(method, path, { token = ADMIN_TOKEN, body, rawBody, headers = {} } = {}) {
-      const response = await app.request(
+    async respond(method, path, { token = ADMIN_TOKEN, body, rawBody, headers = {} } = {}) {
+      return app.request(
         `https://certwright.example${path}`,
         {
           method,
@@ -135,6 +137,9 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
         },
         {},
       )
+    },
+    async request(method, path, options = {}) {
+      const response = await test.respond(method, path, options)
       const bytes = new Uint8Array(await response.arrayBuffer())
       const text = new TextDecoder().decode(bytes)
       const isJson = response.headers.get('content-type') === 'application/json'
