@@ -21,8 +21,13 @@ export interface Deployed {
   readonly error: string | null
 }
 
+let folder: string | null = null
+let machines = 0
+
 export function makeMachine(account: CloudflareAccount): Machine {
-  const keptFolder = join(makeTempFolder('deploy').path, 'kept')
+  folder ??= makeTempFolder('deploy').path
+  machines += 1
+  const keptFolder = join(folder, `machine-${machines}`)
   return { keptFolder, keptPath: join(keptFolder, `certwright-${account.id}.vars`) }
 }
 
