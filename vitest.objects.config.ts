@@ -29,7 +29,8 @@ export default defineConfig(async () => {
             TEST_NAMESERVER: bind.address,
             TEST_TSIG_KEY: key?.name ?? '',
             TEST_TSIG_SECRET: key?.secret ?? '',
-            KEY_RING: newKeyRingEntry(new Date()),
+            // Behind it the key of test/fixtures/release-0011.
+            KEY_RING: `${newKeyRingEntry(new Date())},k0011:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8`,
             ADMIN_TOKEN: 'cw_the-admin-token-of-the-tests-0123456789',
             ALLOW_PRIVATE_TARGETS: 'true',
             PUBLIC_URL: 'http://127.0.0.1:8787',
