@@ -1,5 +1,5 @@
 /**
- * Deletes what has had its time: idempotency keys, key authorizations, tokens that have signed in once, attempts to register an account that
+ * Deletes what has had its time: idempotency keys, key authorizations, tokens that have signed in once, old deliveries, attempts to register an account that
  * were not continued, and, where a tenant's settings say so, the details of finished orders and expired certificates. Each step is bounded and goes on in the next run. The
  * journal is never pruned: a chain of hashes with a link cut out would prove nothing.
  */
@@ -7,6 +7,7 @@ import { giveUpRegistrations } from '../accounts/end-account.ts'
 import { deleteExpired } from '../certificates/delete-expired.ts'
 import type { Clock } from '../core/clock.ts'
 import { deleteDetails } from '../orders/delete-details.ts'
+import { deleteOldDeliveries } from '../store/deliveries.ts'
 import { deleteExpiredHttpChallenges } from '../store/http-challenges.ts'
 import { deleteExpiredIdempotencyKeys } from '../store/idempotency.ts'
 import { deleteExpiredSignIns } from '../store/sign-in-once.ts'
@@ -15,6 +16,8 @@ import type { Store } from '../store/store.ts'
 /** Rows of one statement, and statements of one step: 50,000 rows in an hour. */
 const BATCH = 500
 const MAX_BATCHES = 100
+/** As the API says of deliveries: src/http/routes/subscriptions.ts. */
+const DELIVERIES_KEPT_MS = 30 * 86_400_000
 
 export interface PruneDependencies {
   readonly store: Store
@@ -28,6 +31,7 @@ export async function prune({ store, now }: PruneDependencies): Promise<void> {
     inBatches((limit) => deleteExpiredIdempotencyKeys(store, now(), limit)),
     inBatches((limit) => deleteExpiredSignIns(store, now(), limit)),
     inBatches((limit) => deleteExpiredHttpChallenges(store, now(), limit)),
+    inBatches((limit) => deleteOldDeliveries(store, now() - DELIVERIES_KEPT_MS, limit)),
     deleteDetails({ store, now }),
     deleteExpired({ store, now }),
   ])

@@ -89,6 +89,28 @@ export async function overdueCrls(store: Store, byMs: number): Promise<number> {
   return rows[0]?.count ?? 0
 }
 
+export interface DeliveryFigures {
+  readonly pending: number
+  /** When the oldest of them was made; null where there is none. */
+  readonly oldestMs: number | null
+}
+
+/** Deliveries of every tenant that wait to be sent, or to be sent again. */
+export async function pendingDeliveries(store: Store): Promise<DeliveryFigures> {
+  const rows = await store.db.all<DeliveryFigures>(sql`
+    SELECT count(*) AS pending, min(created_at_ms) AS oldestMs FROM (SELECT created_at_ms FROM deliveries INDEXED BY deliveries_pending
+      WHERE next_attempt_at_ms IS NOT NULL LIMIT ${MAX_COUNTED}) AS stretch`)
+  return rows[0] ?? { pending: 0, oldestMs: null }
+}
+
+/** Since when a delivery could have been sent and no sender has taken it: of the subscription that waits longest. Null where none waits. */
+export async function oldestDueDelivery(store: Store, nowMs: number): Promise<number | null> {
+  const rows = await store.db.all<{ sinceMs: number | null }>(sql`
+    SELECT min(max(due_at_ms, paused_until_ms, lease_until_ms)) AS sinceMs FROM subscriptions
+      WHERE disabled_at_ms IS NULL AND due_at_ms <= ${nowMs} AND paused_until_ms <= ${nowMs} AND lease_until_ms <= ${nowMs}`)
+  return rows[0]?.sinceMs ?? null
+}
+
 /** Bytes of the database, as D1 says it with every answer; null where it does not. */
 export async function databaseSize(store: Store): Promise<number | null> {
   const { meta } = await store.db.run(sql`SELECT 1`)

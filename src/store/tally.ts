@@ -23,8 +23,8 @@ const DAY_MS = 86_400_000
 
 interface Counted {
   readonly table: string
-  /** The primary key: the tenant's id first, which of a tenant is all. */
-  readonly key: readonly [string, string]
+  /** The primary key. All its columns hold ids, each of one length. */
+  readonly key: readonly [string, ...string[]]
   /** What the class of a row follows from. */
   readonly columns: readonly string[]
   /** Of a row as of a time, epoch milliseconds. */
@@ -52,7 +52,21 @@ const KINDS = {
   /** By status. */
   orders: { table: 'acme_orders', key: OF_A_TENANT, columns: ['status'], classOf: () => sql`status` },
   /** By status. */
-  tenants: { table: 'tenants', key: ['id', 'id'], columns: ['status'], classOf: () => sql`status` },
+  tenants: { table: 'tenants', key: ['id'], columns: ['status'], classOf: () => sql`status` },
+  /** By status. */
+  deliveries: {
+    table: 'deliveries',
+    key: ['tenant_id', 'subscription_id', 'id'],
+    columns: ['status'],
+    classOf: () => sql`status`,
+  },
+  /** `on`, or why it is off. */
+  subscriptions: {
+    table: 'subscriptions',
+    key: OF_A_TENANT,
+    columns: ['disabled_at_ms', 'disabled_reason'],
+    classOf: () => sql`CASE WHEN disabled_at_ms IS NULL THEN 'on' ELSE coalesce(disabled_reason, 'off') END`,
+  },
 } as const satisfies Readonly<Record<string, Counted>>
 
 export type TallyKind = keyof typeof KINDS
@@ -82,9 +96,8 @@ interface Progress {
   readonly counts: Readonly<Record<string, number>>
 }
 
-type Key = readonly [tenantId: string, id: string]
-
-const BEFORE_ALL: Key = ['', '']
+/** The key of a row: an id for each of its columns; none where no row has been counted. */
+type Key = readonly string[]
 
 /**
  * Goes on with the count of that kind from where the last call ended, or begins one where the last is old enough. Returns how many rows it
@@ -94,7 +107,7 @@ export async function continueTally(store: Store, kind: TallyKind, nowMs: number
   const row = await store.db.select().from(tallies).where(eq(tallies.kind, kind)).get()
   const begun = row === undefined ? null : progressOf(row)
   if (begun === null && row !== undefined && !isOld(row, nowMs)) return 0
-  let progress: Progress = begun ?? { beganAtMs: nowMs, after: BEFORE_ALL, counts: {} }
+  let progress: Progress = begun ?? { beganAtMs: nowMs, after: [], counts: {} }
   let rows = 0
   let isDone = false
   for (let stretch = 0; stretch < MAX_STRETCHES && !isDone; stretch += 1) {
@@ -112,7 +125,7 @@ type TallyRow = typeof tallies.$inferSelect
 /** Null where no count is under way; one that does not decode is begun anew. */
 function progressOf({ beganAtMs, afterTenant, afterId, counting }: TallyRow): Progress | null {
   if (beganAtMs === null || counting instanceof Undecodable) return null
-  return { beganAtMs, after: [afterTenant, afterId], counts: counting }
+  return { beganAtMs, after: [afterTenant, ...afterId.split(' ')], counts: counting }
 }
 
 function isOld({ countedAtMs, counted }: TallyRow, nowMs: number): boolean {
@@ -127,24 +140,27 @@ async function countStretch(
   { beganAtMs, after, counts }: Progress,
 ): Promise<{ readonly rows: number; readonly progress: Progress }> {
   const { table, key, columns, classOf }: Counted = KINDS[kind]
-  const [first, second] = [sql.identifier(key[0]), sql.identifier(key[1])]
-  const read = sql.join(columns.map(sql.identifier), sql`, `)
-  // The last key as one text: ids are of one length, so that it sorts as the two do.
+  const columnsOf = (names: readonly string[]): SQL => sql.join(names.map(sql.identifier), sql`, `)
+  const behind = sql.join(
+    key.map((_, place) => sql`${after[place] ?? ''}`),
+    sql`, `,
+  )
+  // The last key as one text: it sorts as its columns do.
+  const asText = sql.join(key.map(sql.identifier), sql` || ' ' || `)
   const found = await store.db.values<[string, number, string]>(sql`
-    SELECT ${classOf(beganAtMs)} AS class, count(*), max(key_first || ' ' || key_second) FROM (
-      SELECT ${first} AS key_first, ${second} AS key_second, ${read} FROM ${sql.identifier(table)}
-        WHERE (${first}, ${second}) > (${after[0]}, ${after[1]}) ORDER BY ${first}, ${second} LIMIT ${STRETCH_ROWS}
+    SELECT ${classOf(beganAtMs)} AS class, count(*), max(row_key) FROM (
+      SELECT ${asText} AS row_key, ${columnsOf(columns)} FROM ${sql.identifier(table)}
+        WHERE (${columnsOf(key)}) > (${behind}) ORDER BY ${columnsOf(key)} LIMIT ${STRETCH_ROWS}
     ) AS stretch GROUP BY 1`)
   const sums: Record<string, number> = { ...counts }
   let rows = 0
   let last = ''
-  for (const [name, count, key] of found) {
+  for (const [name, count, lastKey] of found) {
     sums[name] = (sums[name] ?? 0) + count
     rows += count
-    if (key > last) last = key
+    if (lastKey > last) last = lastKey
   }
-  const [tenantId = '', id = ''] = last.split(' ')
-  return { rows, progress: { beganAtMs, after: [tenantId, id], counts: sums } }
+  return { rows, progress: { beganAtMs, after: last.split(' '), counts: sums } }
 }
 
 /** By compare-and-set: another call that was faster keeps what it has counted. */
@@ -157,7 +173,7 @@ async function keepProgress(
 ): Promise<void> {
   const change = isDone
     ? { beganAtMs: null, afterTenant: '', afterId: '', counting: {}, countedAtMs: beganAtMs, counted: counts }
-    : { beganAtMs, afterTenant: after[0], afterId: after[1], counting: counts }
+    : { beganAtMs, afterTenant: after[0] ?? '', afterId: after.slice(1).join(' '), counting: counts }
   if (revision === null) {
     const first = { kind, countedAtMs: null, counted: {}, ...change, revision: 1 }
     await store.db.insert(tallies).values(first).onConflictDoNothing()

@@ -7,13 +7,15 @@ import {
   dueRenewalFigures,
   failingRenewalFigures,
   MAX_NAMED,
+  oldestDueDelivery,
   openOrderFigures,
   overdueCrls,
+  pendingDeliveries,
   type TenantCount,
 } from '../../store/figures.ts'
 import { findUnopenable } from '../../store/reseal.ts'
 import type { Store } from '../../store/store.ts'
-import { EXPIRY_DAYS, readTallies, type Tally } from '../../store/tally.ts'
+import { EXPIRY_DAYS, readTallies, type Tally, type TallyKind } from '../../store/tally.ts'
 import { raw } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { EXPOSITION_TYPE, exposition, type Gauge, type Sample } from '../exposition.ts'
@@ -47,20 +49,36 @@ const readMetrics = defineRoute({
 export const metricsRoutes: readonly Route[] = [readMetrics]
 
 async function readGauges(store: Store, nowMs: number): Promise<readonly Gauge[]> {
-  const [tallies, orders, renewals, crls, service] = await Promise.all([
+  const [tallies, orders, renewals, crls, webhooks, service] = await Promise.all([
     readTallies(store),
     orderGauges(store, nowMs),
     renewalGauges(store, nowMs),
     crlGauges(store, nowMs),
+    webhookGauges(store, nowMs),
     serviceGauges(store, nowMs),
   ])
   return [
     ...certificateGauges(tallies),
-    tenantGauge(tallies),
+    classGauge(tallies, 'tenants', 'tenants', 'status', 'Tenants by status, as of the last count.'),
     ...orders,
     ...finishedOrders(tallies),
     ...renewals,
     ...crls,
+    ...webhooks,
+    classGauge(
+      tallies,
+      'deliveries',
+      'webhook_deliveries',
+      'status',
+      'Deliveries of the last 30 days by status, as of the last count.',
+    ),
+    classGauge(
+      tallies,
+      'subscriptions',
+      'subscriptions',
+      'state',
+      'Subscriptions that are on, and why others are off, as of the last count.',
+    ),
     ...service,
     tallyAges(tallies, nowMs),
   ]
@@ -74,7 +92,7 @@ const gauge = (name: string, help: string, samples: readonly Sample[] | number):
   samples: typeof samples === 'number' ? [{ value: samples }] : samples,
 })
 
-const countsOf = (tallies: readonly Tally[], kind: string): readonly (readonly [string, number])[] =>
+const countsOf = (tallies: readonly Tally[], kind: TallyKind): readonly (readonly [string, number])[] =>
   Object.entries(tallies.find((tally) => tally.kind === kind)?.counts ?? {})
 
 /** Of the classes that store/tally.ts counts. */
@@ -131,9 +149,24 @@ function finishedOrders(tallies: readonly Tally[]): Gauge[] {
   return [gauge('orders_finished', 'ACME orders that are at their end, by status, as of the last count.', samples)]
 }
 
-function tenantGauge(tallies: readonly Tally[]): Gauge {
-  const samples = countsOf(tallies, 'tenants').map(([status, value]) => ({ labels: { status }, value }))
-  return gauge('tenants', 'Tenants by status, as of the last count.', samples)
+/** The classes of a table as they were counted. */
+function classGauge(tallies: readonly Tally[], kind: TallyKind, name: string, label: string, help: string): Gauge {
+  const samples = countsOf(tallies, kind).map(([value, count]) => ({ labels: { [label]: value }, value: count }))
+  return gauge(name, help, samples)
+}
+
+async function webhookGauges(store: Store, nowMs: number): Promise<Gauge[]> {
+  const [{ pending, oldestMs }, dueMs] = await Promise.all([pendingDeliveries(store), oldestDueDelivery(store, nowMs)])
+  const age = (sinceMs: number | null): number => (sinceMs === null ? 0 : seconds(nowMs - sinceMs))
+  return [
+    gauge('webhooks_pending', 'Deliveries that wait to be sent, or to be sent again.', pending),
+    gauge('webhooks_oldest_pending_seconds', 'Since the oldest of them was made; 0 where none waits.', age(oldestMs)),
+    gauge(
+      'webhooks_late_seconds',
+      'Since the delivery that waits longest could have been sent; 0 where none waits for a sender.',
+      age(dueMs),
+    ),
+  ]
 }
 
 async function renewalGauges(store: Store, nowMs: number): Promise<Gauge[]> {

@@ -219,6 +219,55 @@ describe('GET /v1/metrics', () => {
     expect([...found.keys()].filter((name) => name.startsWith('certwright_orders_open{'))).toHaveLength(2)
   })
 
+  it('ok: deliveries that wait, how long, and those that are dead', async () => {
+    const subscription = (id: string, columns: Readonly<Record<string, number>>) => {
+      const all = {
+        tenant_id: small,
+        id,
+        name: `MARKED-${id}`,
+        paths: '[]',
+        events: '[]',
+        url: 'https://MARKED.example',
+        sealed_secrets: 's1.k1.x',
+        revision: 1,
+        position: 0,
+        failures: 0,
+        paused_until_ms: 0,
+        lease_until_ms: 0,
+        created_by: 'tok_x',
+        created_at_ms: 0,
+        updated_at_ms: 0,
+        ...columns,
+      }
+      const holes = Object.keys(all).map(() => '?')
+      return bindings.DB.prepare(`INSERT INTO subscriptions (${Object.keys(all).join()}) VALUES (${holes.join()})`)
+        .bind(...Object.values(all))
+        .run()
+    }
+    // Ready for a minute; paused until half a minute ago; paused still; switched off.
+    await subscription('sub_1', { due_at_ms: app.nowMs - 60_000 })
+    await subscription('sub_2', { due_at_ms: app.nowMs - 90_000, paused_until_ms: app.nowMs - 30_000 })
+    await subscription('sub_3', { due_at_ms: app.nowMs - 900_000, paused_until_ms: app.nowMs + 1 })
+    await subscription('sub_4', { due_at_ms: app.nowMs - 900_000, disabled_at_ms: 1 })
+    const states = ['pending', 'pending', 'dead', 'delivered', 'dead']
+    for (const [index, status] of states.entries()) {
+      await bindings.DB.prepare(
+        `INSERT INTO deliveries (tenant_id, subscription_id, id, seq, event_id, event, resource, status, tries, attempts, next_attempt_at_ms, created_at_ms, updated_at_ms)
+          VALUES (?, 'sub_1', ?, ?, 'evt_x', 'x', 'MARKED', ?, 0, '[]', ?, ?, 0)`,
+      )
+        .bind(small, `dlv_${index}`, index, status, status === 'pending' ? app.nowMs : null, app.nowMs - index * 10_000)
+        .run()
+    }
+    await count()
+    const found = await scrape()
+    expect(found.get('certwright_webhooks_pending')).toBe(2)
+    expect(found.get('certwright_webhooks_oldest_pending_seconds')).toBe(10)
+    expect(found.get('certwright_webhooks_late_seconds')).toBe(60)
+    expect(found.get('certwright_webhook_deliveries{status="dead"}')).toBe(2)
+    expect(found.get('certwright_subscriptions{state="on"}')).toBe(3)
+    expect(found.get('certwright_subscriptions{state="off"}')).toBe(1)
+  })
+
   it('ok: CRLs of each CA, their age, what is left of them, and which are overdue', async () => {
     const id = await newCa(app)
     await app.request('POST', `/v1/pki/ca/${id}/crl`)

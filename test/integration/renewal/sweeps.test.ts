@@ -204,6 +204,25 @@ describe('sweeps go on after one item that breaks', () => {
     expect(results).toEqual([{ jti_hash: 'stands' }])
   })
 
+  it('ok: deletes deliveries after 30 days, and no sooner', async () => {
+    const app = await testApp()
+    const day = 86_400_000
+    for (const [id, ageMs] of [
+      ['old', 30 * day + 1],
+      ['young', 30 * day],
+    ] as const) {
+      await bindings.DB.prepare(
+        `INSERT INTO deliveries (tenant_id, subscription_id, id, seq, event_id, event, resource, status, tries, attempts, created_at_ms, updated_at_ms)
+          VALUES ('ten_x', 'sub_x', ?, 1, 'evt_x', 'x', 'x', 'delivered', 1, '[]', ?, 0)`,
+      )
+        .bind(id, app.nowMs - ageMs)
+        .run()
+    }
+    await prune({ store: app.store, now: () => app.nowMs })
+    const { results } = await bindings.DB.prepare("SELECT id FROM deliveries WHERE tenant_id = 'ten_x'").all()
+    expect(results).toEqual([{ id: 'young' }])
+  })
+
   it('fail: an order that cannot be started keeps no other one waiting', async () => {
     const app = await testApp()
     const insert = (id: string) =>

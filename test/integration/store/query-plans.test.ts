@@ -114,6 +114,8 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
     ['certificates', 1],
     ['orders', 1],
     ['tenants', 1],
+    ['deliveries', 1],
+    ['subscriptions', 1],
   ],
   deleteExpiredCertificates: [[{ tenantId: 'x', endedBeforeMs: 1 }, ['x']]],
   expiredCertificates: [[{ tenantId: 'x', endedBeforeMs: 1 }, 10]],
@@ -244,6 +246,11 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
     names: ['deleteExpiredHttpChallenges'],
     step: /^SCAN http_challenges$/,
     reason: 'Once an hour, over what running orders serve: an index would cost a row written for each challenge.',
+  },
+  {
+    names: ['pendingDeliveries'],
+    step: /^SCAN deliveries USING INDEX deliveries_pending$/,
+    reason: 'A partial index, of those that wait alone, with a limit.',
   },
   {
     names: ['allCronRuns', 'readTallies'],
