@@ -11,6 +11,7 @@ import type { Asked } from '../../support/every-route/route-case.ts'
 import { bindings } from '../support/bindings.ts'
 import { filledApp, newFilledTenant } from '../support/filled-app.ts'
 import { storedRows } from '../support/stored-rows.ts'
+import { ISSUER, NOW_MS, newKey, sign, type TestKey } from '../support/token-issuer.ts'
 import { newTestToken, type TestApp } from '../support/worker-app.ts'
 
 let app: TestApp
@@ -20,9 +21,21 @@ let withScope: Readonly<Record<Scope, string>>
 /** Tokens that are refused before it is asked what they may do. */
 let invalid: Readonly<Record<string, string | null>>
 let withoutScope: string
+/** Of an issuer that the tenant trusts, with a mapping for each scope. */
+let signingKey: TestKey
+const GIVEN = SCOPE_NAMES.filter((scope) => scope !== 'operator')
+
+const signedIn = (key: TestKey, [scope]: readonly Scope[], claims: Readonly<Record<string, unknown>> = {}) =>
+  sign(key, {
+    claims: { sub: `holder-of-${scope}`, aud: `https://certwright.example/${DEFAULT_TENANT_ID}`, ...claims },
+  })
 
 beforeAll(async () => {
   app = await filledApp()
+  signingKey = await newKey('k1')
+  const mappings = GIVEN.map((scope) => ({ match: { sub: `holder-of-${scope}` }, scopes: [scope] }))
+  const trusted = { name: 'issuer', issuer: ISSUER, jwks: { keys: [signingKey.jwk] }, mappings }
+  expect((await app.request('POST', '/v1/sign-in/issuers', { body: trusted })).status).toBe(201)
   own = await newFilledTenant(app, DEFAULT_TENANT_ID, 'mark-own')
   const tokens = SCOPE_NAMES.map(async (scope) => [scope, await newTestToken(app, [scope])] as const)
   withScope = Object.fromEntries(await Promise.all(tokens)) as Record<Scope, string>
@@ -34,6 +47,9 @@ beforeAll(async () => {
   const valid = await newTestToken(app, SCOPE_NAMES)
   const malformed = `${valid.slice(0, -1)} ${valid.slice(-1)}`
   invalid = { none: null, expired, deleted, malformed, cut: valid.slice(0, -1), unknown: `cw_${'A'.repeat(43)}` }
+  const forged = await signedIn(await newKey('k1'), SCOPE_NAMES)
+  const over = await signedIn(signingKey, SCOPE_NAMES, { exp: NOW_MS / 1_000 - 120 })
+  Object.assign(invalid, { 'signed by a stranger': forged, 'signed and over': over })
   withoutScope = await newTestToken(app, ['pki:read'])
   const { id: bare } = (await app.request('GET', '/v1/tokens/self', { token: withoutScope })).json
   await bindings.DB.prepare("UPDATE tokens SET scopes = '[]' WHERE id = ?").bind(bare).run()
@@ -112,6 +128,24 @@ describe('who may do what', () => {
       }
     },
   )
+})
+
+/** What a token of an issuer's that the tenant trusts may do with a scope is what one of ours may. */
+describe('who has signed in', () => {
+  it.each(PROTECTED)('ok: $route takes the same scopes of them, and nothing changes for others', async (walked) => {
+    const outcomes: Record<string, unknown> = {}
+    const expected: Record<string, unknown> = {}
+    for (const scope of GIVEN) {
+      const token = await signedIn(signingKey, [scope])
+      const asked = await walked.case.asks[0](own, scope)
+      const before = await storedRows()
+      const outcome = await send(walked, asked, token)
+      outcomes[scope] = isSuccess(outcome) ? 'taken' : outcome
+      expected[scope] = mayCall(walked, scope) ? 'taken' : [403, 'forbidden']
+      if (!mayCall(walked, scope)) expect(await storedRows()).toEqual(before)
+    }
+    expect(outcomes).toEqual(expected)
+  })
 })
 
 const OUTSIDE = 'pki/roles/of-nobody'

@@ -1,5 +1,14 @@
 /** Tokens, secrets, the audit, and what belongs to no tenant. What stands here: route-case.ts. */
-import { AUDIT, at, OPERATOR, type RouteCases, SECRETS_READ, SECRETS_WRITE, TOKENS } from './route-case.ts'
+import {
+  AUDIT,
+  at,
+  OPERATOR,
+  type RouteCases,
+  SECRETS_READ,
+  SECRETS_WRITE,
+  TENANT_TOKENS,
+  TOKENS,
+} from './route-case.ts'
 
 export const ACCESS_CASES: RouteCases = {
   'GET /healthz': { may: 'anyone', asks: [() => at('/healthz', [])] },
@@ -36,6 +45,40 @@ export const ACCESS_CASES: RouteCases = {
       async (own) => {
         const id = await own.newToken()
         return at(`/v1/tokens/${id}?tenant_id=${own.tenantId}`, [`tokens/${id}`])
+      },
+    ],
+  },
+
+  'GET /v1/sign-in/issuers': {
+    may: TENANT_TOKENS,
+    asks: [() => at('/v1/sign-in/issuers', ['sign-in/issuers/idp_*'])],
+  },
+  'POST /v1/sign-in/issuers': {
+    may: TENANT_TOKENS,
+    asks: [
+      ({ freshName }) => {
+        const name = freshName()
+        return at('/v1/sign-in/issuers', ['sign-in/issuers/idp_*'], { name, issuer: `https://${name}.example.com` })
+      },
+    ],
+  },
+  'GET /v1/sign-in/issuers/{id}': {
+    may: TENANT_TOKENS,
+    asks: [({ issuer }) => at(`/v1/sign-in/issuers/${issuer}`, [`sign-in/issuers/${issuer}`])],
+  },
+  'PATCH /v1/sign-in/issuers/{id}': {
+    may: TENANT_TOKENS,
+    asks: [
+      ({ issuer, freshName }) =>
+        at(`/v1/sign-in/issuers/${issuer}`, [`sign-in/issuers/${issuer}`], { name: freshName() }),
+    ],
+  },
+  'DELETE /v1/sign-in/issuers/{id}': {
+    may: TENANT_TOKENS,
+    asks: [
+      async (own) => {
+        const id = await own.newIssuer()
+        return at(`/v1/sign-in/issuers/${id}`, [`sign-in/issuers/${id}`])
       },
     ],
   },

@@ -61,6 +61,7 @@ export interface FilledTenant {
   readonly verifiedZone: { readonly id: string; readonly name: string }
   readonly secret: string
   readonly storedToken: string
+  readonly issuer: string
   readonly directoryUrl: string
   /** A zone that the provider serves and nobody has imported. */
   zoneName(): string
@@ -81,6 +82,7 @@ export interface FilledTenant {
   newAcmeCertificate(): Promise<string>
   newSecret(): Promise<string>
   newToken(): Promise<string>
+  newIssuer(): Promise<string>
   /** A CA from elsewhere with its key, and a certificate from it. */
   fromElsewhere(): Promise<{ readonly caPem: string; readonly caKeyPem: string; readonly leafPem: string }>
   /** That CA, imported, and a certificate from it that is not. */
@@ -187,6 +189,13 @@ export async function fillTenant(
   const newToken = async (): Promise<string> =>
     (await post('/v1/tokens', { name: `${mark} token`, scopes: ['pki:read'] })).id
 
+  const newIssuer = async (): Promise<string> => {
+    const name = freshName()
+    const mappings = [{ match: { sub: mark }, scopes: ['tokens:admin'] }]
+    const body = { name, issuer: `https://${name}.example.com`, audiences: [mark], mappings }
+    return (await post('/v1/sign-in/issuers', body)).id
+  }
+
   return {
     tenantId,
     mark,
@@ -209,6 +218,7 @@ export async function fillTenant(
     verifiedZone: await newVerifiedZone(),
     secret,
     storedToken: await newToken(),
+    issuer: await newIssuer(),
     directoryUrl: around.directoryUrl,
     zoneName: () => around.zoneName(tenantId),
     freshName,
@@ -237,6 +247,7 @@ export async function fillTenant(
     newAcmeCertificate,
     newSecret,
     newToken,
+    newIssuer,
     fromElsewhere,
     newImportedCa,
   }

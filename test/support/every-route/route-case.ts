@@ -56,4 +56,5 @@ export const SECRETS_READ = ['secrets:read'] as const
 export const SECRETS_WRITE = ['secrets:write', 'pki:admin'] as const
 export const AUDIT = ['audit:read', 'pki:admin'] as const
 export const TOKENS = ['tokens:admin', 'operator'] as const
+export const TENANT_TOKENS = ['tokens:admin'] as const
 export const OPERATOR = ['operator'] as const
