@@ -24,6 +24,8 @@ export class WakeAfterCommit {
   readonly #db: Store['db']
   readonly #wake: Wake
   #known: readonly Pick<SubscriptionRow, 'id' | 'paths' | 'events'>[] | null = null
+  /** Changes so far: what was read before the last one is not kept. */
+  #changes = 0
   /** To be woken by the message that is sent next. */
   readonly #waiting = new Set<string>()
   #isSending = false
@@ -39,12 +41,14 @@ export class WakeAfterCommit {
     if (first === undefined) return
     try {
       const changed = entries.filter(({ resource }) => resource.startsWith(ABOUT_SUBSCRIPTIONS))
-      if (changed.length > 0) this.#known = null
+      if (changed.length > 0) {
+        this.#known = null
+        this.#changes += 1
+      }
       for (const { resource } of changed) this.#waiting.add(resource.slice(ABOUT_SUBSCRIPTIONS.length))
       const told = entries.filter(({ event }) => isPublicEvent(event))
       if (told.length > 0) {
-        this.#known ??= await enabledSubscriptions({ db: this.#db }, first.tenantId)
-        for (const each of this.#known) {
+        for (const each of await this.#subscriptions(first.tenantId)) {
           if (told.some((entry) => matchesSubscription(each, entry))) this.#waiting.add(each.id)
         }
       }
@@ -52,6 +56,14 @@ export class WakeAfterCommit {
     } catch (fault) {
       logFault('waking subscriptions', fault)
     }
+  }
+
+  async #subscriptions(tenantId: string): Promise<readonly Pick<SubscriptionRow, 'id' | 'paths' | 'events'>[]> {
+    if (this.#known !== null) return this.#known
+    const changes = this.#changes
+    const found = await enabledSubscriptions({ db: this.#db }, tenantId)
+    if (changes === this.#changes) this.#known = found
+    return found
   }
 
   /** What comes while messages are being sent goes out together behind them. */

@@ -345,6 +345,20 @@ describe('waking', () => {
     expect(await note({ event: 'certificate.revoked' })).toEqual([second])
   })
 
+  it('ok: a subscription that is made while others are being read is known from then on', async () => {
+    const woken: string[] = []
+    const wakes = new WakeAfterCommit(world.app.store.db, async (keys) => {
+      woken.push(...keys.map(({ id }) => id))
+    })
+    const { tenantId } = world
+    const reading = wakes.note([{ tenantId, ...ENTRY }])
+    const made = wakes.note([{ tenantId, event: 'subscription.created', resource: 'subscriptions/sub_1' }])
+    await Promise.all([reading, made])
+    const id = await world.subscribe()
+    await wakes.note([{ tenantId, ...ENTRY }])
+    expect(woken).toContain(id)
+  })
+
   it('ok: a queue that is away is no failure of the change', async () => {
     const wakes = new WakeAfterCommit(world.app.store.db, () => Promise.reject(new Error('the queue is away')))
     await world.subscribe()
