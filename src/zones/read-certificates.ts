@@ -2,6 +2,7 @@
 
 import { readPrivateKey } from '../certificates/export-certificate.ts'
 import type { Actor } from '../core/actor.ts'
+import type { Clock } from '../core/clock.ts'
 import { AppError, missing } from '../core/errors.ts'
 import { mapBounded } from '../core/map-bounded.ts'
 import { resourceName } from '../core/resources.ts'
@@ -11,38 +12,17 @@ import type { AcmeOrderRow } from '../store/acme-orders.ts'
 import { type CertificateRow, findCertificate } from '../store/certificates.ts'
 import { ORDER_REPORT_VERSION } from '../store/order-report.ts'
 import type { Page } from '../store/page.ts'
-import { countPlanCertificates } from '../store/plan-usage.ts'
 import type { Store } from '../store/store.ts'
-import { findStanding } from '../store/tenants.ts'
 import {
   findZoneCertificate,
   listZoneCertificates,
   type RequestedSummary,
   type ZoneCertificateRow,
 } from '../store/zone-certificates.ts'
-import type { PlanDependencies } from '../tenants/plan-limits.ts'
-import { planOf } from '../tenants/plans.ts'
 import { issuedCertificate, requestedCertificate, type ZoneCertificate } from './zone-certificate.ts'
 
-export type ReadDependencies = OrderDependencies & PlanDependencies
-
-/** What the tenant's plan includes, and what of it is used. */
-export interface CertificateLimits {
-  /** Null: any number. */
-  readonly maxCertificates: number | null
-  readonly currentCount: number
-  readonly wildcard: boolean
-  readonly autoRenew: boolean
-}
-
-export async function certificateLimits(
-  { store, now, plans }: PlanDependencies,
-  tenantId: string,
-): Promise<CertificateLimits> {
-  const standing = await findStanding(store, tenantId)
-  if (standing === null) throw new Error(`${tenantId} does not exist`)
-  const { maxCertificates, wildcard, autoRenew } = planOf(plans, standing.plan)
-  return { maxCertificates, wildcard, autoRenew, currentCount: await countPlanCertificates(store, tenantId, now()) }
+export interface ReadDependencies extends OrderDependencies {
+  readonly now: Clock
 }
 
 /** Orders whose objects one list asks; of what is open beyond, it has what the database was last told. */

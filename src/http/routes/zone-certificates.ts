@@ -10,11 +10,11 @@ import { everyResource, resourceName } from '../../core/resources.ts'
 import type { CertificateKeySpec } from '../../pki/keys.ts'
 import type { Store } from '../../store/store.ts'
 import { orderDefaults } from '../../tenants/order-defaults.ts'
+import { planUsage } from '../../tenants/own-tenant.ts'
 import { adviceOn, type CertificateLog, readCertificateLogs } from '../../zones/certificate-logs.ts'
 import { renewOnZone, setAutoRenew } from '../../zones/change-certificate.ts'
 import { deleteCertificate } from '../../zones/delete-certificate.ts'
 import {
-  certificateLimits,
   downloadCertificate,
   findOnZones,
   listCertificatesOnZones,
@@ -96,18 +96,18 @@ const list = defineRoute({
   },
   async handler({ query, principal, deps }) {
     const page = pageOf(query, (key) => isId('certificate', key))
-    const [rows, limits] = await Promise.all([
+    const [rows, { plan, currentCount }] = await Promise.all([
       listCertificatesOnZones(deps, principal.tenantId, page),
-      certificateLimits(deps, principal.tenantId),
+      planUsage(deps, principal.tenantId),
     ])
     const { data, cursor, has_more } = toListPage(rows, query.limit, ({ id }) => id, showCertificate)
     return json(200, {
       certificates: data,
       limits: {
-        max_certificates: limits.maxCertificates,
-        current_count: limits.currentCount,
-        wildcard_enabled: limits.wildcard,
-        auto_renew_enabled: limits.autoRenew,
+        max_certificates: plan.maxCertificates,
+        current_count: currentCount,
+        wildcard_enabled: plan.wildcard,
+        auto_renew_enabled: plan.autoRenew,
       },
       cursor,
       has_more,
