@@ -1,5 +1,5 @@
 /** `npm run deploy` against Cloudflare's API on loopback: the real wrangler, and D1 with a real SQLite. What takes longer: deploy-broken-off.test.ts. */
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, statSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { newKeyRingEntry, readDevVars } from '../../tools/dev-vars.ts'
 import { type CloudflareAccount, RIGHTS, startCloudflareAccount } from '../support/cloudflare-account.ts'
@@ -78,6 +78,22 @@ describe('one deployment after another, from nothing', () => {
     expect(deployedVersion(account)).toBe(version)
     expect(again.said).not.toContain('shown this once')
     expect(elsewhere.said).toContain('this machine has no copy of it')
+  })
+
+  it('ok: an admin token that was deleted once there were others is not set again', async () => {
+    const { secrets } = deployedVersion(account)
+    const deleted = String(secrets.get('ADMIN_TOKEN'))
+    theDatabase(account).exec(
+      "INSERT INTO tokens (tenant_id, id, name, token_hash, scopes, created_by, created_at_ms) VALUES ('t', 'a', 'a', 'a', '[]', 'a', 0)",
+    )
+    account.deleteSecret('certwright', 'ADMIN_TOKEN')
+    // As where nobody was there to read it.
+    appendFileSync(machine.keptPath, `ADMIN_TOKEN="${deleted}"\n`)
+    const { error, said } = await runDeploy(account, machine, { env: { ADMIN_TOKEN: deleted } })
+    expect(error).toBeNull()
+    expect([...deployedVersion(account).secrets.keys()]).toEqual(['KEY_RING'])
+    expect(changes(account)).toEqual([])
+    expect(`${said}${readFileSync(machine.keptPath, 'utf8')}`).not.toContain('ADMIN_TOKEN')
   })
 
   it('ok: another public address is another version, and nothing else is made anew', async () => {
@@ -213,10 +229,13 @@ describe('with nobody there to answer', () => {
     expect(said).not.toContain(ADMIN_TOKEN)
   })
 
-  it('ok: on a machine the admin token stays in the file, and no log has it', async () => {
-    const { said, error } = await runDeploy(account, machine, { answer: null })
+  it('ok: on a machine the ring that is given is kept, the admin token stays in the file, and no log has it', async () => {
+    const KEY_RING = newKeyRingEntry(new Date())
+    const { said, error } = await runDeploy(account, machine, { env: { KEY_RING }, answer: null })
     const token = String(deployedVersion(account).secrets.get('ADMIN_TOKEN'))
     expect(error).toBeNull()
+    expect(ringsOf(account)).toEqual([KEY_RING])
+    expect(readDevVars(machine.keptPath)).toMatchObject({ KEY_RING })
     expect(said).not.toContain(token)
     expect(readFileSync(machine.keptPath, 'utf8')).toContain(`ADMIN_TOKEN="${token}"`)
   })

@@ -53,6 +53,8 @@ export interface CloudflareAccount {
   readonly mayRead: Set<Right>
   /** From this call on, counted from 1, nothing answers; the call itself has its effect or has not. */
   dieAt: { readonly call: number; readonly hasEffect: boolean } | null
+  /** As in the dashboard. */
+  deleteSecret(worker: string, name: string): void
   /** A Worker of the account is asked for `/readyz`, whatever the address. */
   readonly fetch: typeof globalThis.fetch
   /** Forgets which calls there were, and answers again. */
@@ -106,6 +108,9 @@ export async function startCloudflareAccount(): Promise<CloudflareAccount> {
     rights: new Set(RIGHTS),
     mayRead: new Set(RIGHTS),
     dieAt: null,
+    deleteSecret: (worker, name) => {
+      account.workers.get(worker)?.deployed.secrets.delete(name)
+    },
     fetch: (input, init) => {
       const url = new URL(String(input))
       return fetch(url.hostname === '127.0.0.1' ? url : `${address}${url.pathname}`, init)

@@ -5,7 +5,7 @@ export interface Upload {
   readonly id: string
   readonly etag: string
   readonly bindings: readonly Binding[]
-  readonly secrets: ReadonlyMap<string, string>
+  readonly secrets: Map<string, string>
   readonly annotations: Readonly<Record<string, string>>
   readonly migrationTag: string | null
   /** Classes of objects that there are from this version on. */

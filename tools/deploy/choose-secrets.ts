@@ -44,7 +44,7 @@ async function chooseRing(found: SecretsFound, database: RemoteDatabase): Promis
         'Under another ring they could never be opened.',
     )
   }
-  const kept = ring.isGiven ? ring.text : keep(found.keptPath, { KEY_RING: ring.text }).KEY_RING
+  const kept = found.mayMake ? keep(found.keptPath, { KEY_RING: ring.text }).KEY_RING : ring.text
   if (kept === undefined) throw new DeployError(`${found.keptPath} could not be written`)
   // A ring that opens what is there already is the right one, whatever another deployment was about to set.
   await claim(database, kept, found, found.replacesClaim || used.length > 0)
@@ -54,7 +54,6 @@ async function chooseRing(found: SecretsFound, database: RemoteDatabase): Promis
 interface RingText {
   readonly text: string
   readonly keyIds: readonly string[]
-  readonly isGiven: boolean
 }
 
 function readRing({ given, keptPath, mayMake, now }: SecretsFound): RingText {
@@ -76,7 +75,7 @@ function readRing({ given, keptPath, mayMake, now }: SecretsFound): RingText {
       `KEY_RING of ${where} is not a ring: id:key, several joined by commas, as npm run keyring:new prints`,
     )
   }
-  return { text, keyIds, isGiven: given.KEY_RING !== undefined }
+  return { text, keyIds }
 }
 
 /**
@@ -94,10 +93,9 @@ async function claim(database: RemoteDatabase, ring: string, found: SecretsFound
   )
 }
 
-/** Null where none is wanted: the first token is for making others, and somebody who has made them deletes it. */
+/** Null where none is wanted: it is there to make others with, and once there are some, whoever has deleted it meant it. */
 async function chooseAdminToken(found: SecretsFound, database: RemoteDatabase): Promise<string | null> {
-  const known = found.given.ADMIN_TOKEN ?? readKept(found.keptPath).ADMIN_TOKEN
-  if (known !== undefined) return known
-  if (!found.mayMake || (await database.hasTokens())) return null
-  return keep(found.keptPath, { ADMIN_TOKEN: newAdminToken() }).ADMIN_TOKEN ?? null
+  if (await database.hasTokens()) return null
+  const { given, keptPath, mayMake } = found
+  return given.ADMIN_TOKEN ?? (mayMake ? (keep(keptPath, { ADMIN_TOKEN: newAdminToken() }).ADMIN_TOKEN ?? null) : null)
 }

@@ -11,6 +11,7 @@ export interface RemoteDatabase {
   appliedMigrations(): Promise<ReadonlySet<string>>
   /** Ids of the keys that something in it is sealed under. Reads whole tables: asked only where no ring is set. */
   sealingKeyIds(): Promise<readonly string[]>
+  /** Tokens that have not expired. */
   hasTokens(): Promise<boolean>
   /** What a deployment has noted; null where none has. */
   note(name: NoteName): Promise<string | null>
@@ -49,7 +50,10 @@ export function openRemoteDatabase(api: CloudflareApi, account: string, id: stri
       return [...found].sort()
     },
     async hasTokens() {
-      return (await tables()).has('tokens') && (await query('SELECT 1 AS found FROM tokens LIMIT 1')).length > 0
+      if (!(await tables()).has('tokens')) return false
+      const sql =
+        'SELECT 1 AS found FROM tokens WHERE expires_at_ms IS NULL OR expires_at_ms > unixepoch() * 1000 LIMIT 1'
+      return (await query(sql)).length > 0
     },
     async note(name) {
       if (!(await tables()).has('deployment_notes')) return null

@@ -99,6 +99,8 @@ export async function deploy(options: DeployOptions, around: Surroundings): Prom
   if (readyAt !== publicUrl) {
     say(`${publicUrl} does not answer yet: lead it to this Worker (dashboard: the Worker, Settings, Domains & Routes)`)
   }
+  const isAdminTokenSet = secrets.ADMIN_TOKEN !== undefined || worker?.secrets.has('ADMIN_TOKEN') === true
+  if (!isAdminTokenSet) forget(keptPath, 'ADMIN_TOKEN')
   await sayWhatIsNext(publicUrl, keptPath, secrets, database, around)
 }
 
