@@ -40,4 +40,4 @@ export const everyResource = {
 } as const
 
 /** The settings of the caller's own tenant: an area, whatever the tenant's id. */
-export const OWN_TENANT = 'tenants/self'
+export const OWN_TENANT = 'tenant'

@@ -66,6 +66,9 @@ function surroundings(app: TestApp): Surroundings {
   return {
     request: (method, path, options) => app.request(method, path, options),
     directoryUrl: 'https://ca.example/directory',
+    async newTenant() {
+      return (await app.request('POST', '/v1/tenants', { body: { name: 'another', plan: 'pro' } })).json.id
+    },
     nowMs: () => app.nowMs,
     async challengeOf({ tenantId }, orderId) {
       const id = orderId.replace(/^acme_order_(\w+)$/, 'acme_chal_$1_0')

@@ -1,5 +1,6 @@
 /** Tokens, secrets, the audit, and what belongs to no tenant. What stands here: route-case.ts. */
 import {
+  ADMIN,
   AUDIT,
   at,
   OPERATOR,
@@ -17,6 +18,45 @@ export const ACCESS_CASES: RouteCases = {
   'GET /v1/docs': { may: 'anyone', asks: [() => at('/v1/docs', [])] },
   'GET /agent/certwright.mjs': { may: 'anyone', asks: [() => at('/agent/certwright.mjs', [])] },
   'GET /agent/checksums.txt': { may: 'anyone', asks: [() => at('/agent/checksums.txt', [])] },
+
+  'GET /v1/plans': { may: OPERATOR, asks: [() => at('/v1/plans', ['tenants/ten_*'])] },
+  'GET /v1/tenants': { may: OPERATOR, asks: [() => at('/v1/tenants', ['tenants/ten_*'])] },
+  'POST /v1/tenants': {
+    may: OPERATOR,
+    asks: [() => at('/v1/tenants', ['tenants/ten_*'], { name: 'new', plan: 'pro' })],
+  },
+  'GET /v1/tenants/self': { may: 'any token', asks: [() => at('/v1/tenants/self', [])] },
+  'PATCH /v1/tenants/self': {
+    may: ADMIN,
+    asks: [
+      () => at('/v1/tenants/self', ['tenant'], { log_retention_days: 400 }),
+      ({ account }) =>
+        at('/v1/tenants/self', ['tenant', `pki/acme/accounts/${account}`], { default_acme_account_id: account }),
+    ],
+    foreign: { 'body.default_acme_account_id': 400 },
+  },
+  'GET /v1/tenants/{id}': {
+    may: OPERATOR,
+    asks: [({ tenantId }) => at(`/v1/tenants/${tenantId}`, [`tenants/${tenantId}`])],
+  },
+  'PATCH /v1/tenants/{id}': {
+    may: OPERATOR,
+    asks: [
+      async (own) => {
+        const id = await own.newTenant()
+        return at(`/v1/tenants/${id}`, [`tenants/${id}`], { status: 'suspended', reason: 'unpaid' })
+      },
+    ],
+  },
+  'DELETE /v1/tenants/{id}': {
+    may: OPERATOR,
+    asks: [
+      async (own) => {
+        const id = await own.newTenant()
+        return at(`/v1/tenants/${id}`, [`tenants/${id}`])
+      },
+    ],
+  },
 
   'GET /v1/tokens': {
     may: TOKENS,

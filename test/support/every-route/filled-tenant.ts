@@ -26,6 +26,7 @@ export interface Surroundings {
     readonly mark: string
     readonly account: string
   }): Promise<string>
+  newTenant(): Promise<string>
   /** Has that zone count as verified. */
   verified(own: { readonly token: string; readonly tenantId: string }, zoneId: string): Promise<void>
   /** The token of an http-01 challenge that is answered here. */
@@ -83,6 +84,8 @@ export interface FilledTenant {
   newSecret(): Promise<string>
   newToken(): Promise<string>
   newIssuer(): Promise<string>
+  /** Another tenant, for its operator. */
+  newTenant(): Promise<string>
   /** A CA from elsewhere with its key, and a certificate from it. */
   fromElsewhere(): Promise<{ readonly caPem: string; readonly caKeyPem: string; readonly leafPem: string }>
   /** That CA, imported, and a certificate from it that is not. */
@@ -248,6 +251,7 @@ export async function fillTenant(
     newSecret,
     newToken,
     newIssuer,
+    newTenant: around.newTenant,
     fromElsewhere,
     newImportedCa,
   }
