@@ -7,6 +7,7 @@ import type { Actor } from '../core/actor.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, missing } from '../core/errors.ts'
 import { resourceName } from '../core/resources.ts'
+import { mustBeUnreferenced, providersReferringTo } from '../store/dns-providers.ts'
 import { entryBy, type JournalEntry } from '../store/journal.ts'
 import { journalBefore } from '../store/journal-event.ts'
 import {
@@ -65,17 +66,42 @@ export async function readSecret(
   return opened
 }
 
-/** Deletes a secret with all its versions. Throws `not_found`. */
-export async function removeSecret({ store }: SecretDependencies, actor: Actor, path: string): Promise<void> {
+/**
+ * Deletes a secret with all its versions. `sees`: may the caller know of that resource? Throws `not_found`, and `conflict` where a DNS provider
+ * refers to the secret.
+ */
+export async function removeSecret(
+  { store }: SecretDependencies,
+  actor: Actor,
+  path: string,
+  sees: (resource: string) => boolean,
+): Promise<void> {
   const row = await findSecret(store, actor.tenantId, path)
   if (row === null) throw missing(resourceName.secret(path))
   const outcome = await store.commit({
     tenantId: actor.tenantId,
-    statements: deleteSecret(store, row),
+    statements: [mustBeUnreferenced(store, actor.tenantId, path), ...deleteSecret(store, row)],
     entries: [secretEntry('secret.deleted', actor, path, row.version)],
   })
+  if (outcome.kind === 'committed') return
+  const referring = await providersReferringTo(store, actor.tenantId, path)
+  if (referring.length > 0) throw stillReferred(path, referring, sees)
   // Another request has deleted it since it was read: for this caller it is not there.
-  if (outcome.kind !== 'committed') throw missing(resourceName.secret(path))
+  throw missing(resourceName.secret(path))
+}
+
+/** Names the providers that the caller sees. */
+function stillReferred(
+  path: string,
+  referring: readonly { readonly id: string; readonly name: string }[],
+  sees: (resource: string) => boolean,
+): AppError {
+  const named = referring
+    .filter(({ id }) => sees(resourceName.dnsProvider(id)))
+    .map(({ id, name }) => `${name} (${id})`)
+  const who = named.length === 0 ? 'a DNS provider' : `the DNS provider ${named.join(', ')}`
+  const advice = 'change its settings, or delete it, before the secret'
+  return new AppError('conflict', `The secret ${path} is in use by ${who}: ${advice}`)
 }
 
 function secretEntry(

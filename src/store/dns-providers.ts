@@ -1,5 +1,5 @@
 /** DNS providers as configured: rows and their sealed credentials. Does not know what the settings mean. */
-import { and, desc, eq, isNull, lt, lte, or } from 'drizzle-orm'
+import { and, desc, eq, isNull, lt, lte, notExists, or, sql } from 'drizzle-orm'
 import { logFault } from '../core/log.ts'
 import { openText, type SealPlace, sealText } from './key-ring.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
@@ -16,7 +16,7 @@ import {
   UndecodableRow,
   withNulls,
 } from './stored-json.ts'
-import { mustChange, type Statement, statement } from './transaction.ts'
+import { mustChange, precondition, type Statement, statement } from './transaction.ts'
 
 export type DnsProviderRow = Decoded<typeof dnsProviders.$inferSelect>
 
@@ -210,3 +210,33 @@ async function sealed(store: Store, { credentials, ...row }: DnsProviderConfig):
 function placeOf(row: Pick<DnsProviderRow, 'tenantId' | 'id'>): SealPlace {
   return { tenantId: row.tenantId, column: 'dns_providers.sealed_credentials', row: row.id }
 }
+
+/** The providers of a tenant with a setting that refers to that secret, by id and name. */
+export function providersReferringTo(
+  store: Store,
+  tenantId: string,
+  path: string,
+): Promise<readonly { readonly id: string; readonly name: string }[]> {
+  return referring(store, tenantId, path).orderBy(dnsProviders.id).all()
+}
+
+/** Undoes the batch where a provider refers to that secret. */
+export function mustBeUnreferenced(store: Store, tenantId: string, path: string): Statement {
+  const found = referring(store, tenantId, path)
+  return precondition(store.db.select({ is: sql`1` }).from(sql`(SELECT 1)`).where(notExists(found)))
+}
+
+/** Settings that end in `_path` refer to `path` or `path#field`. A row whose settings are no JSON refers to nothing that can be read. */
+const referring = (store: Store, tenantId: string, path: string) =>
+  store.db
+    .select({ id: dnsProviders.id, name: dnsProviders.name })
+    .from(dnsProviders)
+    .where(
+      and(
+        eq(dnsProviders.tenantId, tenantId),
+        sql`EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(${dnsProviders.settings}) THEN ${dnsProviders.settings} ELSE '{}' END) AS setting
+          WHERE substr(setting.key, -5) = '_path'
+            AND (setting.value = ${path} OR substr(setting.value, 1, length(${path}) + 1) = ${path} || '#'))`,
+      ),
+    )
+    .$dynamic()

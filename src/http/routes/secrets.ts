@@ -4,6 +4,7 @@ import { z } from '@hono/zod-openapi'
 import { formatTime } from '../../core/clock.ts'
 import { decodeCursor, toListPage } from '../../core/cursor.ts'
 import { invalidField } from '../../core/errors.ts'
+import { coversResource, hasScope } from '../../core/principal.ts'
 import { resourceName } from '../../core/resources.ts'
 import { readSecret, removeSecret, writeSecret } from '../../secrets/secrets.ts'
 import {
@@ -100,11 +101,13 @@ const remove = defineRoute({
   path: '/v1/secrets/{path*}',
   tag: 'Secrets',
   summary: 'Delete a secret with all its versions',
+  description: 'One that a DNS provider refers to is `conflict`, which names the provider.',
   access: { scope: 'secrets:write', resource: ({ path }) => resourceName.secret(path) },
   params: pathParams,
   responses: { 204: { description: 'It is gone' } },
-  async handler({ params, actor, deps }) {
-    await removeSecret(deps, actor, params.path)
+  async handler({ params, principal, actor, deps }) {
+    const sees = (resource: string) => hasScope(principal, 'pki:read') && coversResource(principal, resource)
+    await removeSecret(deps, actor, params.path, sees)
     return empty(204)
   },
 })

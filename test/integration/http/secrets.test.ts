@@ -257,3 +257,32 @@ describe('references to secrets', () => {
     expect(result).toEqual({ ok: false, error: 'there is no secret ref/only' })
   })
 })
+
+describe('deleting a secret that a DNS provider refers to', () => {
+  const provider = (name: string, settings: object) =>
+    app.request('POST', '/v1/dns/providers', { body: { name, type: 'cloudflare', config: settings } })
+  const remove = (path: string, token?: string) =>
+    app.request('DELETE', `/v1/secrets/${path}`, token === undefined ? {} : { token })
+
+  it.each(['', '#api_token'])(
+    'fail: is a conflict that names the provider, until that is gone: reference with %j',
+    async (field) => {
+      const path = `dns/used${field.length}`
+      await put(path, { api_token: 'x'.repeat(40) })
+      await put(`${path}-2`, { api_token: 'x'.repeat(40) })
+      const { id } = (await provider(`uses ${path}`, { api_token_path: `${path}${field}` })).json
+      const refused = await remove(path)
+      expect([refused.status, refused.json.error.message]).toEqual([
+        409,
+        `The secret ${path} is in use by the DNS provider uses ${path} (${id}): change its settings, or delete it, before the secret`,
+      ])
+      const writer = await newTestToken(app, ['secrets:write'])
+      expect((await remove(path, writer)).json.error.message).toContain(`is in use by a DNS provider: `)
+      expect((await app.request('GET', `/v1/secrets/${path}`)).status).toBe(200)
+      // One whose path only begins alike is another.
+      expect((await remove(`${path}-2`)).status).toBe(204)
+      expect((await app.request('DELETE', `/v1/dns/providers/${id}`)).status).toBe(204)
+      expect((await remove(path)).status).toBe(204)
+    },
+  )
+})

@@ -190,6 +190,11 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
     reason: 'A partial index, of revoked certificates alone, and counted with a limit before it is read.',
   },
   {
+    names: ['providersReferringTo', 'mustBeUnreferenced'],
+    step: /^(SEARCH dns_providers USING PRIMARY KEY \(tenant_id=\?\)|SCAN setting )/,
+    reason: 'All providers of the tenant are asked, each for its few settings, where a secret is deleted.',
+  },
+  {
     names: ['deleteTenantRows', 'ownersOfObjects'],
     step: /^(SEARCH|SCAN) /,
     reason:
