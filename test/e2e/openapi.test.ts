@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseExposition } from '../support/prometheus.ts'
 import { runSchemathesis } from '../support/schemathesis.ts'
 import { type Service, startService } from '../support/service.ts'
 
@@ -22,5 +23,19 @@ describe('the OpenAPI document', () => {
       .split('\n')
       .filter((line) => line.includes('"status":500'))
     expect(faults).toEqual([])
+  })
+})
+
+describe('the metrics', () => {
+  it('ok: are what the client library of Prometheus reads, each metric once', async () => {
+    const answer = await fetch(`${service.url}/v1/metrics`, { headers: { authorization: `Bearer ${service.token}` } })
+    const families = await parseExposition(await answer.text())
+    const names = families.map(({ name }) => name)
+    expect(names).toContain('certwright_cron_age_seconds')
+    expect(new Set(names).size).toBe(names.length)
+    expect(families.filter(({ type, help }) => type !== 'gauge' || help === '')).toEqual([])
+    const values = families.flatMap(({ samples }) => samples.map(({ value }) => Number(value)))
+    expect(values.length).toBeGreaterThan(15)
+    expect(values.filter((value) => !Number.isFinite(value))).toEqual([])
   })
 })

@@ -53,6 +53,28 @@ export async function parseExposition(text: string): Promise<ParsedFamily[]> {
   return JSON.parse(await python(PARSE_TEXT, { 'metrics.txt': text })) as ParsedFamily[]
 }
 
+export interface ParsedAlert {
+  readonly alert: string
+  readonly expr: string
+  readonly for?: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: Readonly<Record<string, string>>
+}
+
+const PARSE_RULES = `
+import json, yaml, promql_parser
+file = yaml.safe_load(open('rules.yaml', encoding='utf-8'))
+rules = [rule for group in file['groups'] for rule in group['rules']]
+for rule in rules:
+    promql_parser.parse(rule['expr'])
+print(json.dumps(rules))
+`
+
+/** The alerts of a file of rules. Rejects where it is no YAML, or an expression is no PromQL. */
+export async function parseRules(yaml: string): Promise<ParsedAlert[]> {
+  return JSON.parse(await python(PARSE_RULES, { 'rules.yaml': yaml })) as ParsedAlert[]
+}
+
 async function python(program: string, files: Readonly<Record<string, string>>): Promise<string> {
   const run = await runIn(PYTHON, ['-c', program], files)
   if (run.exitCode !== 0) throw new Error(run.stderr)
