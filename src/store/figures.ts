@@ -51,14 +51,16 @@ export interface FailingRenewals extends TenantCount {
 }
 
 /**
- * The certificates of every tenant that renew by themselves, whose last renewal failed, and which end after `fromMs` and not after `toMs`;
+ * The certificates of active tenants that renew by themselves, whose last renewal failed, and which end after `fromMs` and not after `toMs`;
  * by tenant, the nearest end first.
  */
 export function failingRenewalFigures(store: Store, fromMs: number, toMs: number): Promise<FailingRenewals[]> {
   return store.db.all<FailingRenewals>(sql`
     WITH stretch AS MATERIALIZED (SELECT tenant_id, not_after_ms FROM certificates INDEXED BY certificates_failing
       WHERE renewal_failures > 0 AND auto_renew = 1 AND revoked_at_ms IS NULL
-        AND not_after_ms > ${fromMs} AND not_after_ms <= ${toMs} ORDER BY not_after_ms LIMIT ${MAX_COUNTED})
+        AND not_after_ms > ${fromMs} AND not_after_ms <= ${toMs}
+        AND (SELECT status FROM tenants WHERE tenants.id = tenant_id) = 'active'
+      ORDER BY not_after_ms LIMIT ${MAX_COUNTED})
     SELECT tenant_id AS tenantId, count(*) AS count, min(not_after_ms) AS nearestExpiryMs FROM stretch GROUP BY 1 ORDER BY 3, 1`)
 }
 

@@ -203,12 +203,14 @@ describe('GET /v1/metrics', () => {
     expect(found.get('certwright_renewals_lost')).toBe(1)
   })
 
-  it('ok: renewals of a suspended tenant wait and are not late', async () => {
+  it('ok: renewals of a suspended tenant wait, and are neither late nor failing', async () => {
     await bindings.DB.prepare("UPDATE tenants SET status = 'suspended' WHERE id = ?").bind(small).run()
     const found = await scrape()
     await bindings.DB.prepare("UPDATE tenants SET status = 'active' WHERE id = ?").bind(small).run()
     expect(found.get('certwright_renewals_due')).toBe(0)
     expect(found.get('certwright_renewals_late')).toBe(0)
+    expect(found.get('certwright_renewals_failing')).toBe(0)
+    expect(found.get('certwright_renewals_lost')).toBe(0)
   })
 
   it('ok: open orders by status and step, and how old the oldest is', async () => {

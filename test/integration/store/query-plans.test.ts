@@ -15,7 +15,10 @@ import { testApp } from '../support/worker-app.ts'
 
 declare global {
   interface ImportMeta {
-    readonly glob: <T>(pattern: string, options: { readonly eager: true }) => Readonly<Record<string, T>>
+    readonly glob: <T>(
+      pattern: string,
+      options: { readonly eager: true; readonly query?: '?raw'; readonly import?: 'default' },
+    ) => Readonly<Record<string, T>>
   }
 }
 
