@@ -55,7 +55,7 @@ export async function authenticate(deps: AppDependencies, route: Route, facts: R
 export async function authenticateRemembered(deps: AppDependencies, headers: Headers): Promise<Caller> {
   const token = bearerToken(headers.get('authorization'))
   if (await isAdminToken(deps.settings.adminToken, token)) return adminCaller(token)
-  // What is refused here is done again, by `authenticate`: a token that signs in once is then used once.
+  // None of ours, so not among what is remembered: `authenticate` reads it, once.
   if (isJwt(token)) throw new AppError('unauthorized', 'a token that signs in is not remembered')
   const hash = await hashToken(token)
   return callerOf(deps, await remembered.get(deps.store, hash, false, () => findTokenByHash(deps.store, hash)))

@@ -47,6 +47,24 @@ describe('the keys of an issuer', () => {
     expect(state.fetches).toBe(1)
   })
 
+  it('ok: serve at once, in the state that is known, while another request fetches them anew', async () => {
+    const { state, find } = world([rsa('a')])
+    await find('a')
+    state.nowMs += 11 * MINUTE
+    let open = (): void => undefined
+    state.gate = new Promise((resolve) => {
+      open = resolve
+    })
+    const fetching = find('a')
+    const startedAtMs = state.nowMs
+    expect((await find('a')).ok).toBe(true)
+    // It has not waited by the clock.
+    expect(state.nowMs).toBe(startedAtMs)
+    open()
+    expect((await fetching).ok).toBe(true)
+    expect(state.fetches).toBe(2)
+  })
+
   it('ok: a fetch that never ends, its request having been ended, is taken over', async () => {
     const { state, find } = world([rsa('a')])
     state.gate = new Promise(() => undefined)
