@@ -42,6 +42,7 @@ export async function changeCertificate(
   const { store, now } = dependencies
   const { tags, description, autoRenew, accountId } = wanted
   const before = await requireCertificate(store, actor, id)
+  if (FIELDS.every((field) => wanted[field] === undefined)) return before
   if (autoRenew === true) requireRenewable(before)
   // What is set already stays, whatever the plan says by now.
   const isSwitchedOn = autoRenew === true && !before.autoRenew

@@ -84,6 +84,8 @@ export async function changeProvider(
   requireSecretRead: RequireSecretRead,
 ): Promise<DnsProviderConfig> {
   const before = await requireProvider(dependencies, actor.tenantId, id)
+  const { config: settings, credentials, ...others } = change
+  if (Object.keys({ ...settings, ...credentials, ...others }).length === 0) return before
   const descriptor = requireDescriptor(before.type)
   const given = readGivenSettings(descriptor, { config: change.config ?? {}, credentials: change.credentials ?? {} })
   const config: DnsProviderConfig = {

@@ -1,6 +1,7 @@
 /** Roles: making, changing and removing them. */
 
 import type { Actor } from '../../core/actor.ts'
+import { canonicalJson } from '../../core/canonical-json.ts'
 import { AppError, invalidField } from '../../core/errors.ts'
 import { resourceName } from '../../core/resources.ts'
 import { entryBy } from '../../store/journal.ts'
@@ -67,6 +68,7 @@ export async function changeRole(
     }),
   )
   const { policyText: _text, ...unchanged } = before
+  if (caId === before.caId && canonicalJson({ ...policy }) === canonicalJson({ ...before.policy })) return unchanged
   const row: RoleRow = { ...unchanged, caId, policy, version: before.version + 1, updatedAtMs: now() }
   const outcome = await store.commit({
     tenantId: actor.tenantId,
