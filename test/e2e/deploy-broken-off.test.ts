@@ -12,6 +12,7 @@ import {
   deployedWorker,
   MIGRATIONS,
   makeMachine,
+  removeMachines,
   ringsOf,
   runDeploy,
 } from '../support/deployment.ts'
@@ -53,6 +54,8 @@ interface Unbroken {
 }
 
 let unbroken: Unbroken
+
+afterAll(removeMachines)
 
 beforeAll(async () => {
   unbroken = await withAccount(async (account) => {

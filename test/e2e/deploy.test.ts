@@ -12,6 +12,7 @@ import {
   type Machine,
   MIGRATIONS,
   makeMachine,
+  removeMachines,
   ringsOf,
   runDeploy,
   theDatabase,
@@ -31,6 +32,8 @@ const close = async (): Promise<void> => {
   expect(account.violations).toEqual([])
   await account.close()
 }
+afterAll(removeMachines)
+
 const publicUrl = () => deployedVersion(account).bindings.find(({ name }) => name === 'PUBLIC_URL')?.text
 
 describe('one deployment after another, from nothing', () => {
@@ -120,6 +123,24 @@ describe('one deployment after another, from nothing', () => {
     expect(error).toBeNull()
     expect(said).toContain(`public address ${ANOTHER_ADDRESS}`)
     expect(changes(account)).toEqual([])
+  })
+
+  it('ok: an address of the Worker that it may not have is not kept, unless it may have private ones', async () => {
+    const { bindings } = deployedVersion(account)
+    const address = bindings.find(({ name }) => name === 'PUBLIC_URL') as { text?: string }
+    Object.assign(address, { text: 'http://127.0.0.1:8787' })
+    const lone = await runDeploy(account, machine, { dryRun: true })
+    Object.assign(address, { text: 'https://certs.internal' })
+    const resolvers = bindings.find(({ name }) => name === 'DNS_RESOLVERS') as { name: string; text?: string }
+    const { name, text } = resolvers
+    Object.assign(resolvers, { name: 'ALLOW_PRIVATE_TARGETS', text: 'true' })
+    const within = await runDeploy(account, machine, { dryRun: true })
+    Object.assign(resolvers, { name, text })
+    Object.assign(address, { text: ANOTHER_ADDRESS })
+    expect([lone, within].map(({ said }) => /public address (\S+)/.exec(said)?.[1])).toEqual([
+      OWN_ADDRESS,
+      'https://certs.internal',
+    ])
   })
 
   it('fail: a Worker that does not become ready is waited for, with an end and its answer', async () => {

@@ -6,7 +6,7 @@ import { type DeployOptions, deploy } from '../../tools/deploy/steps.ts'
 import { listProjectFiles } from '../../tools/project-files.ts'
 import type { CloudflareAccount, WorkerState } from './cloudflare-account.ts'
 import type { Upload } from './cloudflare-upload.ts'
-import { makeTempFolder } from './temp-folder.ts'
+import { makeTempFolder, type TempFolder } from './temp-folder.ts'
 
 export interface Machine {
   /** Where the file with the secrets is kept. */
@@ -21,14 +21,20 @@ export interface Deployed {
   readonly error: string | null
 }
 
-let folder: string | null = null
+let folder: TempFolder | null = null
 let machines = 0
 
 export function makeMachine(account: CloudflareAccount): Machine {
-  folder ??= makeTempFolder('deploy').path
+  folder ??= makeTempFolder('deploy')
   machines += 1
-  const keptFolder = join(folder, `machine-${machines}`)
+  const keptFolder = join(folder.path, `machine-${machines}`)
   return { keptFolder, keptPath: join(keptFolder, `certwright-${account.id}.vars`) }
+}
+
+/** With what they have kept; for the end of a file of tests. */
+export function removeMachines(): void {
+  folder?.remove()
+  folder = null
 }
 
 export interface RunOptions extends Partial<DeployOptions> {

@@ -145,7 +145,7 @@ async function choosePublicUrl(
   const answered =
     known === null && ask !== null && !dryRun ? (await ask(`Public address [${found.workersDev}]: `)).trim() : ''
   const chosen = (known ?? (answered === '' ? found.workersDev : answered)).replace(/\/+$/, '')
-  const checked = checkPublicAddress(chosen, false)
+  const checked = checkPublicAddress(chosen, found.worker?.allowsPrivateTargets ?? false)
   if (!checked.ok) throw new DeployError(checked.error)
   return chosen
 }

@@ -1,4 +1,5 @@
 /** The Worker as it is at Cloudflare: its secrets, its variables, its address, and which version of it is deployed. Reads only. */
+import { checkPublicAddress } from '../../src/core/public-address.ts'
 import type { ApiRefusal, CloudflareApi } from './cloudflare-api.ts'
 import { DeployError } from './deploy-error.ts'
 import { orNull } from './resources.ts'
@@ -6,7 +7,9 @@ import { orNull } from './resources.ts'
 export interface DeployedWorker {
   /** Names. */
   readonly secrets: ReadonlySet<string>
+  /** Null where it has none that it may have. */
   readonly publicUrl: string | null
+  readonly allowsPrivateTargets: boolean
   /** The tag of the version that all requests go to; null where there are several, or it has none. */
   readonly tag: string | null
 }
@@ -38,10 +41,13 @@ export async function findWorker(api: CloudflareApi, account: string, name: stri
     version === undefined || versions.length > 1
       ? null
       : await api.call<Version>('GET', `${path}/versions/${version.version_id}`)
-  const publicUrl = bindings.find((each) => each.type === 'plain_text' && each.name === 'PUBLIC_URL')?.text
+  const variable = (wanted: string) => bindings.find((each) => each.type === 'plain_text' && each.name === wanted)?.text
+  const allowsPrivateTargets = variable('ALLOW_PRIVATE_TARGETS') === 'true'
+  const publicUrl = variable('PUBLIC_URL') ?? ''
   return {
     secrets: new Set(secrets.map((each) => each.name)),
-    publicUrl: publicUrl || null,
+    publicUrl: checkPublicAddress(publicUrl, allowsPrivateTargets).ok ? publicUrl : null,
+    allowsPrivateTargets,
     tag: deployed?.annotations?.['workers/tag'] ?? null,
   }
 }
