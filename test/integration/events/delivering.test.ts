@@ -1,5 +1,6 @@
 /** From the journal to a receiver: each event once where nothing goes wrong, at least once whatever does, and none that was not. */
 import { beforeEach, describe, expect, it } from 'vitest'
+import { advance, takeLease } from '../../../src/store/deliveries.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { subscriptionsToWake } from '../../../src/store/subscriptions.ts'
 import type { Transaction } from '../../../src/store/transaction.ts'
@@ -54,6 +55,20 @@ describe('a subscription', () => {
     })
     await world.serve(id)
     expect(world.numbers()).toEqual(Array.from({ length: 11 }, (_, n) => n * 100))
+  })
+
+  it('fail: a position that has moved on is moved back by no one', async () => {
+    const id = await world.subscribe()
+    const { tenantId } = world
+    const lease = { tenantId, id, leaseId: 'mine' }
+    const row = await takeLease(world.app.store, lease, world.app.nowMs, world.app.nowMs + MINUTE)
+    if (row === null) throw new Error('no lease')
+    const outcomeOf = async (toSeq: number) => {
+      const statements = advance(world.app.store, lease, row, toSeq, [], world.app.nowMs)
+      return (await world.app.store.commit({ tenantId, statements, entries: [] })).kind
+    }
+    expect(await outcomeOf(row.position + 5)).toBe('committed')
+    expect(await outcomeOf(row.position + 3)).toBe('conflict')
   })
 
   it('ok: has one sender at a time', async () => {
@@ -164,6 +179,13 @@ describe('a receiver that fails', () => {
     expect(world.received.length).toBeLessThan(15)
     expect(await world.read(id)).toMatchObject({ enabled: true, consecutive_failures: world.received.length })
     world.later(15 * MINUTE)
+    // The second one has hours to wait: they end with the outage.
+    const waitsMs = world.app.nowMs + 8 * HOUR
+    await rowsOf(
+      "UPDATE deliveries SET next_attempt_at_ms = ? WHERE subscription_id = ? AND resource = 'pki/certificates/cert_2' RETURNING id",
+      waitsMs,
+      id,
+    )
     world.received.length = 0
     world.reply = () => ({ status: 200 })
     await world.serve(id)
