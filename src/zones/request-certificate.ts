@@ -1,5 +1,6 @@
 /** Requesting a certificate on an imported zone: an ACME order by dns-01 with the zone's provider, one certificate for each domain. */
 
+import { parseManagedZone } from '../challenges/managed-zone.ts'
 import type { Actor } from '../core/actor.ts'
 import { AppError, type ErrorDetail, invalidField } from '../core/errors.ts'
 import { type IssueDependencies, issueCertificate } from '../orders/issue.ts'
@@ -145,8 +146,10 @@ async function requireVerified(
   { by, text }: ZoneReference,
   sees: (zone: ZoneRow) => boolean,
 ): Promise<ZoneRow> {
-  const name = text.trim().toLowerCase().replace(/\.$/, '')
-  const found = await (by === 'zone_id' ? findZoneById(store, tenantId, text) : findZoneByName(store, tenantId, name))
+  const name = parseManagedZone(text.trim())
+  const found = await (by === 'zone_id'
+    ? findZoneById(store, tenantId, text)
+    : findZoneByName(store, tenantId, name.ok ? name.value : text))
   if (found === null || !sees(found)) {
     throw new AppError('not_found', `There is no zone ${text} here: import it first (POST /v1/zones)`)
   }

@@ -142,6 +142,13 @@ describe('from the request to the files', () => {
     expect(errorOf(await request(`*.x.${zone}`, { wildcard: false }))).toEqual([400, 'invalid_request'])
   })
 
+  it('ok: an internationalized zone and domain, as they are written', async () => {
+    world.served = ['xn--bcher-kva.net']
+    await world.importZone('Bücher.net', providerId)
+    const created = await api('POST', '', { zone: 'Bücher.net.', domain: 'app.Bücher.net' })
+    expect([created.status, created.json.domain]).toEqual([201, 'app.xn--bcher-kva.net'])
+  })
+
   it('ok: a certificate that was ordered under /v1/pki is in the list, and read, renewed and deleted here', async () => {
     const order = await world.app.request('POST', '/v1/pki/acme/issue', {
       body: { account_id: accountId, domains: [`x.${zone}`, `*.${zone}`], challenge_type: 'dns-01', auto_renew: false },
