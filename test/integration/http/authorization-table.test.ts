@@ -1,6 +1,7 @@
 /**
  * Who may call what, as a table: every route of the OpenAPI document × every scope by itself and none × tokens that are expired, deleted,
- * malformed, or have paths. What is expected stands in test/support/every-route, by hand. Other tenants' things: tenancy.test.ts.
+ * malformed, signed by an issuer, have paths, or are of a tenant that is suspended or being deleted. What is expected stands in
+ * test/support/every-route, by hand. Other tenants' things: tenancy.test.ts.
  */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { SCOPE_NAMES, type Scope } from '../../../src/core/principal.ts'
@@ -12,7 +13,7 @@ import { bindings } from '../support/bindings.ts'
 import { filledApp, newFilledTenant } from '../support/filled-app.ts'
 import { storedRows } from '../support/stored-rows.ts'
 import { ISSUER, NOW_MS, newKey, sign, type TestKey } from '../support/token-issuer.ts'
-import { newTestToken, type TestApp } from '../support/worker-app.ts'
+import { newTenant, newTestToken, type TestApp } from '../support/worker-app.ts'
 
 let app: TestApp
 let own: FilledTenant
@@ -148,9 +149,45 @@ describe('who has signed in', () => {
   })
 })
 
+/** Operators are of the default tenant, which stays. */
+const OF_TENANTS = PROTECTED.filter(({ case: { may } }) => `${may}` !== 'operator')
+
+describe('a tenant that is suspended or being deleted', () => {
+  const asked = new Map<Walked, Asked>()
+  let theirs: FilledTenant
+  let tenantId: string
+
+  beforeAll(async () => {
+    tenantId = await newTenant('to be closed')
+    theirs = await newFilledTenant(app, tenantId, 'mark-closed')
+    for (const walked of OF_TENANTS) asked.set(walked, await walked.case.asks[0](theirs, enough(walked)))
+    const closed = { status: 'suspended', reason: 'unpaid' }
+    expect((await app.request('PATCH', `/v1/tenants/${tenantId}`, { body: closed })).status).toBe(200)
+  })
+
+  it.each(OF_TENANTS)(
+    'fail: $route is answered to a suspended tenant where it reads, and refused where it writes',
+    async (walked) => {
+      const before = await storedRows()
+      const outcome = await send(walked, asked.get(walked) as Asked, theirs.token)
+      expect(isSuccess(outcome) ? 'taken' : outcome).toEqual(walked.method === 'GET' ? 'taken' : [403, 'forbidden'])
+      expect(await storedRows()).toEqual(before)
+    },
+  )
+
+  it('fail: nothing is answered to a tenant that is being deleted', async () => {
+    expect((await app.request('DELETE', `/v1/tenants/${tenantId}`)).status).toBe(202)
+    const before = await storedRows()
+    const outcomes: Record<string, unknown> = {}
+    for (const [walked, each] of asked) outcomes[walked.route] = await send(walked, each, theirs.token)
+    expect(outcomes).toEqual(Object.fromEntries(OF_TENANTS.map(({ route }) => [route, [403, 'forbidden']])))
+    expect(await storedRows()).toEqual(before)
+  })
+})
+
 const OUTSIDE = 'pki/roles/of-nobody'
 
 /** An item is not there; an area, which everybody knows to be there, is forbidden. */
 function refusalOf(resource: string): [number, string] {
-  return /\*$|^[a-z]+$/.test(resource) ? [403, 'forbidden'] : [404, 'not_found']
+  return /\*$|^[a-z/]+$/.test(resource) ? [403, 'forbidden'] : [404, 'not_found']
 }

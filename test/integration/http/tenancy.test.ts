@@ -94,17 +94,15 @@ describe('another tenant', () => {
         const status = walked.case.foreign?.[place] ?? 404
         expected[`${index} ${place}`] = [status, [], saidBy(other, [nobody])]
       }
-      const all = await send(walked, ofTheirs, own.token)
-      const asked = placesOf(ofTheirs).map(({ value }) => value)
-      outcomes[`${index} all`] = [
-        places.length > 0 && all.status < 300 && walked.case.foreign === undefined,
-        await leaks(all, asked),
-      ]
-      expected[`${index} all`] = [false, []]
-      expect(await storedRows(theirs.tenantId)).toEqual(before)
       const answer = await send(walked, ofOwn, own.token)
       outcomes[`${index} own`] = [answer.status < 300 ? 'answered' : answer.text, await leaks(answer, [])]
       expected[`${index} own`] = ['answered', []]
+      const all = await send(walked, ofTheirs, own.token)
+      const isTaken = places.length > 0 && all.status < 300 && walked.case.foreign === undefined
+      const asked = placesOf(ofTheirs).map(({ value }) => value)
+      outcomes[`${index} all`] = [isTaken, await leaks(all, asked)]
+      expected[`${index} all`] = [false, []]
+      expect(await storedRows(theirs.tenantId)).toEqual(before)
     }
     expect(outcomes).toEqual(expected)
   })
@@ -124,7 +122,7 @@ describe('another tenant', () => {
       takesCursor && cursor === '' && !UNPAGED.includes(walked.route)
         ? [`${walked.route} gave no cursor: fillTenant makes too few`]
         : []
-    expect([sentences, await leaks(answer, takesCursor ? [] : (path.match(ANY_ID) ?? []))]).toEqual([[], []])
+    expect([sentences, await leaks(answer, path.match(ANY_ID) ?? [])]).toEqual([[], []])
   })
 
   const WRITES = INSIDE.filter(({ method }) => method === 'POST')
@@ -145,4 +143,4 @@ describe('another tenant', () => {
 })
 
 /** Lists by number, that go on from any place, and such as one page holds. */
-const UNPAGED: readonly string[] = ['GET /v1/audit/verify']
+const UNPAGED: readonly string[] = ['GET /v1/audit/verify', 'GET /v1/audit/export']

@@ -156,6 +156,16 @@ function surroundings(app: TestApp): Surroundings {
       config: { api_token_path: `${secret}#api_token` },
       managed_zones: [`${mark}.example.net`, 'acme.example'],
     }),
+    hookUrl: 'https://hooks.example',
+    async deliveryOf({ tenantId }, subscriptionId) {
+      const id = subscriptionId.replace(/^sub_(\w{25})\w$/, 'dlv_$1')
+      const insert = bindings.DB.prepare(
+        `INSERT INTO deliveries (tenant_id, subscription_id, id, seq, event_id, event, resource, status, tries, attempts, created_at_ms, updated_at_ms)
+        SELECT tenant_id, ?, ? || seq, seq, id, event, resource, 'dead', 0, '[]', at_ms, at_ms FROM journal WHERE tenant_id = ? AND seq < 3`,
+      )
+      await insert.bind(subscriptionId, id, tenantId).run()
+      return `${id}1`
+    },
     zoneName(tenantId) {
       const count = (zoneCounts.get(tenantId) ?? 0) + 1
       zoneCounts.set(tenantId, count)

@@ -145,7 +145,15 @@ export const ACCESS_CASES: RouteCases = {
     ],
   },
 
-  'GET /v1/audit': { may: AUDIT, asks: [() => at('/v1/audit', ['audit'])] },
+  'GET /v1/audit': {
+    may: AUDIT,
+    asks: [
+      () => at('/v1/audit', ['audit']),
+      ({ certificate }) => at(`/v1/audit?certificate_id=${certificate}`, ['audit']),
+    ],
+    foreign: { 'query.certificate_id': 200 },
+  },
+  'GET /v1/audit/export': { may: AUDIT, asks: [() => at('/v1/audit/export', ['audit'])] },
   'GET /v1/audit/verify': { may: AUDIT, asks: [() => at('/v1/audit/verify', ['audit'])] },
 
   'GET /v1/metrics': { may: OPERATOR, asks: [() => at('/v1/metrics', ['metrics'])] },

@@ -1,11 +1,12 @@
 /** The cases of every route. What stands in them, and how a new route gets one: route-case.ts. */
 import { ACCESS_CASES } from './access-cases.ts'
 import { ACME_CASES } from './acme-cases.ts'
+import { EVENT_CASES } from './event-cases.ts'
 import { PKI_CASES } from './pki-cases.ts'
 import type { RouteCase, RouteCases } from './route-case.ts'
 import { ZONE_CASES } from './zone-cases.ts'
 
-const ALL_CASES: RouteCases = { ...ACCESS_CASES, ...PKI_CASES, ...ACME_CASES, ...ZONE_CASES }
+const ALL_CASES: RouteCases = { ...ACCESS_CASES, ...PKI_CASES, ...ACME_CASES, ...ZONE_CASES, ...EVENT_CASES }
 
 /** The routes of an OpenAPI document: `GET /v1/pki/ca/{id}`. */
 function routesOf(document: { readonly paths?: object }): string[] {

@@ -33,6 +33,10 @@ export interface Surroundings {
   httpToken(tenantId: string): Promise<string>
   /** What a DNS provider is made of that serves the zones; `secret` has the field `api_token`. */
   provider(own: { readonly mark: string; readonly secret: string }): Readonly<Record<string, unknown>>
+  /** Where a subscription of the tenant leads. */
+  readonly hookUrl: string
+  /** The id of a delivery of that subscription. */
+  deliveryOf(own: { readonly token: string; readonly tenantId: string }, subscriptionId: string): Promise<string>
   /** Another zone that the provider serves, each time. */
   zoneName(tenantId: string): string
 }
@@ -59,6 +63,9 @@ export interface FilledTenant {
   readonly httpToken: string
   readonly provider: string
   readonly zone: string
+  readonly subscription: string
+  readonly delivery: string
+  readonly hookUrl: string
   readonly verifiedZone: { readonly id: string; readonly name: string }
   readonly secret: string
   readonly storedToken: string
@@ -80,6 +87,7 @@ export interface FilledTenant {
   newChallenge(): Promise<string>
   newProvider(): Promise<string>
   newZone(): Promise<string>
+  newSubscription(): Promise<string>
   newAcmeCertificate(): Promise<string>
   newSecret(): Promise<string>
   newToken(): Promise<string>
@@ -189,6 +197,12 @@ export async function fillTenant(
     return { id, name: name as string }
   }
   const newAcmeCertificate = (): Promise<string> => around.acmeCertificate({ token, tenantId, mark, account })
+  const newSubscription = async (): Promise<string> => {
+    const delivery = { type: 'webhook', url: `${around.hookUrl}/${mark}` }
+    const body = { name: freshName(), paths: ['pki/certificates/cert_*'], events: ['*'], delivery }
+    return (await post('/v1/subscriptions', body)).id
+  }
+  const subscription = await newSubscription()
   const newToken = async (): Promise<string> =>
     (await post('/v1/tokens', { name: `${mark} token`, scopes: ['pki:read'] })).id
 
@@ -218,6 +232,9 @@ export async function fillTenant(
     httpToken: await around.httpToken(tenantId),
     provider,
     zone: await newZone(),
+    subscription,
+    delivery: await around.deliveryOf({ token, tenantId }, subscription),
+    hookUrl: around.hookUrl,
     verifiedZone: await newVerifiedZone(),
     secret,
     storedToken: await newToken(),
@@ -247,6 +264,7 @@ export async function fillTenant(
     },
     newProvider,
     newZone,
+    newSubscription,
     newAcmeCertificate,
     newSecret,
     newToken,
