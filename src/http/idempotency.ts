@@ -132,8 +132,8 @@ async function afterFailure(
   return refusal
 }
 
-/** The longest time that a caller is told to wait before asking again: the claim ends later, the work most likely sooner. */
-const MAX_WAIT_SECONDS = 5
+/** The longest time that a caller is told to wait before asking again: else the rest of the claim, after which the work may begin anew. */
+const MAX_WAIT_SECONDS = 60
 
 function stillAtWork(untilMs: number, nowMs: number): AppError {
   const seconds = Math.ceil((untilMs - nowMs) / 1_000)
