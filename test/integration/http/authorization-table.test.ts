@@ -3,6 +3,7 @@
  * malformed, signed by an issuer, have paths, or are of a tenant that is suspended or being deleted. What is expected stands in
  * test/support/every-route, by hand. Other tenants' things: tenancy.test.ts.
  */
+import { getTableColumns, getTableName } from 'drizzle-orm'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { SCOPE_NAMES, type Scope } from '../../../src/core/principal.ts'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
@@ -11,6 +12,7 @@ import type { FilledTenant } from '../../support/every-route/filled-tenant.ts'
 import type { Asked } from '../../support/every-route/route-case.ts'
 import { bindings } from '../support/bindings.ts'
 import { filledApp, newFilledTenant } from '../support/filled-app.ts'
+import { changesSince, changesUntilNow, WATCHED, watchChanges } from '../support/stored-changes.ts'
 import { storedRows } from '../support/stored-rows.ts'
 import { ISSUER, NOW_MS, newKey, sign, type TestKey } from '../support/token-issuer.ts'
 import { newTenant, newTestToken, type TestApp } from '../support/worker-app.ts'
@@ -24,6 +26,8 @@ let invalid: Readonly<Record<string, string | null>>
 let withoutScope: string
 /** Of an issuer that the tenant trusts, with a mapping for each scope. */
 let signingKey: TestKey
+/** Its tokens, with one scope each. */
+let signed: Readonly<Record<Scope, string>>
 const GIVEN = SCOPE_NAMES.filter((scope) => scope !== 'operator')
 
 const signedIn = (key: TestKey, [scope]: readonly Scope[], claims: Readonly<Record<string, unknown>> = {}) =>
@@ -37,6 +41,8 @@ beforeAll(async () => {
   const mappings = GIVEN.map((scope) => ({ match: { sub: `holder-of-${scope}` }, scopes: [scope] }))
   const trusted = { name: 'issuer', issuer: ISSUER, jwks: { keys: [signingKey.jwk] }, mappings }
   expect((await app.request('POST', '/v1/sign-in/issuers', { body: trusted })).status).toBe(201)
+  const signedTokens = GIVEN.map(async (scope) => [scope, await signedIn(signingKey, [scope])] as const)
+  signed = Object.fromEntries(await Promise.all(signedTokens)) as Record<Scope, string>
   own = await newFilledTenant(app, DEFAULT_TENANT_ID, 'mark-own')
   const tokens = SCOPE_NAMES.map(async (scope) => [scope, await newTestToken(app, [scope])] as const)
   withScope = Object.fromEntries(await Promise.all(tokens)) as Record<Scope, string>
@@ -54,6 +60,7 @@ beforeAll(async () => {
   withoutScope = await newTestToken(app, ['pki:read'])
   const { id: bare } = (await app.request('GET', '/v1/tokens/self', { token: withoutScope })).json
   await bindings.DB.prepare("UPDATE tokens SET scopes = '[]' WHERE id = ?").bind(bare).run()
+  await watchChanges()
 })
 
 async function send({ method }: Walked, asked: Asked, token: string | null): Promise<[status: number, code?: string]> {
@@ -95,7 +102,7 @@ describe('who may do what', () => {
     async (walked) => {
       const others = SCOPE_NAMES.filter((scope) => !mayCall(walked, scope))
       const asked = await walked.case.asks[0](own, enough(walked))
-      const before = await storedRows()
+      const before = await changesUntilNow()
       const outcomes: Record<string, unknown> = {}
       for (const [state, token] of Object.entries(invalid)) outcomes[state] = await send(walked, asked, token)
       for (const scope of others) outcomes[scope] = await send(walked, asked, withScope[scope])
@@ -106,7 +113,7 @@ describe('who may do what', () => {
         ...(walked.case.may === 'any token' ? {} : { 'no scope': [403, 'forbidden'] }),
       }
       expect(outcomes).toEqual(expected)
-      expect(await storedRows()).toEqual(before)
+      expect(await changesSince(before)).toEqual([])
     },
   )
 
@@ -119,9 +126,9 @@ describe('who may do what', () => {
         for (const missing of asked.within) {
           const paths = [...asked.within.filter((each) => each !== missing), OUTSIDE]
           const token = await newTestToken(app, [scope], { paths })
-          const before = await storedRows()
+          const before = await changesUntilNow()
           expect([missing, await send(walked, asked, token)]).toEqual([missing, refusalOf(missing)])
-          expect(await storedRows()).toEqual(before)
+          expect(await changesSince(before)).toEqual([])
         }
         const token = await newTestToken(app, [scope], { paths: asked.within.length === 0 ? [OUTSIDE] : asked.within })
         const outcome = await send(walked, asked, token)
@@ -136,14 +143,17 @@ describe('who has signed in', () => {
   it.each(PROTECTED)('ok: $route takes the same scopes of them, and nothing changes for others', async (walked) => {
     const outcomes: Record<string, unknown> = {}
     const expected: Record<string, unknown> = {}
-    for (const scope of GIVEN) {
-      const token = await signedIn(signingKey, [scope])
-      const asked = await walked.case.asks[0](own, scope)
-      const before = await storedRows()
-      const outcome = await send(walked, asked, token)
+    const refused = await walked.case.asks[0](own, enough(walked))
+    const before = await changesUntilNow()
+    for (const scope of GIVEN.filter((each) => !mayCall(walked, each))) {
+      outcomes[scope] = await send(walked, refused, signed[scope])
+      expected[scope] = [403, 'forbidden']
+    }
+    expect(await changesSince(before)).toEqual([])
+    for (const scope of GIVEN.filter((each) => mayCall(walked, each))) {
+      const outcome = await send(walked, await walked.case.asks[0](own, scope), signed[scope])
       outcomes[scope] = isSuccess(outcome) ? 'taken' : outcome
-      expected[scope] = mayCall(walked, scope) ? 'taken' : [403, 'forbidden']
-      if (!mayCall(walked, scope)) expect(await storedRows()).toEqual(before)
+      expected[scope] = 'taken'
     }
     expect(outcomes).toEqual(expected)
   })
@@ -168,20 +178,40 @@ describe('a tenant that is suspended or being deleted', () => {
   it.each(OF_TENANTS)(
     'fail: $route is answered to a suspended tenant where it reads, and refused where it writes',
     async (walked) => {
-      const before = await storedRows()
+      const before = await changesUntilNow()
       const outcome = await send(walked, asked.get(walked) as Asked, theirs.token)
       expect(isSuccess(outcome) ? 'taken' : outcome).toEqual(walked.method === 'GET' ? 'taken' : [403, 'forbidden'])
-      expect(await storedRows()).toEqual(before)
+      expect(await changesSince(before)).toEqual([])
     },
   )
 
   it('fail: nothing is answered to a tenant that is being deleted', async () => {
     expect((await app.request('DELETE', `/v1/tenants/${tenantId}`)).status).toBe(202)
-    const before = await storedRows()
+    const before = await changesUntilNow()
     const outcomes: Record<string, unknown> = {}
     for (const [walked, each] of asked) outcomes[walked.route] = await send(walked, each, theirs.token)
     expect(outcomes).toEqual(Object.fromEntries(OF_TENANTS.map(({ route }) => [route, [403, 'forbidden']])))
-    expect(await storedRows()).toEqual(before)
+    expect(await changesSince(before)).toEqual([])
+  })
+})
+
+/** Last: it leaves nothing. */
+describe('the tables', () => {
+  it('ok: whatever is written to one is noted', async () => {
+    const rows = await storedRows()
+    const filled = WATCHED.filter((table) => rows[getTableName(table)] !== '[]')
+    const before = await changesUntilNow()
+    for (const table of filled) {
+      const name = getTableName(table)
+      const [column] = Object.values(getTableColumns(table)).map((each) => each.name)
+      await bindings.DB.prepare(`INSERT OR REPLACE INTO ${name} SELECT * FROM ${name}`).run()
+      await bindings.DB.prepare(`UPDATE ${name} SET ${column} = ${column}`).run()
+      await bindings.DB.prepare(`DELETE FROM ${name}`).run()
+    }
+    const expected = filled.flatMap((table) =>
+      ['INSERT', 'UPDATE', 'DELETE'].map((change) => `${change} ${getTableName(table)}`),
+    )
+    expect([...new Set(await changesSince(before))]).toEqual(expected)
   })
 })
 
