@@ -63,13 +63,13 @@ export async function requireScope(asking: Asking, scope: Scope, resource: strin
   throw forbidden(message)
 }
 
-/** Throws where the token's paths do not cover the resource: `not_found` for an item, `forbidden` for an area. */
-export async function checkResource(asking: Asking, resource: string): Promise<void> {
+/** Throws where the token's paths do not cover the resource: `unseen` (default: its `not_found`) for an item, `forbidden` for an area. */
+export async function checkResource(asking: Asking, resource: string, unseen = missing(resource)): Promise<void> {
   const { route, principal } = asking
   if (coversResource(principal, resource)) return
   await journalRefusal(asking, 'authorization.failed', resource, 'path')
   const isArea = resource.endsWith('*') || ('resource' in route.access && route.access.resource === resource)
-  if (!isArea) throw missing(resource)
+  if (!isArea) throw unseen
   throw forbidden("That is outside of this token's paths")
 }
 

@@ -4,6 +4,7 @@
  */
 import { createRoute, type RouteConfig, z } from '@hono/zod-openapi'
 import type { Actor } from '../core/actor.ts'
+import type { AppError } from '../core/errors.ts'
 import type { Principal, Scope } from '../core/principal.ts'
 import type { Statement } from '../store/transaction.ts'
 import type { Answer, EmptyAnswer, JsonAnswer, RawAnswer, StreamAnswer } from './answer.ts'
@@ -27,6 +28,8 @@ export interface Access<Params, Query, Body> {
     | string
     | null
     | ((params: Params, rest: { readonly query: Query; readonly body: Body }) => string | readonly string[])
+  /** What is asked for is a part of an item: its `not_found`, outside of the token's paths too. Default: the item's. */
+  readonly unseen?: (params: Params) => AppError
 }
 
 /** What a status answers: JSON of a schema, bytes of media types, or nothing. */

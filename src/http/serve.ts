@@ -65,7 +65,7 @@ export async function serve(served: Served): Promise<Answer> {
   await checkScope(asking, route.access)
   const { params, query, body, json } = await parts()
   for (const resource of resourcesOf(route.access, params, query, body)) {
-    await checkResource(asking, resource)
+    await checkResource(asking, resource, route.access.unseen?.(params))
   }
   const checks: Checks = {
     requireResource: (resource) => checkResource(asking, resource),

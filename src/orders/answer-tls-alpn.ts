@@ -7,7 +7,7 @@ import { AppError } from '../core/errors.ts'
 import { resourceName } from '../core/resources.ts'
 import { findAcmeOrder } from '../store/acme-orders.ts'
 import { journalBefore } from '../store/journal-event.ts'
-import { isOpen, type OrderDependencies, orderOfChallenge, readOrder } from './orders.ts'
+import { isOpen, missingChallenge, type OrderDependencies, orderOfChallenge, readOrder } from './orders.ts'
 
 /** Journals that a key leaves, before it does. Throws `not_found`, and `conflict` for a challenge of another type or one that is over. */
 export async function answerTlsAlpn(
@@ -17,11 +17,11 @@ export async function answerTlsAlpn(
 ): Promise<TlsAlpnAnswer> {
   const orderId = orderOfChallenge(challengeId)
   if (orderId === null || (await findAcmeOrder(dependencies.store, actor.tenantId, orderId)) === null) {
-    throw new AppError('not_found', `There is no challenge ${challengeId}`)
+    throw missingChallenge(challengeId)
   }
   const order = await readOrder(dependencies, actor.tenantId, orderId)
   const challenge = order.report.challenges.find(({ id }) => id === challengeId)
-  if (challenge === undefined) throw new AppError('not_found', `There is no challenge ${challengeId}`)
+  if (challenge === undefined) throw missingChallenge(challengeId)
   if (challenge.type !== 'tls-alpn-01' || challenge.keyAuthorization === null) {
     throw new AppError('conflict', `The challenge is of the type ${challenge.type}`)
   }

@@ -90,13 +90,13 @@ export async function completeChallenge(
 ): Promise<AcmeOrderRow> {
   const { tenantId } = actor
   const orderId = orderOfChallenge(challengeId)
-  if (orderId === null) throw new AppError('not_found', `There is no challenge ${challengeId}`)
+  if (orderId === null) throw missingChallenge(challengeId)
   const row = await findAcmeOrder(dependencies.store, tenantId, orderId)
-  if (row === null) throw new AppError('not_found', `There is no challenge ${challengeId}`)
+  if (row === null) throw missingChallenge(challengeId)
   if (!isOpen(row) || !(await dependencies.orders(tenantId, orderId).complete(challengeId))) {
     const { challenges } = (await readOrder(dependencies, tenantId, orderId)).report
     const isUnknown = challenges.length > 0 && challenges.every(({ id }) => id !== challengeId)
-    if (isUnknown) throw new AppError('not_found', `There is no challenge ${challengeId}`)
+    if (isUnknown) throw missingChallenge(challengeId)
     throw new AppError('conflict', 'The order does not wait for this challenge: read the order')
   }
   // Before the order is read: the object goes on whether or not that can be answered.
@@ -106,6 +106,11 @@ export async function completeChallenge(
     detail: { order_id: orderId, challenge_id: challengeId },
   })
   return readOrder(dependencies, tenantId, orderId)
+}
+
+/** `not_found`: the challenge is not there, or its order is not within the token's paths. */
+export function missingChallenge(challengeId: string): AppError {
+  return new AppError('not_found', `There is no challenge ${challengeId}`)
 }
 
 /** `acme_chal_<order>_<number>` */

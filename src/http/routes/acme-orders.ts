@@ -15,6 +15,7 @@ import {
   cancelOrder,
   completeChallenge,
   listOrders,
+  missingChallenge,
   orderOfChallenge,
   readOrder,
   refreshOrder,
@@ -222,12 +223,18 @@ const cancel = defineRoute({
   handler: async ({ params: { id }, actor, deps }) => json(200, showOrder(await cancelOrder(deps, actor, id))),
 })
 
+const challengeAccess = {
+  scope: 'pki:issue',
+  resource: ({ id }: { readonly id: string }) => resourceName.acmeOrder(orderOfChallenge(id) ?? id),
+  unseen: ({ id }: { readonly id: string }) => missingChallenge(id),
+} as const
+
 const complete = defineRoute({
   method: 'post',
   path: '/v1/pki/acme/challenges/{id}/complete',
   tag: 'ACME',
   summary: 'Say that a challenge was prepared by hand',
-  access: { scope: 'pki:issue', resource: ({ id }) => resourceName.acmeOrder(orderOfChallenge(id) ?? id) },
+  access: challengeAccess,
   params,
   responses: { 200: { description: 'The order, which goes on', schema: orderSchema } },
   handler: async ({ params: { id }, actor, deps }) => json(200, showOrder(await completeChallenge(deps, actor, id))),
@@ -240,7 +247,7 @@ const tlsAlpn = defineRoute({
   summary: 'What a responder on port 443 answers with',
   description:
     'A certificate and key (RFC 8737), made anew at every call: present them to clients that offer the ALPN protocol `acme-tls/1` and the server name, then call `complete`. The companion does both.',
-  access: { scope: 'pki:issue', resource: ({ id }) => resourceName.acmeOrder(orderOfChallenge(id) ?? id) },
+  access: challengeAccess,
   params,
   responses: {
     200: {

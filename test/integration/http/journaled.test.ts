@@ -14,6 +14,7 @@ import { newTestToken, type TestApp, testApp } from '../support/worker-app.ts'
 const ORDER = '00000000000000000000000077'
 const ORDER_ID = `acme_order_${ORDER}`
 const CHALLENGE_ID = `acme_chal_${ORDER}_0`
+const ABSENT_ID = `acme_chal_${'1'.repeat(26)}_0`
 const RESOURCE = `pki/acme/orders/${ORDER_ID}`
 
 const challenge = {
@@ -103,6 +104,23 @@ describe('the journal', () => {
     expect(bodyOf(await read()).private_key_pem).toContain('PRIVATE KEY')
     expect(await reads()).toBe(before + 1)
   })
+
+  it.each([
+    ['GET', 'tls-alpn-01'],
+    ['POST', 'complete'],
+  ])(
+    'fail: %s …/%s says the same of a challenge that is not there and of one outside of the paths',
+    async (method, part) => {
+      const paths = [`pki/acme/orders/acme_order_${'1'.repeat(26)}`]
+      const token = await newTestToken(app, ['pki:issue'], { paths })
+      const ask = (id: string) => app.request(method, `/v1/pki/acme/challenges/${id}/${part}`, { token })
+      const said = await Promise.all([ABSENT_ID, CHALLENGE_ID].map(ask))
+      expect(said.map(({ status, json }) => [status, json.error.message])).toEqual([
+        [404, `There is no challenge ${ABSENT_ID}`],
+        [404, `There is no challenge ${CHALLENGE_ID}`],
+      ])
+    },
+  )
 
   it('fail: no key of a tls-alpn-01 answer leaves where the ledger refuses the entry', async () => {
     const wrapStore = (store: Store): Store => ({ ...store, commit: async () => ({ kind: 'conflict' }) })
