@@ -23,14 +23,17 @@ export function listOf<Item extends z.ZodType>(item: Item) {
 
 /**
  * The page that a query asks for: one row more than is shown, so that it is known whether there are more. A cursor
- * that cannot be read, or is of another kind of list, is refused.
+ * that cannot be read, or is of another kind of list, is refused. Ids say their kind; in the cursors of a list by names, `area` stands
+ * before the name (`toListPage` is given both).
  */
 export function pageOf(
   query: { readonly limit: number; readonly cursor?: string | undefined },
   isKey: (key: string) => boolean,
+  area = '',
 ): Page {
   if (query.cursor === undefined) return { limit: query.limit + 1, before: null }
-  const before = decodeCursor(query.cursor)
+  const key = decodeCursor(query.cursor)
+  const before = key?.startsWith(area) ? key.slice(area.length) : null
   if (before === null || !isKey(before)) throw invalidField('cursor', 'use the cursor of the page before as it is')
   return { limit: query.limit + 1, before }
 }

@@ -13,6 +13,7 @@ import { journalBefore } from '../store/journal-event.ts'
 import {
   deleteSecret,
   findSecret,
+  KEPT_VERSIONS,
   nextSecretRow,
   readSecretVersion,
   type SecretRow,
@@ -56,7 +57,7 @@ export async function readSecret(
   version: number | null,
 ): Promise<SecretVersion> {
   const opened = await readSecretVersion(store, actor.tenantId, path, version)
-  if (opened === null) throw missing(resourceName.secret(path))
+  if (opened === null) throw await notThere(store, actor.tenantId, path, version)
   if (opened === 'unreadable') throw new AppError('conflict', `The data of ${resourceName.secret(path)} ${UNREADABLE}`)
   await journalBefore(store, actor, {
     event: 'secret.read',
@@ -64,6 +65,14 @@ export async function readSecret(
     detail: { version: opened.version },
   })
   return opened
+}
+
+/** The secret is not there, or that version of it: never written, or no longer kept. */
+async function notThere(store: Store, tenantId: string, path: string, version: number | null): Promise<AppError> {
+  const row = version === null ? null : await findSecret(store, tenantId, path)
+  if (row === null) return missing(resourceName.secret(path))
+  const kept = `the current one is ${row.version}, and the last ${KEPT_VERSIONS} are kept`
+  return new AppError('not_found', `There is no version ${version} of secret ${path}: ${kept}`)
 }
 
 /**

@@ -31,7 +31,7 @@ export interface SecretVersion {
 }
 
 /** Versions that are kept, the current one among them. */
-const KEPT_VERSIONS = 10
+export const KEPT_VERSIONS = 10
 export const MAX_SECRET_PATH_CHARS = 512
 /** Sorts above every character that a path has. */
 const AFTER_EVERY_CHAR = '~'

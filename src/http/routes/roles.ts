@@ -155,11 +155,11 @@ const list = defineRoute({
     200: { description: 'In the order of their names, from the end of the alphabet', schema: listOf(roleSchema) },
   },
   async handler({ query, principal, deps }) {
-    const page = pageOf(query, (key) => roleName.safeParse(key).success)
+    const page = pageOf(query, (name) => roleName.safeParse(name).success, resourceName.role(''))
     const rows = await listRoles(deps.store, principal.tenantId, page)
     return json(
       200,
-      toListPage(rows, query.limit, ({ name }) => name, showRole),
+      toListPage(rows, query.limit, ({ name }) => resourceName.role(name), showRole),
     )
   },
 })

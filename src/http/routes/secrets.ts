@@ -2,8 +2,7 @@
 
 import { z } from '@hono/zod-openapi'
 import { formatTime } from '../../core/clock.ts'
-import { decodeCursor, toListPage } from '../../core/cursor.ts'
-import { invalidField } from '../../core/errors.ts'
+import { toListPage } from '../../core/cursor.ts'
 import { coversResource, hasScope } from '../../core/principal.ts'
 import { resourceName } from '../../core/resources.ts'
 import { readSecret, removeSecret, writeSecret } from '../../secrets/secrets.ts'
@@ -16,7 +15,7 @@ import {
 } from '../../store/secrets.ts'
 import { empty, json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
-import { listOf, listQuery } from '../list.ts'
+import { listOf, listQuery, pageOf } from '../list.ts'
 
 const PATH_RULE = `must be 1 to ${MAX_SECRET_PATH_CHARS} characters of a-zA-Z0-9._-/ without empty, "." or ".." segments`
 
@@ -129,14 +128,12 @@ const list = defineRoute({
   }),
   responses: { 200: { description: 'Secrets whose path begins with the prefix', schema: listOf(secretView) } },
   async handler({ query, actor, deps }) {
-    const after = query.cursor === undefined ? null : decodeCursor(query.cursor)
-    const isOurs = after === null ? query.cursor === undefined : isSecretPath(after) && after.startsWith(query.prefix)
-    if (!isOurs) throw invalidField('cursor', 'use the cursor of the page before as it is')
-    const page = { after, limit: query.limit + 1 }
-    const rows = await listSecrets(deps.store, actor.tenantId, query.prefix, page)
+    const isKey = (path: string) => isSecretPath(path) && path.startsWith(query.prefix)
+    const { before: after, limit } = pageOf(query, isKey, resourceName.secret(''))
+    const rows = await listSecrets(deps.store, actor.tenantId, query.prefix, { after, limit })
     return json(
       200,
-      toListPage(rows, query.limit, ({ path }) => path, viewOf),
+      toListPage(rows, query.limit, ({ path }) => resourceName.secret(path), viewOf),
     )
   },
 })

@@ -90,6 +90,15 @@ describe('secrets', () => {
     expect((await app.request('GET', '/v1/secrets/many?version=2')).status).toBe(404)
   })
 
+  it.each([
+    ['many?version=2', 'There is no version 2 of secret many: the current one is 12, and the last 10 are kept'],
+    ['many?version=13', 'There is no version 13 of secret many: the current one is 12, and the last 10 are kept'],
+    ['of-nothing?version=1', 'There is no secret of-nothing'],
+  ])('fail: %s: says whether the secret is not there or that version of it', async (what, message) => {
+    const { status, json } = await app.request('GET', `/v1/secrets/${what}`)
+    expect([status, json.error.message]).toEqual([404, message])
+  })
+
   it('fail: of writers at once each version has one', async () => {
     await put('raced', { value: 0 })
     const answers = await Promise.all([1, 2, 3, 4, 5].map((value) => put('raced', { value })))

@@ -128,6 +128,29 @@ describe('another tenant', () => {
     expect([sentences, await leaks(answer, path.match(ANY_ID) ?? [])]).toEqual([[], []])
   })
 
+  it('fail: no list takes the cursor of another kind of list, by ids or by names', async () => {
+    const page = async ({ case: { asks } }: Walked, more: string): Promise<TestAnswer> => {
+      const { path } = await asks[0](theirs, 'pki:read')
+      return app.request('GET', `${path}${path.includes('?') ? '&' : '?'}limit=1${more}`, { token: theirs.token })
+    }
+    const paged = LISTS.filter(({ route }) =>
+      operationOf(document, route).parameters.some(({ name }) => name === 'cursor'),
+    )
+    const others = paged.filter(({ route }) => OF_NAMES_AND_IDS.includes(route))
+    const outcomes: Record<string, unknown> = {}
+    const expected: Record<string, unknown> = {}
+    for (const other of others) {
+      const { cursor } = (await page(other, '')).json
+      for (const walked of paged) {
+        const { status, json } = await page(walked, `&cursor=${cursor}`)
+        const what = `${walked.route} with a cursor of ${other.route}`
+        outcomes[what] = status === 200 ? 200 : json.error.details[0].path
+        expected[what] = walked === other ? 200 : 'cursor'
+      }
+    }
+    expect([others.length, outcomes]).toEqual([OF_NAMES_AND_IDS.length, expected])
+  })
+
   const WRITES = INSIDE.filter(({ method }) => method === 'POST')
 
   it.each(WRITES)('fail: $route answers nothing that was kept for a key of theirs', async (walked) => {
@@ -144,6 +167,9 @@ describe('another tenant', () => {
     expect(await leaks(again, ids)).toEqual([])
   })
 })
+
+/** Names look like ids, and ids like names. */
+const OF_NAMES_AND_IDS: readonly string[] = ['GET /v1/tokens', 'GET /v1/pki/roles', 'GET /v1/secrets']
 
 /** Lists by number, that go on from any place, and such as one page holds. */
 const UNPAGED: readonly string[] = ['GET /v1/audit/verify', 'GET /v1/audit/export']

@@ -1,16 +1,11 @@
-/** What is stored, as text that can be compared: every table, as it stands. */
+/** What is stored, as text that can be compared: every table that is watched, as it stands. */
 import { getTableColumns, getTableName } from 'drizzle-orm'
 import { bindings } from './bindings.ts'
-import { TABLES } from './tables.ts'
-
-/** What a refused request may write: that it was refused, and an answer under its key. */
-const NOTES = ['journal', 'idempotency_keys']
+import { WATCHED } from './stored-changes.ts'
 
 /** The rows of each table, as JSON; with `tenantId` those of that tenant. */
 export async function storedRows(tenantId?: string): Promise<Readonly<Record<string, string>>> {
-  const tables = TABLES.filter((table) => !NOTES.includes(getTableName(table))).filter(
-    (table) => tenantId === undefined || 'tenantId' in getTableColumns(table),
-  )
+  const tables = WATCHED.filter((table) => tenantId === undefined || 'tenantId' in getTableColumns(table))
   const results = await bindings.DB.batch(
     tables.map((table) =>
       tenantId === undefined
