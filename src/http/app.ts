@@ -7,7 +7,7 @@ import { matchedRoutes } from 'hono/route'
 import type { Clock } from '../core/clock.ts'
 import { AppError, ERRORS, type ErrorCode } from '../core/errors.ts'
 import { newId } from '../core/ids.ts'
-import { errorFields, type Log } from '../core/log.ts'
+import { errorFields, type Log, type LogFields } from '../core/log.ts'
 import type { Principal } from '../core/principal.ts'
 import { isUnmigrated } from '../store/migrations.ts'
 import { type Answer, toResponse } from './answer.ts'
@@ -55,7 +55,8 @@ export function createApp<Bindings>(options: AppOptions<Bindings>): App<Bindings
     const requestId = context.get('requestId')
     const answer = errorAnswer(thrown, requestId)
     context.get('trace').code = answer.body.error.code
-    report(log, thrown, answer.status, requestId, context.req.raw.method, context.req.path)
+    const { method } = context.req.raw
+    report(log, thrown, { request_id: requestId, method, route: context.get('trace').route, status: answer.status })
     return respond(answer, requestId, context.req.raw)
   }
 
@@ -155,8 +156,8 @@ function allowOf(methods: readonly string[]): string {
 }
 
 /** Callers' mistakes are their business; what is ours, or a peer's, is in the log with the request's id. */
-function report(log: Log, thrown: unknown, status: number, requestId: string, method: string, path: string): void {
-  const fields = { request_id: requestId, method, path, status, ...errorFields(thrown) }
-  if (status >= 500) log.error('request.failed', fields)
-  else if (status === 401) log.warn('request.unauthorized', fields)
+function report(log: Log, thrown: unknown, request: LogFields & { readonly status: number }): void {
+  const fields = { ...request, ...errorFields(thrown) }
+  if (request.status >= 500) log.error('request.failed', fields)
+  else if (request.status === 401) log.warn('request.unauthorized', fields)
 }
