@@ -85,7 +85,7 @@ export async function reseal(store: Store, from: ResealPosition | null): Promise
   for (let walked = 0; walked < MAX_ROWS_PER_CALL; ) {
     const sealed = SEALED_COLUMNS[index]
     if (sealed === undefined) return { ...total, next: null }
-    const rows = await readPage(store.db, sealed, after, PAGE_ROWS)
+    const rows = await readPage(store.db, sealed, { after, limit: PAGE_ROWS })
     await resealRows(store, sealed, rows, total)
     walked += Math.max(rows.length, 1)
     after = rows.at(-1)?.key ?? null
@@ -106,19 +106,26 @@ function positionAt(index: number, after: readonly (string | number)[] | null): 
 
 const nameOf = ({ table, column }: SealedColumn): string => `${table}.${column}`
 
+interface SealedPage {
+  readonly after: readonly (string | number)[] | null
+  readonly limit: number
+  /** From the end of the table. */
+  readonly backwards?: boolean
+}
+
 async function readPage(
   db: Database,
   sealed: SealedColumn,
-  after: readonly (string | number)[] | null,
-  limit: number,
+  { after, limit, backwards = false }: SealedPage,
 ): Promise<readonly SealedRow[]> {
   const key = ['tenant_id', ...sealed.key]
   const row = sealed.place?.row ?? sealed.key
   const columns = names([...key, ...row, sealed.column])
+  const order = backwards ? names(key, sql` DESC`) : names(key)
   // A row value compares as the primary key is ordered, so this is a range of it.
   const behind = after === null ? sql`` : sql`WHERE (${names(key)}) > (${values(after)})`
   const rows = await db.values<(string | number | null)[]>(
-    sql`SELECT ${columns} FROM ${sql.identifier(sealed.table)} ${behind} ORDER BY ${names(key)} LIMIT ${limit}`,
+    sql`SELECT ${columns} FROM ${sql.identifier(sealed.table)} ${behind} ORDER BY ${order} LIMIT ${limit}`,
   )
   return rows.map((cells) => {
     const tenantId = String(cells[0])
@@ -180,12 +187,17 @@ async function sealAnew(store: Store, place: SealPlace, sealed: string): Promise
   }
 }
 
-/** Does the ring open what is stored? Tries one value of each sealed column; the first that does not open, or null. */
+/**
+ * Does the ring open what is stored? Tries the first and the last value of each sealed column, since a walk that was broken off has sealed
+ * the first ones anew and not the last ones. The first column with one that does not open, or null.
+ */
 export async function findUnopenable(store: Store): Promise<string | null> {
   for (const sealed of SEALED_COLUMNS) {
-    const [row] = await readPage(store.db, sealed, null, 1)
-    if (row?.sealed === undefined || row.sealed === null) continue
-    if ((await sealAnew(store, row.place, row.sealed)) === null) return nameOf(sealed)
+    for (const backwards of [false, true]) {
+      const [row] = await readPage(store.db, sealed, { after: null, limit: 1, backwards })
+      if (row?.sealed === undefined || row.sealed === null) continue
+      if ((await sealAnew(store, row.place, row.sealed)) === null) return nameOf(sealed)
+    }
   }
   return null
 }
@@ -211,9 +223,9 @@ export async function oldestOpenOrder(store: Store): Promise<number | null> {
   return row?.createdAtMs ?? null
 }
 
-const names = (columns: readonly string[]): SQL =>
+const names = (columns: readonly string[], direction: SQL = sql``): SQL =>
   sql.join(
-    columns.map((column) => sql.identifier(column)),
+    columns.map((column) => sql`${sql.identifier(column)}${direction}`),
     sql`, `,
   )
 

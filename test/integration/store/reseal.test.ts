@@ -1,6 +1,6 @@
 import { getTableColumns, getTableName } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { reseal, SEALED_COLUMNS } from '../../../src/store/reseal.ts'
+import { findUnopenable, reseal, SEALED_COLUMNS } from '../../../src/store/reseal.ts'
 import { readSecretField } from '../../../src/store/secrets.ts'
 import { DEFAULT_TENANT_ID } from '../../../src/store/store.ts'
 import { bindings } from '../support/bindings.ts'
@@ -70,6 +70,27 @@ describe('sealing anew', () => {
       .run()
     expect(await reseal(during.store, null)).toMatchObject({ remaining: 1 })
     await bindings.DB.prepare("DELETE FROM secret_versions WHERE path = 'broken'").run()
+  })
+
+  it('ok: a key that was dropped before the walk had come to its end is found out', async () => {
+    const before = await testApp({ ring: OLD_RING })
+    for (const name of ['a', 'b', 'c']) {
+      await before.request('PUT', `/v1/secrets/dropped/${name}`, {
+        body: { data: { value: name }, secret_type: 'json' },
+      })
+    }
+    const during = await testApp({ ring: BOTH })
+    const after = await testApp({ ring: NEW_RING })
+    const last = await bindings.DB.prepare("SELECT * FROM secret_versions WHERE path = 'dropped/c'").first<{
+      sealed_data: string
+    }>()
+    await reseal(during.store, null)
+    expect(await findUnopenable(after.store)).toBeNull()
+    const unreached = "UPDATE secret_versions SET sealed_data = ? WHERE path = 'dropped/c'"
+    await bindings.DB.prepare(unreached).bind(last?.sealed_data).run()
+    expect(await findUnopenable(after.store)).toBe('secret_versions.sealed_data')
+    expect(await findUnopenable(during.store)).toBeNull()
+    await reseal(during.store, null)
   })
 
   it('ok: the route walks page by page', async () => {
