@@ -5,9 +5,10 @@ import { openProvider } from '../challenges/open-provider.ts'
 import { systemActor } from '../core/actor.ts'
 import { logFault } from '../core/log.ts'
 import { updateZone, type ZoneRow, zonesWithStaleRecords } from '../store/zones.ts'
-import { changeZoneRecord, recordEntry } from './zone-record.ts'
+import { VERIFICATION_LEASE_MS } from './verify-zone.ts'
+import { changeZoneRecord, commitWithDone, recordEntry } from './zone-record.ts'
 
-/** Longer than a verification takes; what cannot be removed is tried again after this. */
+/** Longer than the lease of a verification; what cannot be removed is tried again after about as long. */
 const STALE_AFTER_MS = 10 * 60_000
 const MAX_PER_RUN = 20
 
@@ -28,10 +29,10 @@ async function removeStale(dependencies: ChallengeDependencies, zone: ZoneRow): 
       ? await changeZoneRecord(dependencies, zone, provider.value, 'clean-up', recordValue)
       : null
   // A provider that is gone, or cannot be opened, removes nothing: it is asked again, since its credentials may be mended.
-  const change = removed?.ok === true ? { recordValue: null, recordAtMs: null } : { recordAtMs: now() }
-  await store.commit({
-    tenantId,
-    statements: [updateZone(store, zone, recordValue, change)],
-    entries: removed?.ok === true ? [recordEntry(zone, 'dns_record_delete', systemActor(tenantId))] : [],
-  })
+  // As of the time at which the lease of a verification would end now: what is left claims the zone for nobody.
+  const tried = { recordAtMs: now() - VERIFICATION_LEASE_MS }
+  const change = removed?.ok === true ? { recordValue: null, recordAtMs: null } : tried
+  const done = removed?.ok === true ? [recordEntry(zone, 'dns_record_delete', systemActor(tenantId))] : []
+  const statements = [updateZone(store, zone, recordValue, change)]
+  await commitWithDone(store, { tenantId, statements, entries: [] }, done)
 }

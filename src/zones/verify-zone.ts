@@ -13,7 +13,14 @@ import { err, ok, type Result } from '../core/result.ts'
 import { checkPropagation } from '../dns/propagation.ts'
 import { entryBy, type JournalEntry } from '../store/journal.ts'
 import { claimZoneRecord, findZoneById, updateZone, type ZoneRow } from '../store/zones.ts'
-import { changeZoneRecord, inTime, newVerificationValue, recordEntry, verificationName } from './zone-record.ts'
+import {
+  changeZoneRecord,
+  commitWithDone,
+  inTime,
+  newVerificationValue,
+  recordEntry,
+  verificationName,
+} from './zone-record.ts'
 
 /** How long a caller waits for the record to be seen, while it is asked for again and again. */
 export interface Patience {
@@ -29,7 +36,7 @@ const LOOKUP_TIMEOUT_MS = 5_000
 /** The polls together take no longer than this, whatever a server does. */
 const POLLS_TIMEOUT_MS = 8_000
 /** Longer than one verification takes: a record that was noted earlier was left behind by one that died. */
-const VERIFICATION_LEASE_MS = 60_000
+export const VERIFICATION_LEASE_MS = 60_000
 
 /** What a verification found: the state of the zone, and why it is not verified. */
 interface Verdict {
@@ -103,11 +110,10 @@ async function clearStale(
   if (zone.recordValue === null) return ok(undefined)
   const removed = await changeZoneRecord(dependencies, zone, provider, 'clean-up', zone.recordValue)
   if (!removed.ok) return removed
-  await dependencies.store.commit({
-    tenantId: zone.tenantId,
-    statements: [updateZone(dependencies.store, zone, zone.recordValue, { recordValue: null, recordAtMs: null })],
-    entries: [recordEntry(zone, 'dns_record_delete', actor)],
-  })
+  const { store } = dependencies
+  const statements = [updateZone(store, zone, zone.recordValue, { recordValue: null, recordAtMs: null })]
+  const done = [recordEntry(zone, 'dns_record_delete', actor)]
+  await commitWithDone(store, { tenantId: zone.tenantId, statements, entries: [] }, done)
   return removed
 }
 
@@ -127,13 +133,15 @@ async function tryRecord(
   })
   if (claimed.kind !== 'committed') throw takenMeanwhile(zone.name)
   const written = await changeZoneRecord(dependencies, zone, provider, 'present', value)
+  if (written.ok) {
+    // At once: it stands there, whatever becomes of the rest.
+    const entries = [recordEntry(zone, 'dns_record_create', actor)]
+    await store.commit({ tenantId: zone.tenantId, statements: [], entries })
+  }
   const verdict = written.ok ? await seek(dependencies, zone, provider, value, patience) : verdictOf(written.error)
   const removed = await changeZoneRecord(dependencies, zone, provider, 'clean-up', value)
-  const entries = [
-    ...(written.ok ? [recordEntry(zone, 'dns_record_create', actor)] : []),
-    ...(written.ok && removed.ok ? [recordEntry(zone, 'dns_record_delete', actor)] : []),
-  ]
-  return settle(dependencies, actor, zone, value, verdict, entries, removed.ok)
+  const done = written.ok && removed.ok ? [recordEntry(zone, 'dns_record_delete', actor)] : []
+  return settle(dependencies, actor, zone, value, verdict, done, removed.ok)
 }
 
 /** Asks for the value until it is seen everywhere, or the caller has waited long enough. */
@@ -190,11 +198,8 @@ async function settle(
     // What a provider or a name server said may hold anything, and is for those who read the zone.
     detail: status === 'verified' ? detail : { ...detail, status },
   })
-  const outcome = await store.commit({
-    tenantId: zone.tenantId,
-    statements: [updateZone(store, zone, recordValue, change)],
-    entries: [...done, verdict],
-  })
+  const statements = [updateZone(store, zone, recordValue, change)]
+  const outcome = await commitWithDone(store, { tenantId: zone.tenantId, statements, entries: [verdict] }, done)
   const row = await findZoneById(store, zone.tenantId, zone.id)
   if (row === null) throw missing(resourceName.zone(zone.id))
   if (outcome.kind !== 'committed') throw takenMeanwhile(zone.name)

@@ -12,6 +12,8 @@ import type { PeerFailure } from '../core/peer-failure.ts'
 import { resourceName } from '../core/resources.ts'
 import { err, type Result } from '../core/result.ts'
 import type { JournalEntry } from '../store/journal.ts'
+import type { Store } from '../store/store.ts'
+import type { CommitOutcome, Transaction } from '../store/transaction.ts'
 import type { ZoneRow } from '../store/zones.ts'
 
 /** RFC 8552 §1.1: an underscore name of its own, beside whatever else the zone holds. */
@@ -45,6 +47,20 @@ export async function inTime<Value>(
   const message = `the DNS provider has not answered within ${timeoutMs / 1_000} seconds`
   const late: PeerFailure = { code: 'backend_timeout', message, transient: true, retryAtMs: null, problemType: null }
   return Promise.race([answer, systemSleep(timeoutMs).then(() => err(late))])
+}
+
+/**
+ * Writes a change with the entries of what was done at the provider for it. Where the change cannot be written any more, these entries are
+ * written alone: what they tell has happened.
+ */
+export async function commitWithDone(
+  store: Pick<Store, 'commit'>,
+  { tenantId, statements, entries }: Transaction,
+  done: readonly JournalEntry[],
+): Promise<CommitOutcome> {
+  const outcome = await store.commit({ tenantId, statements, entries: [...done, ...entries] })
+  if (outcome.kind !== 'committed' && done.length > 0) await store.commit({ tenantId, statements: [], entries: done })
+  return outcome
 }
 
 /** The record was written, or removed: an outside effect, for the journal. */

@@ -17,7 +17,7 @@ import { type Alongside, nothingElse } from '../store/transaction.ts'
 import { forgetZoneCertificates, mustHaveNoLiveCertificates } from '../store/zone-certificates.ts'
 import { deleteZone, findZoneById, findZoneByName, insertZone, type ZoneRow } from '../store/zones.ts'
 import { openServing, requireUnclaimed, verifyZone } from './verify-zone.ts'
-import { changeZoneRecord, recordEntry } from './zone-record.ts'
+import { changeZoneRecord, commitWithDone, recordEntry } from './zone-record.ts'
 
 export interface ZoneInput {
   /** As the caller wrote it. */
@@ -121,15 +121,13 @@ export async function removeZone(dependencies: ChallengeDependencies, actor: Act
   const zone = await requireZone(store, actor, id)
   requireUnclaimed(zone, now())
   const removed = await removeLeftRecord(dependencies, actor, zone)
-  const outcome = await store.commit({
-    tenantId: actor.tenantId,
-    statements: [
-      mustHaveNoLiveCertificates(store, zone, now()),
-      forgetZoneCertificates(store, zone),
-      deleteZone(store, zone),
-    ],
-    entries: [...removed, zoneEntry('zone.deleted', actor, zone)],
-  })
+  const statements = [
+    mustHaveNoLiveCertificates(store, zone, now()),
+    forgetZoneCertificates(store, zone),
+    deleteZone(store, zone),
+  ]
+  const entries = [zoneEntry('zone.deleted', actor, zone)]
+  const outcome = await commitWithDone(store, { tenantId: actor.tenantId, statements, entries }, removed)
   if (outcome.kind === 'committed') return
   const current = await requireZone(store, actor, id)
   requireUnclaimed(current, now())

@@ -17,7 +17,7 @@ export const zones = sqliteTable(
     error: text(),
     /** The TXT value that may stand in the zone: written here before it is published, until it is known to be removed. */
     recordValue: text('record_value'),
-    /** When that was published, or last tried to be removed. */
+    /** When that was published; where it could not be removed since, a minute before the last try. */
     recordAtMs: integer('record_at_ms'),
     verifiedAtMs: integer('verified_at_ms'),
     checkedAtMs: integer('checked_at_ms'),

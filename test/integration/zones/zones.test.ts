@@ -4,6 +4,7 @@ import { ok } from '../../../src/core/result.ts'
 import { removeStaleZoneRecords } from '../../../src/zones/stale-records.ts'
 import { verifyZone } from '../../../src/zones/verify-zone.ts'
 import { ACTOR, failure } from '../orders/scripted-order.ts'
+import { bindings } from '../support/bindings.ts'
 import { newTenant, newTestToken } from '../support/worker-app.ts'
 import { eventsOf, ZoneWorld } from './zone-world.ts'
 
@@ -172,6 +173,37 @@ describe('verifying a zone', () => {
     world.app.nowMs += 11 * 60_000
     await removeStaleZoneRecords(world.app.deps)
     expect(world.changes).toHaveLength(changes)
+  })
+
+  it('ok: what the cron could not remove keeps nobody from verifying or deleting', async () => {
+    const { id } = (await world.importZone(zone, providerId)).json
+    await dieAfterPublishing(id)
+    world.app.nowMs += 11 * 60_000
+    expect((await world.app.request('DELETE', `/v1/dns/providers/${providerId}?force=true`)).status).toBe(204)
+    await removeStaleZoneRecords(world.app.deps)
+    expect((await verify(id)).json).toMatchObject({ status: 'failed', error: expect.stringContaining('is gone') })
+    expect((await world.app.request('DELETE', `/v1/zones/${id}`)).status).toBe(204)
+  })
+
+  it('ok: a record that was written is journaled, also where the process dies before it knows the verdict', async () => {
+    const { id } = (await world.importZone(zone, providerId)).json
+    const before = (await eventsOf(`zones/${id}`)).length
+    world.beforeChange = async ({ kind }) => (kind === 'clean-up' ? Promise.reject(new Error('dead')) : null)
+    await expect(verifyZone(world.app.deps, ACTOR, id, IMPATIENT)).rejects.toThrow('dead')
+    expect((await eventsOf(`zones/${id}`)).slice(before)).toEqual(['dns_record_create'])
+  })
+
+  it('ok: a record that was removed is journaled, also where another request has changed the zone meanwhile', async () => {
+    const { id } = (await world.importZone(zone, providerId)).json
+    const before = (await eventsOf(`zones/${id}`)).length
+    world.beforeChange = async ({ kind }) => {
+      if (kind === 'clean-up') {
+        await bindings.DB.prepare("UPDATE zones SET record_value = 'another' WHERE id = ?").bind(id).run()
+      }
+      return null
+    }
+    await expect(verifyZone(world.app.deps, ACTOR, id, IMPATIENT)).rejects.toThrow('changed by another request')
+    expect((await eventsOf(`zones/${id}`)).slice(before)).toEqual(['dns_record_create', 'dns_record_delete'])
   })
 
   it('fail: the provider is gone', async () => {
