@@ -1,5 +1,5 @@
 /** schemathesis (Python), pinned, installed into `.cache` before the first test (install-tools.ts): sends what an OpenAPI document allows, and more. */
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type RunResult, runProcess, runSuccessfully } from './process.ts'
 
@@ -21,25 +21,70 @@ export async function installSchemathesis(): Promise<void> {
   await runSuccessfully(join(FOLDER, 'bin', 'pip'), pip, { timeoutMs: INSTALL_TIMEOUT_MS })
 }
 
-/** Runs the checks over every operation of a document. The seed makes a run repeatable. */
-export function runSchemathesis(
-  documentUrl: string,
-  token: string,
-  checks: readonly string[],
-  seed: number,
-): Promise<RunResult> {
+export interface SchemathesisRun {
+  /** The document, and the service that it is of. */
+  readonly file: string
+  readonly url: string
+  readonly token: string
+  readonly checks: readonly string[]
+  /** `examples`, `coverage`, `fuzzing`, `stateful`: https://schemathesis.readthedocs.io/en/stable/explanations/data-generation/ */
+  readonly phases: readonly string[]
+  /** Of each operation, while fuzzing. */
+  readonly maxExamples: number
+  readonly timeoutMs: number
+  /** Makes a run repeatable. */
+  readonly seed: number
+  /** Where the report is written. */
+  readonly report: string
+}
+
+/** Runs the checks over every operation of a document. */
+export function runSchemathesis(options: SchemathesisRun): Promise<RunResult> {
+  const { file, url, token, checks, phases, maxExamples, seed, report, timeoutMs } = options
   return runProcess(
     PROGRAM,
     [
       'run',
-      documentUrl,
+      file,
+      ...['--url', url],
       ...['-H', `Authorization: Bearer ${token}`],
       ...['--checks', checks.join(',')],
-      ...['--max-examples', '15'],
-      // Registering would go to the CAs of the public web, and tests ask nobody outside this machine.
-      ...['--exclude-path', '/v1/pki/acme/accounts'],
+      ...['--phases', phases.join(',')],
+      ...['--max-examples', String(maxExamples)],
       ...['--seed', String(seed)],
+      ...['--report', 'ndjson', '--report-ndjson-path', report],
     ],
-    { timeoutMs: 240_000 },
+    { timeoutMs },
   )
+}
+
+interface Scenario {
+  readonly ScenarioFinished?: {
+    readonly phase: string
+    readonly recorder: {
+      /** `GET /v1/pki/ca`; of a stateful scenario another text. */
+      readonly label: string
+      readonly interactions?: Readonly<Record<string, { readonly response: { readonly status_code: number } | null }>>
+    }
+  }
+}
+
+export interface ReportedAnswer {
+  readonly phase: string
+  /** `GET /v1/pki/ca`; of the stateful phase another text. */
+  readonly operation: string
+  readonly status: number
+}
+
+/** Every answer of a report. */
+export function answersOf(report: string): ReportedAnswer[] {
+  const lines = readFileSync(report, 'utf8').trim().split('\n')
+  return lines.flatMap((line) => {
+    const { ScenarioFinished: scenario } = JSON.parse(line) as Scenario
+    if (scenario === undefined) return []
+    const { phase, recorder } = scenario
+    return Object.values(recorder.interactions ?? {}).flatMap(({ response }) =>
+      response === null ? [] : [{ phase, operation: recorder.label, status: response.status_code }],
+    )
+  })
 }

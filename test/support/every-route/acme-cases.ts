@@ -43,7 +43,12 @@ const providersAt = (base: string): RouteCases => ({
   },
   [`PATCH ${base}/{id}`]: {
     may: ADMIN,
-    asks: [({ provider }) => at(`${base}/${provider}`, [`pki/dns-providers/${provider}`], { config: { ttl: 120 } })],
+    asks: [
+      async (own) => {
+        const id = await own.newProvider()
+        return at(`${base}/${id}`, [`pki/dns-providers/${id}`], { config: { ttl: 120 } })
+      },
+    ],
   },
   [`DELETE ${base}/{id}`]: {
     may: ADMIN,

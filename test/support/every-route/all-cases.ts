@@ -9,7 +9,7 @@ import { ZONE_CASES } from './zone-cases.ts'
 const ALL_CASES: RouteCases = { ...ACCESS_CASES, ...PKI_CASES, ...ACME_CASES, ...ZONE_CASES, ...EVENT_CASES }
 
 /** The routes of an OpenAPI document: `GET /v1/pki/ca/{id}`. */
-function routesOf(document: { readonly paths?: object }): string[] {
+export function routesOf(document: { readonly paths?: object }): string[] {
   return Object.entries(document.paths ?? {})
     .flatMap(([path, operations]) => Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`))
     .sort()
