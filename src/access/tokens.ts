@@ -144,6 +144,6 @@ async function tenantOf(store: Store, caller: Principal, tenantId: string | null
 }
 
 function tokenEntry(event: 'token.created' | 'token.deleted', row: TokenSummary, actor: Actor): JournalEntry {
-  const detail = { name: row.name, scopes: row.scopes && [...row.scopes], paths: row.paths && [...row.paths] }
-  return entryBy(actor, { event, resource: resourceName.token(row.id), detail })
+  const { name, scopes, paths } = row
+  return entryBy(actor, { event, resource: resourceName.token(row.id), detail: { name, scopes, paths } })
 }

@@ -125,7 +125,7 @@ export async function decodedPage<Row extends Keyed>(
   throw new Error(`${getTableName(table)}: too many rows do not decode`)
 }
 
-const isUndecodable = (value: unknown): value is Undecodable => value instanceof Undecodable
+export const isUndecodable = (value: unknown): value is Undecodable => value instanceof Undecodable
 
 function isDecoded<Row extends object>(row: Row): row is Row & Decoded<Row> {
   return !Object.values(row).some(isUndecodable)

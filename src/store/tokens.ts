@@ -5,7 +5,7 @@ import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { tenants, tokens } from './schema/access.ts'
 import { isOpen, StatementTemplate } from './statement-template.ts'
 import type { Database, Store } from './store.ts'
-import { type Decoded, decodedPage, decodedRow, withNulls } from './stored-json.ts'
+import { type Decoded, decodedPage, decodedRow, isUndecodable, withNulls } from './stored-json.ts'
 import { STANDING_COLUMNS, type TenantStanding } from './tenants.ts'
 import { mustChange, precondition, type Statement } from './transaction.ts'
 
@@ -71,9 +71,9 @@ export async function findToken(store: Store, tenantId: string, id: string): Pro
   return row === undefined ? null : decodedRow(tokens, row.id, row)
 }
 
-/** What the journal says of a token; null where that does not decode: it is deleted all the same. */
-export type TokenSummary = Pick<TokenRow, 'tenantId' | 'id' | 'name' | 'paths'> & {
-  readonly scopes: TokenRow['scopes'] | null
+/** What the journal says of a token; `undecodable` where that does not decode (null is a token without limits): it is deleted all the same. */
+export type TokenSummary = Pick<TokenRow, 'tenantId' | 'id' | 'name'> & {
+  readonly [Name in 'scopes' | 'paths']: TokenRow[Name] | 'undecodable'
 }
 
 export async function findTokenSummary(store: Store, tenantId: string, id: string): Promise<TokenSummary | null> {
@@ -83,7 +83,12 @@ export async function findTokenSummary(store: Store, tenantId: string, id: strin
     .from(tokens)
     .where(and(eq(tokens.tenantId, tenantId), eq(tokens.id, id)))
     .get()
-  return row === undefined ? null : withNulls(tokens, row)
+  if (row === undefined) return null
+  return {
+    ...withNulls(tokens, row),
+    ...(isUndecodable(row.scopes) ? { scopes: 'undecodable' } : { scopes: row.scopes }),
+    ...(isUndecodable(row.paths) ? { paths: 'undecodable' } : { paths: row.paths }),
+  }
 }
 
 export function listTokens(store: Store, tenantId: string, page: Page): Promise<TokenRow[]> {

@@ -137,6 +137,19 @@ describe('what does not decode', () => {
     },
   )
 
+  it.each([
+    ['scopes', { scopes: 'undecodable', paths: ['pki/ca/ca_*'] }],
+    ['paths', { scopes: ['pki:read'], paths: 'undecodable' }],
+  ])('ok: the %s of a token: its last entry says so, and not that it had no limits', async (column, expected) => {
+    const body = { name: freshName('token'), scopes: ['pki:read'], paths: ['pki/ca/ca_*'] }
+    const { id } = bodyOf(await app.request('POST', '/v1/tokens', { body }), 201)
+    await spoil('tokens', id, column)
+    expect((await app.request('DELETE', `/v1/tokens/${id}`)).status).toBe(204)
+    const entries = bodyOf(await app.request('GET', `/v1/audit?event=token.deleted&resource=tokens/${id}`)).data
+    expect(entries.map(({ detail }: { detail: unknown }) => detail)).toEqual([{ name: body.name, ...expected }])
+    expect(logged.join('\n')).toContain(`tokens ${id}: ${column} is not`)
+  })
+
   it('fail: sealed credentials of a DNS provider: named in the log, and not shown', async () => {
     const id = await provider()
     const place = { tenantId: DEFAULT_TENANT_ID, column: 'dns_providers.sealed_credentials', row: id }
