@@ -22,7 +22,7 @@ const MAX_TOKEN_CHARS = 512
 /** Who calls. */
 export interface Caller {
   readonly principal: Principal
-  /** Different for each secret that is accepted: what is kept for one caller is kept under it. */
+  /** Different for each secret that is accepted, and for what a JWT may do: what is kept for one caller is kept under it. */
   readonly credentialId: string
   /** How the caller's tenant stands: `serve.ts` refuses by it. */
   readonly tenant: TenantStanding
@@ -86,7 +86,7 @@ const ACCESS_ASSERTION = 'cf-access-jwt-assertion'
 /** Tokens of ours have no dot. */
 const isJwt = (token: string): boolean => token.includes('.')
 
-/** The same subject is the same caller, whichever of its tokens it sends. */
+/** The same subject is the same caller, whichever of its tokens it sends, while they may do the same. */
 async function signedIn(
   deps: AppDependencies,
   route: Route,
@@ -95,7 +95,7 @@ async function signedIn(
 ): Promise<Caller> {
   const presented = { ...token, tenantHeader: facts.headers.get('certwright-tenant') }
   const outcome = await signIn(deps, presented)
-  if (outcome.ok) return { ...outcome.value, credentialId: outcome.value.principal.tokenId }
+  if (outcome.ok) return outcome.value
   const { known, reason } = outcome.error
   if (known !== null) await noteRefusedSignIn({ deps, route, facts }, known)
   throw new AppError('unauthorized', `sign-in: ${reason}`)

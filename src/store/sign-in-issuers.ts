@@ -1,5 +1,5 @@
 /** Issuers whose tokens sign callers in. Does not know what a token is. */
-import { and, desc, eq, lt } from 'drizzle-orm'
+import { and, desc, eq, lt, sql } from 'drizzle-orm'
 import { columnsOf, indexedBy } from './index-hint.ts'
 import { AFTER_EVERY_ID, type Page } from './page.ts'
 import { signInIssuers } from './schema/sign-in.ts'
@@ -54,6 +54,18 @@ export function listSignInIssuers(store: Store, tenantId: string, page: Page): P
       .orderBy(desc(signInIssuers.id))
       .limit(limit)
       .all(),
+  )
+}
+
+/** Undoes the batch where the tenant has so many already. */
+export function mustTakeAnotherIssuer(store: Store, tenantId: string, limit: number): Statement {
+  const count = sql<number>`count(*)`.as('count')
+  return precondition(
+    store.db
+      .select({ count })
+      .from(signInIssuers)
+      .where(eq(signInIssuers.tenantId, tenantId))
+      .having(sql`count(*) < ${limit}`),
   )
 }
 

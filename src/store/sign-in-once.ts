@@ -10,7 +10,7 @@ export interface SingleSignIn {
   readonly issuerId: string
   /** RFC 7519 §4.1.7. */
   readonly jti: string
-  /** Epoch milliseconds: from then on the token is refused by its end. */
+  /** Epoch milliseconds: from then on the token is refused by its end, whatever its issuer's settings are then. */
   readonly expiresAtMs: number
 }
 

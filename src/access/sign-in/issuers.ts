@@ -1,5 +1,6 @@
 /** Trusted issuers: making, changing and removing them. No one can trust an issuer with more than they hold: ../grants.ts. */
 import type { Actor } from '../../core/actor.ts'
+import { canonicalJson } from '../../core/canonical-json.ts'
 import { isClaimPath, isTemplate, templateError, withFiller } from '../../core/claims.ts'
 import { AppError, type ErrorDetail, invalidField, missing } from '../../core/errors.ts'
 import { checkTarget } from '../../core/http-client.ts'
@@ -12,6 +13,7 @@ import {
   findSignInIssuer,
   findSignInIssuerSummary,
   insertSignInIssuer,
+  mustTakeAnotherIssuer,
   type SignInIssuerRow,
   type SignInIssuerSummary,
   updateSignInIssuer,
@@ -23,6 +25,7 @@ import { grantedExpiry, grantedPaths, grantedScopes } from '../grants.ts'
 import { canCoverResources, FORMS_SENTENCE } from '../resource-forms.ts'
 import type { AccessDependencies } from '../tokens.ts'
 import { discoveryAddress } from './fetch-keys.ts'
+import { MAX_ISSUERS } from './limits.ts'
 
 export interface IssuerDependencies extends AccessDependencies {
   readonly settings: { readonly publicUrl: string; readonly allowPrivateTargets: boolean }
@@ -36,7 +39,7 @@ export interface IssuerInput {
   readonly expiresAtMs: number | null
 }
 
-/** Throws `invalid_request`, `forbidden` for what the maker does not hold, and `already_exists`. */
+/** Throws `invalid_request`, `forbidden` for what the maker does not hold, `already_exists`, and `conflict` where there are too many. */
 export async function trustIssuer(
   dependencies: IssuerDependencies,
   actor: Actor,
@@ -60,9 +63,16 @@ export async function trustIssuer(
   }
   const outcome = await store.commit({
     tenantId: row.tenantId,
-    statements: [insertSignInIssuer(store, row), ...(await alongside(row))],
+    statements: [
+      mustTakeAnotherIssuer(store, row.tenantId, MAX_ISSUERS),
+      insertSignInIssuer(store, row),
+      ...(await alongside(row)),
+    ],
     entries: [entryOf('sign_in_issuer.created', actor, row)],
   })
+  if (outcome.kind === 'conflict') {
+    throw new AppError('conflict', `There are ${MAX_ISSUERS} trusted issuers: delete one first`)
+  }
   requireNew(outcome, row)
   return row
 }
@@ -86,14 +96,14 @@ export async function changeIssuer(
   const isMoreThanName = Object.keys(given).some((field) => field !== 'name') || expiresAtMs !== undefined
   if (isMoreThanName && keepsMappings && maker.paths !== null && before.settings.mappings.some(({ paths }) => !paths))
     throw new AppError('forbidden', "The issuer grants what is outside of this token's paths")
-  const row: SignInIssuerRow = {
+  const held: SignInIssuerRow = {
     ...changed,
     // Who changes whom an issuer lets in, or on what terms, gives what it grants: all of it has to be theirs.
     ...(isMoreThanName ? { settings: grantedSettings(maker, changed.settings) } : {}),
     ...(isMoreThanName ? { expiresAtMs: changedExpiry(maker, before, expiresAtMs, now()) } : {}),
-    version: before.version + 1,
-    updatedAtMs: now(),
   }
+  if (canonicalJson({ ...held }) === canonicalJson({ ...before })) return before
+  const row: SignInIssuerRow = { ...held, version: before.version + 1, updatedAtMs: now() }
   const outcome = await store.commit({
     tenantId: row.tenantId,
     statements: [updateSignInIssuer(store, row)],

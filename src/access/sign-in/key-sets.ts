@@ -91,10 +91,11 @@ export class KeySets {
   }
 
   #entryOf(name: string): Entry {
-    const known = this.#entries.get(name)
-    if (known !== undefined) return known
     const never = Number.NEGATIVE_INFINITY
-    const entry: Entry = { keys: [], fetchedAtMs: never, leaseUntilMs: never, nextFetchMs: never }
+    const unknown: Entry = { keys: [], fetchedAtMs: never, leaseUntilMs: never, nextFetchMs: never }
+    const entry = this.#entries.get(name) ?? unknown
+    // The one that was used last stands last: what goes is what has not been used for longest.
+    this.#entries.delete(name)
     this.#entries.set(name, entry)
     const oldest = this.#entries.size > MAX_ENTRIES ? this.#entries.keys().next().value : undefined
     if (oldest !== undefined) this.#entries.delete(oldest)

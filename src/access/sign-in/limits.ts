@@ -1,4 +1,27 @@
-/** Limits of signing in. */
+/** Limits of signing in, and what an issuer's settings are where nothing is said. */
+import type { SignInSettings } from '../../store/sign-in-settings.ts'
+import { DEFAULT_ALGORITHMS } from './algorithms.ts'
+
+/** Of a tenant: bounds what each isolate remembers for it. */
+export const MAX_ISSUERS = 50
+
+/** How far clocks may differ, at most. */
+export const MAX_TOLERANCE_SECONDS = 300
+
+/** Of `max_token_age` and `max_token_lifetime`. */
+export const MAX_LIFETIME_SECONDS = 31 * 86_400
+
+export const DEFAULT_SETTINGS: SignInSettings = {
+  keys: { from: 'discovery' },
+  algorithms: DEFAULT_ALGORITHMS,
+  audiences: [],
+  clockToleranceSeconds: 60,
+  maxTokenAgeSeconds: null,
+  maxTokenLifetimeSeconds: 86_400,
+  requireJti: false,
+  accessApplication: false,
+  mappings: [],
+}
 
 /** GitHub's tokens have about 1,500 characters, those with many groups a few thousand. */
 export const MAX_JWT_CHARS = 8_192

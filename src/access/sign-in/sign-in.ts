@@ -4,6 +4,8 @@
  */
 import { compactVerify, importJWK } from 'jose'
 import { sha256, toHex, utf8 } from '../../core/bytes.ts'
+import { canonicalJson } from '../../core/canonical-json.ts'
+import type { Claims } from '../../core/claims.ts'
 import { type Clock, systemSleep } from '../../core/clock.ts'
 import type { HttpClient } from '../../core/http-client.ts'
 import { isId } from '../../core/ids.ts'
@@ -18,7 +20,8 @@ import type { Statement } from '../../store/transaction.ts'
 import { audienceOf, checkClaims, isOfIssuer, issuerOf } from './check-claims.ts'
 import { fetchKeys } from './fetch-keys.ts'
 import { KeySets, keysFor } from './key-sets.ts'
-import { grantsOf } from './mappings.ts'
+import { MAX_TOLERANCE_SECONDS } from './limits.ts'
+import { type Granted, grantsOf } from './mappings.ts'
 import { readJwt, type UnverifiedJwt } from './read-jwt.ts'
 
 export interface SignInDependencies {
@@ -38,6 +41,8 @@ export interface PresentedJwt {
 
 export interface SignedIn {
   readonly principal: Principal
+  /** The same for tokens of one subject that may do the same. */
+  readonly credentialId: string
   readonly tenant: TenantStanding
   /** Undo a batch where the issuer was changed or deleted meanwhile, or the tenant is not active. */
   readonly preconditions: readonly Statement[]
@@ -167,13 +172,32 @@ async function admit(
   if (!isOfIssuer(row.issuer, subject)) return refuse('the subject is of another trust domain', 'claims')
   const granted = grantsOf(settings.mappings, claims)
   if (granted === null) return refuse('no mapping matches the claims', 'mapping')
-  const { expiresAtMs, jti } = checked.value
-  const endMs = expiresAtMs + settings.clockToleranceSeconds * 1_000
+  const { jti } = checked.value
+  // By whatever tolerance the issuer may be given until then.
+  const endMs = checked.value.expiresAtMs + MAX_TOLERANCE_SECONDS * 1_000
   if (jti !== null && !(await useSignIn(store, { tenantId, issuerId: row.id, jti, expiresAtMs: endMs })))
     return refuse('the token was used before', 'replayed')
   const identity = { issuerId: row.id, issuerName: row.name, issuer: row.issuer, subject, claims }
   const preconditions = [mustHaveSignInIssuer(store, row), mustBeActive(store, tenantId)]
-  return ok({ principal: { tenantId, tokenId, ...granted, expiresAtMs, identity }, tenant, preconditions })
+  // The trust may end before the token does: what such a caller makes ends with it too.
+  const expiresAtMs = Math.min(checked.value.expiresAtMs, row.expiresAtMs ?? Number.POSITIVE_INFINITY)
+  const principal = { tenantId, tokenId, ...granted, expiresAtMs, identity }
+  const credentialId = `${tokenId}~${await rightsDigest(row, granted, claims)}`
+  return ok({ principal, credentialId, tenant, preconditions })
+}
+
+/**
+ * Of all that decides what the caller may do. Numbers are left out: they fill nothing in, and most are the times of one token; what a mapping
+ * makes of them is among what is granted.
+ */
+async function rightsDigest(
+  { version }: SignInIssuerRow,
+  { scopes, paths }: Granted,
+  { jti: _jti, ...claims }: Claims,
+): Promise<string> {
+  const withoutNumbers = JSON.stringify(claims, (_, value: unknown) => (typeof value === 'number' ? undefined : value))
+  const rights = canonicalJson({ version, scopes, paths, claims: JSON.parse(withoutNumbers) })
+  return toHex(await sha256(utf8(rights))).slice(0, DIGEST_CHARS)
 }
 
 /** Longer subjects, and those with other characters, are cut and told apart by their digest. */

@@ -10,7 +10,13 @@ import {
   requireIssuer,
   trustIssuer,
 } from '../../access/sign-in/issuers.ts'
-import { MAX_KEYS } from '../../access/sign-in/limits.ts'
+import {
+  DEFAULT_SETTINGS,
+  MAX_ISSUERS,
+  MAX_KEYS,
+  MAX_LIFETIME_SECONDS,
+  MAX_TOLERANCE_SECONDS,
+} from '../../access/sign-in/limits.ts'
 import { audienceOfTenant } from '../../access/sign-in/sign-in.ts'
 import { formatTime, parseTime } from '../../core/clock.ts'
 import { toListPage } from '../../core/cursor.ts'
@@ -30,8 +36,6 @@ import { listOf, listQuery, pageOf } from '../list.ts'
 const time = z.iso.datetime()
 const MAX_MAPPINGS = 50
 const MAX_CONDITIONS = 20
-const MAX_TOLERANCE_SECONDS = 300
-const MAX_LIFETIME_SECONDS = 31 * 86_400
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'] as const
 
 const text = z.string().min(1).max(512)
@@ -103,7 +107,8 @@ const fields = {
   }),
   expires_at: z.string().nullable().openapi({
     format: 'date-time',
-    description: 'From then on it signs no one in. Not later than the token that sets it expires, which is the default',
+    description:
+      'From then on it signs no one in, and tokens that were made by it end. Not later than the token that sets it expires, which is the default',
   }),
 } as const
 
@@ -160,18 +165,6 @@ const issuerView = z
   })
   .openapi('SignInIssuer')
 
-const DEFAULTS: SignInSettings = {
-  keys: { from: 'discovery' },
-  algorithms: DEFAULT_ALGORITHMS,
-  audiences: [],
-  clockToleranceSeconds: 60,
-  maxTokenAgeSeconds: null,
-  maxTokenLifetimeSeconds: 86_400,
-  requireJti: false,
-  accessApplication: false,
-  mappings: [],
-}
-
 const params = z.object({ id: z.string() })
 const resourceOf = ({ id }: { readonly id: string }) => resourceName.signInIssuer(id)
 const RESOURCES = everyResource.signInIssuer
@@ -206,15 +199,14 @@ export const signInRoutes: readonly Route[] = [
     path: '/v1/sign-in/issuers',
     tag: TAG,
     summary: 'Trust an issuer of tokens',
-    description:
-      'Its tokens are then taken as `Authorization: Bearer …` on every route, with what the first mapping that matches grants. No one can grant a scope, a path or a time beyond their own.',
+    description: `Its tokens are then taken as \`Authorization: Bearer …\` on every route, with what the first mapping that matches grants. No one can grant a scope, a path or a time beyond their own. A tenant has ${MAX_ISSUERS} at most.`,
     access: { scope: SCOPE, resource: RESOURCES },
     idempotent: true,
     body: issuerBody,
     responses: { 201: { description: 'The trusted issuer', schema: issuerView } },
     async handler({ body, principal, actor, deps, once }) {
       const { name, issuer } = body
-      const settings = settingsAfter(DEFAULTS, body)
+      const settings = settingsAfter(DEFAULT_SETTINGS, body)
       const view = (row: SignInIssuerRow) => json(201, viewOf(deps, row))
       const input = { name, issuer, settings, expiresAtMs: expiryOf(body) ?? null }
       return view(await trustIssuer(deps, actor, principal, input, once(view)))

@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { bodyOf, eventsOf, freshName } from '../support/pki-world.ts'
 import { newKey } from '../support/token-issuer.ts'
-import { ADMIN_TOKEN, newTestToken, type TestApp, testApp } from '../support/worker-app.ts'
+import { ADMIN_TOKEN, newTenant, newTestToken, type TestApp, testApp } from '../support/worker-app.ts'
 
 let app: TestApp
 
@@ -77,6 +77,20 @@ describe('a trusted issuer', () => {
       status: 409,
       json: { error: { code: 'already_exists' } },
     })
+  })
+
+  it('fail: more than fifty of a tenant, also of several at once', async () => {
+    const tenantId = await newTenant()
+    const token = await newTestToken(app, ['tokens:admin', 'pki:issue'], { tenantId })
+    for (let made = 0; made < 48; made += 8) await Promise.all(Array.from({ length: 8 }, () => post({}, token)))
+    const last = await Promise.all([post({}, token), post({}, token), post({}, token)])
+    expect(last.map(({ status }) => status).sort()).toEqual([201, 201, 409])
+    const refused = (await post({}, token)).json.error
+    expect([refused.code, refused.message]).toEqual(['conflict', 'There are 50 trusted issuers: delete one first'])
+    const { data } = bodyOf(await app.request('GET', '/v1/sign-in/issuers?limit=500', { token }))
+    expect(data).toHaveLength(50)
+    await app.request('DELETE', `/v1/sign-in/issuers/${data[0].id}`, { token })
+    expect((await post({}, token)).status).toBe(201)
   })
 
   const everyone = 'every token of the issuer would match'

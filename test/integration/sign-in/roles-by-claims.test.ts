@@ -38,12 +38,18 @@ beforeAll(async () => {
   issuerId = bodyOf(await app.request('POST', '/v1/sign-in/issuers', { body }), 201).id
 })
 
-const tokenOf = (namespace: string, name: string): Promise<string> =>
+const tokenOf = (
+  namespace: string,
+  name: string,
+  more: Readonly<Record<string, unknown>> = {},
+  within: Readonly<Record<string, unknown>> = {},
+): Promise<string> =>
   sign(key, {
     claims: {
       aud: ['https://certwright.example/ten_00000000000000000000000000'],
       sub: `system:serviceaccount:${namespace}:${name}`,
-      'kubernetes.io': { namespace, serviceaccount: { name, uid: 'x' } },
+      'kubernetes.io': { namespace, serviceaccount: { name, uid: 'x' }, ...within },
+      ...more,
     },
   })
 
@@ -97,11 +103,31 @@ describe('a role with claims in its names', () => {
 
   it('ok: what one has asked for under an idempotency key is for the same subject alone, with whatever token', async () => {
     const key = { 'idempotency-key': 'cart-1' }
-    const first = bodyOf(await issue(await tokenOf('shop', 'cart'), CART, key), 201)
-    app.nowMs += 1_000
-    const again = bodyOf(await issue(await tokenOf('shop', 'cart'), CART, key), 201)
+    const first = bodyOf(await issue(await tokenOf('shop', 'cart', { jti: 'a' }), CART, key), 201)
+    const [now, warnafter] = [Math.floor(app.nowMs / 1_000), 1_900_000_000]
+    const fresh = await tokenOf('shop', 'cart', { jti: 'b', iat: now, nbf: now, exp: now + 200 }, { warnafter })
+    const again = bodyOf(await issue(fresh, CART, key), 201)
     expect(again.private_key).toBe(first.private_key)
     expect((await issue(await tokenOf('shop', 'billing'), CART, key)).status).toBe(422)
+  })
+
+  it('fail: an answer under an idempotency key is not given to a token of the same subject that may not do it', async () => {
+    const key = { 'idempotency-key': 'cart-2' }
+    bodyOf(await issue(await tokenOf('shop', 'cart'), CART, key), 201)
+    const sub = 'system:serviceaccount:shop:cart'
+    expect((await issue(await tokenOf('other', 'cart', { sub }), CART, key)).status).toBe(422)
+  })
+
+  it('fail: an answer under an idempotency key is not given again once the issuer was changed', async () => {
+    const key = { 'idempotency-key': 'cart-3' }
+    const first = bodyOf(await issue(await tokenOf('shop', 'cart'), CART, key), 201)
+    const { mappings } = bodyOf(await app.request('GET', `/v1/sign-in/issuers/${issuerId}`))
+    const change = async (each: object) =>
+      bodyOf(await app.request('PATCH', `/v1/sign-in/issuers/${issuerId}`, { body: { mappings: [each] } }))
+    await change({ ...mappings[0], paths: [...mappings[0].paths, 'pki/ca/ca_*'] })
+    const later = bodyOf(await issue(await tokenOf('shop', 'cart'), CART, key), 201)
+    await change(mappings[0])
+    expect(later.private_key).not.toBe(first.private_key)
   })
 
   it('fail: an issuer that is changed between reading it and storing: nothing is stored', async () => {

@@ -3,6 +3,7 @@
 import { SignJWT } from 'jose'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { toBase64Url, utf8 } from '../../../src/core/bytes.ts'
+import { deleteExpiredSignIns } from '../../../src/store/sign-in-once.ts'
 import { bodyOf, rowsOf } from '../support/pki-world.ts'
 import {
   ISSUER,
@@ -71,6 +72,9 @@ const ask = (token: string, headers: Readonly<Record<string, string>> = {}) =>
   app.request('GET', '/v1/tokens/self', { token, headers })
 const statusOf = async (parts: TokenParts = {}, by = key): Promise<number> =>
   (await ask(await sign(by, withAudience(parts)))).status
+
+/** Of tokens, and of who makes them. */
+const SOME_PATHS = ['tokens/tok_*']
 
 const part = (value: unknown): string => toBase64Url(utf8(typeof value === 'string' ? value : JSON.stringify(value)))
 
@@ -160,6 +164,35 @@ describe('a token of a trusted issuer', () => {
       expires_at: '2026-11-20T12:05:00Z',
       created_by: `oidc:${issuerId}:repo:octo/site`,
     })
+  })
+
+  it('fail: making tokens beyond the paths of its mapping', async () => {
+    await change({ mappings: [{ match: { sub: 'repo:octo/site' }, scopes: ['tokens:admin'], paths: SOME_PATHS }] })
+    const token = await sign(key, withAudience({}))
+    const make = (paths?: readonly string[]) =>
+      app.request('POST', '/v1/tokens', { token, body: { name: 'x', scopes: ['tokens:admin'], paths } })
+    const answers = await Promise.all([make(), make(['tokens/tok_0*']), make(['tokens/*']), make(['pki/roles/web'])])
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 403, 403])
+    expect(answers[0]?.json.paths).toEqual(SOME_PATHS)
+  })
+
+  it('ok: ends with the trust in its issuer, and so do the tokens that it makes', async () => {
+    const maker = await newTestToken(app, ['tokens:admin', 'pki:read'], { ttl: '1h' })
+    const end = new Date(app.nowMs + 3_600_000).toISOString().replace('.000', '')
+    const own = {
+      name: 'own',
+      issuer: 'https://own.example',
+      jwks: { keys: [stranger.jwk] },
+      max_token_lifetime: '31d',
+    }
+    await trust(app, { ...own, mappings: [{ match: { sub: 'me' }, scopes: ['tokens:admin'] }] }, maker)
+    const claims = { iss: 'https://own.example', sub: 'me', exp: NOW + 30 * 86_400 }
+    const token = await sign(stranger, withAudience({ claims }))
+    expect(bodyOf(await ask(token)).expires_at).toBe(end)
+    const make = (more: Readonly<Record<string, unknown>>) =>
+      app.request('POST', '/v1/tokens', { token, body: { name: 'x', scopes: ['tokens:admin'], ...more } })
+    expect(bodyOf(await make({}), 201).expires_at).toBe(end)
+    expect((await make({ ttl: '2h' })).status).toBe(403)
   })
 })
 
@@ -355,6 +388,18 @@ describe('a token that signs in once', () => {
     expect(both.map(({ status }) => status).sort()).toEqual([200, 401])
     expect((await ask(token)).status).toBe(401)
     expect(await statusOf({ claims: { jti: 'b' } })).toBe(200)
+  })
+
+  it('fail: again, after its row was tidied away by the tolerance of then and the tolerance grew', async () => {
+    await change({ require_jti: true, clock_tolerance: 0 })
+    const token = await sign(key, withAudience({ claims: { jti: 'c' } }))
+    expect((await ask(token)).status).toBe(200)
+    app.nowMs += 310_000
+    await deleteExpiredSignIns(app.store, app.nowMs, 100)
+    await change({ clock_tolerance: '5m' })
+    expect((await ask(token)).status).toBe(401)
+    app.nowMs += 290_000
+    expect(await deleteExpiredSignIns(app.store, app.nowMs, 100)).toBeGreaterThan(0)
   })
 
   it('fail: without jti', async () => {

@@ -35,6 +35,15 @@ describe('the keys of an issuer', () => {
     expect(state.fetches).toBe(1)
   })
 
+  it('ok: stay while they are used, however many other issuers are met', async () => {
+    const { state, find } = world([rsa('a')])
+    for (let index = 0; index < 600; index += 1) {
+      await find('a', 'used')
+      await find('a', `other ${index}`)
+    }
+    expect(state.fetches).toBe(601)
+  })
+
   it('ok: of many at once that know no keys yet, one fetches, and all have them', async () => {
     const { state, find } = world([rsa('a')])
     let open = (): void => undefined
