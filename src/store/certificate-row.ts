@@ -1,7 +1,12 @@
 /** The row of a new certificate, whatever its source, and what its names are shown as. */
 
+import { type SQL, sql } from 'drizzle-orm'
 import type { CertificateNames } from './certificate-json.ts'
 import type { CertificateRow, NewVersion } from './certificates.ts'
+import { certificates } from './schema/certificates.ts'
+
+/** Is it not revoked, or on hold alone? A hold can be lifted: until then such a certificate keeps its place in the plan, and its domain. */
+export const NOT_REVOKED_FOR_GOOD: SQL = sql`(${certificates.revokedAtMs} IS NULL OR ${certificates.revocationReason} = 'certificate_hold')`
 
 type FirstVersion = Omit<CertificateRow, 'version' | 'createdAtMs' | 'updatedAtMs'>
 

@@ -26,9 +26,12 @@ const WAITS_MS = [50, 150, 500, 1_000, 2_000]
 /** Undoes the batch when the statement before it changed nothing: `json()` of what is no JSON is an error. */
 const REQUIRE_CHANGE = `SELECT CASE WHEN changes() = 0 THEN json('nothing changed') END`
 
-/** First in each batch: undoes it where the tenant's rows are being deleted. What was under way then must not leave a row behind. */
-const REQUIRE_TENANT = `SELECT CASE WHEN EXISTS
-  (SELECT 1 FROM tenants WHERE id = ? AND purge_started_at_ms IS NOT NULL) THEN json('nothing changed') END`
+/**
+ * First in each batch: undoes it where the tenant's rows are being deleted, or the tenant is gone. What was under way then must not leave a
+ * row behind.
+ */
+const REQUIRE_TENANT = `SELECT CASE WHEN NOT EXISTS
+  (SELECT 1 FROM tenants WHERE id = ? AND purge_started_at_ms IS NULL) THEN json('nothing changed') END`
 
 const INSERT_JOURNAL = `INSERT INTO journal
   (tenant_id, seq, id, event, actor, resource, detail, request_id, at_ms, prev_hash, hash)

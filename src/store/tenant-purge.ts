@@ -2,7 +2,7 @@
  * Deleting all that a tenant has, a bounded number of rows at a time. Every table with a `tenant_id` is met: the list is made from the
  * schema. Goes past the ledger, which writes nothing more for such a tenant.
  */
-import { and, asc, eq, getTableColumns, getTableName, is, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm'
+import { and, eq, getTableColumns, getTableName, is, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm'
 import { getTableConfig, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { OPEN_STATUSES } from './acme-orders.ts'
 import * as access from './schema/access.ts'
@@ -63,7 +63,7 @@ const OWNERS: Readonly<Record<OwnerOfObject, SQLiteTable>> = {
 }
 
 /**
- * Up to `limit` ids of a tenant's CAs, accounts or orders. Of orders, those whose objects may hold something: that are not at their end, or
+ * Up to `limit` ids of a tenant's CAs, accounts or orders, in their order, behind the id `after`. Of orders, those whose objects may hold something: that are not at their end, or
  * were reported after `settledBeforeMs`.
  */
 export async function ownersOfObjects(
@@ -71,7 +71,7 @@ export async function ownersOfObjects(
   owner: OwnerOfObject,
   tenantId: string,
   settledBeforeMs: number,
-  limit: number,
+  { after, limit }: { readonly after: string; readonly limit: number },
 ): Promise<readonly string[]> {
   const live: SQL =
     owner === 'acmeOrders'
@@ -79,15 +79,20 @@ export async function ownersOfObjects(
       : sql``
   const table = sql.identifier(getTableName(OWNERS[owner]))
   const rows = await store.db.all<{ id: string }>(
-    sql`SELECT id FROM ${table} WHERE tenant_id = ${tenantId} ${live} LIMIT ${limit}`,
+    sql`SELECT id FROM ${table} WHERE tenant_id = ${tenantId} AND id > ${after} ${live} ORDER BY id LIMIT ${limit}`,
   )
   return rows.map(({ id }) => id)
 }
 
-/** Orders that are about to be deleted: with a verdict, so that none is started again meanwhile. */
-export async function closeOrders(store: Store, tenantId: string, ids: readonly string[]): Promise<void> {
+/** Orders that are about to be deleted: with a verdict, so that none is started again meanwhile, and as reported now, so that `ownersOfObjects` finds them again until they are deleted. */
+export async function closeOrders(
+  store: Store,
+  tenantId: string,
+  ids: readonly string[],
+  nowMs: number,
+): Promise<void> {
   await store.db.run(
-    sql`UPDATE acme_orders SET status = 'invalid', step = 'failed'
+    sql`UPDATE acme_orders SET status = 'invalid', step = 'failed', updated_at_ms = ${nowMs}
       WHERE tenant_id = ${tenantId} AND id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
   )
 }
@@ -105,13 +110,13 @@ export async function deleteOwners(
   )
 }
 
-/** Tenants whose time of grace is over, the longest over first. */
+/** Tenants whose time of grace is over, by chance: where there are more than `limit`, none keeps another one waiting for good. */
 export async function tenantsToPurge(store: Store, nowMs: number, limit: number): Promise<readonly TenantRow[]> {
   const ids = await store.db
     .select({ id: access.tenants.id })
     .from(access.tenants)
     .where(and(isDeleting, lte(access.tenants.deleteAtMs, nowMs)))
-    .orderBy(asc(access.tenants.deleteAtMs))
+    .orderBy(sql`random()`)
     .limit(limit)
     .all()
   const rows = await Promise.all(ids.map(({ id }) => findTenant(store, id)))

@@ -1,6 +1,7 @@
 /** Certificates as they were requested on zones; until a certificate's row is there, its first order is all that is known of it. */
-import { and, desc, eq, exists, inArray, isNull, notExists, or, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, exists, inArray, notExists, or, type SQL, sql } from 'drizzle-orm'
 import { type AcmeOrderRow, OPEN_STATUSES } from './acme-orders.ts'
+import { NOT_REVOKED_FOR_GOOD } from './certificate-row.ts'
 import { idsWithTerm, nameTerm } from './certificate-terms.ts'
 import type { CertificateRow } from './certificates.ts'
 import { columnsOf, indexedBy } from './index-hint.ts'
@@ -76,9 +77,8 @@ const openOrderOf = (store: Store) =>
       ),
     )
 
-/** Does it stand: neither revoked nor expired? */
-const stands = (nowMs: number): SQL | undefined =>
-  and(isNull(certificates.revokedAtMs), sql`${certificates.notAfterMs} > ${nowMs}`)
+/** Does it stand: neither revoked for good nor expired? */
+const stands = (nowMs: number): SQL | undefined => and(NOT_REVOKED_FOR_GOOD, sql`${certificates.notAfterMs} > ${nowMs}`)
 
 /** Does the certificate of the row at hand stand, or is its first version on its way? */
 const isLive = (store: Store, nowMs: number): SQL | undefined =>
@@ -154,7 +154,7 @@ const standingCertificate = (store: Store, tenantId: string, domain: string, now
         eq(certificates.tenantId, tenantId),
         sql`${certificates.id} IN (${idsWithTerm(tenantId, nameTerm(domain))})`,
         sql`+${certificates.source} = 'acme'`,
-        isNull(certificates.revokedAtMs),
+        NOT_REVOKED_FOR_GOOD,
         sql`+${certificates.notAfterMs} > ${nowMs}`,
         sql`json_extract(${certificates.renewalRequest}, '$.domains[0]') = ${domain}`,
       ),

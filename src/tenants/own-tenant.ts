@@ -8,20 +8,20 @@ import { countPlanCertificates } from '../store/plan-usage.ts'
 import { changeSettings, type TenantRow, type TenantSettings } from '../store/tenants.ts'
 import { requireTenant } from './manage-tenants.ts'
 import type { PlanDependencies } from './plan-limits.ts'
-import { type Plan, planOf } from './plans.ts'
+import { countedTo, type Plan, planOf } from './plans.ts'
 
 /** The plan of a tenant, and how much of it is in use. */
 export interface PlanUsage {
   readonly plan: Plan
-  /** Certificates from public CAs that stand, and first orders under way. */
+  /** Certificates from public CAs that stand or are on hold, and first orders under way; not counted beyond `countedTo`. */
   readonly currentCount: number
 }
 
 /** Throws `not_found`. */
 export async function planUsage(dependencies: PlanDependencies, tenantId: string): Promise<PlanUsage> {
   const { store, plans, now } = dependencies
-  const { plan } = await requireTenant(store, tenantId)
-  return { plan: planOf(plans, plan), currentCount: await countPlanCertificates(store, tenantId, now()) }
+  const plan = planOf(plans, (await requireTenant(store, tenantId)).plan)
+  return { plan, currentCount: await countPlanCertificates(store, tenantId, now(), countedTo(plan)) }
 }
 
 /** As the API and the journal name the settings. */

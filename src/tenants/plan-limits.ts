@@ -8,7 +8,7 @@ import { countPlanCertificates, mustHavePlan, mustHaveRoom } from '../store/plan
 import type { Store } from '../store/store.ts'
 import { findStanding } from '../store/tenants.ts'
 import type { Statement } from '../store/transaction.ts'
-import { type Plan, type Plans, planOf } from './plans.ts'
+import { countedTo, type Plan, type Plans, planOf } from './plans.ts'
 import { refusalOf } from './standing.ts'
 
 export interface PlanDependencies {
@@ -54,7 +54,7 @@ export async function planOrder(
   }
   if (order.autoRenew === true) requireAutoRenew(plans, plan)
   if (plan.maxCertificates !== null) {
-    const count = await countPlanCertificates(store, tenantId, now())
+    const count = await countPlanCertificates(store, tenantId, now(), countedTo(plan))
     if (count >= plan.maxCertificates) throw limitReached(plan, count)
   }
   const room = { plan: plan.name, maxCertificates: plan.maxCertificates }

@@ -95,6 +95,12 @@ function issueSentence(issue: z.core.$ZodIssue | undefined): string {
   return issue?.message ?? 'is not what a plan can be'
 }
 
+/** How far certificates are counted where a plan includes any number, or fewer than that. */
+const USUAL_COUNT = 10_000
+
+/** How far the certificates of a tenant are counted: one more than its plan includes, and than is usual. */
+export const countedTo = ({ maxCertificates }: Plan): number => Math.max(maxCertificates ?? 0, USUAL_COUNT) + 1
+
 /** The plan of that name. One that the deployment no longer has allows nothing new, but what there is can be renewed. */
 export function planOf(plans: Plans, name: string): Plan {
   return plans.get(name) ?? { name, maxCertificates: 0, wildcard: false, manualRenewal: true, autoRenew: false }

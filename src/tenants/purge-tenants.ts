@@ -35,8 +35,10 @@ export interface PurgeDependencies {
 }
 
 const MAX_TENANTS = 10
-/** Pieces of one tenant in one run: far below the platform's limit of subrequests, and the next run is minutes away. */
-const MAX_PIECES = 200
+/** Statements in one run, for all tenants together: an invocation may send 1,000 (platform limit), and has other jobs. The next run is minutes away. */
+const MAX_STATEMENTS = 300
+/** What a tenant may have of them at least, while there are some: more than it takes to see that nothing is left of it. */
+const MIN_SHARE = 100
 const ROWS_PER_PIECE = 500
 const OBJECTS_PER_PIECE = 20
 const CONCURRENCY = 5
@@ -54,32 +56,37 @@ const OWNERS: readonly OwnerOfObject[] = ['certificateAuthorities', 'acmeAccount
 /** Goes on with every deletion that is due. A fault in one does not keep the others. Returns how many tenants are gone. */
 export async function purgeTenants(dependencies: PurgeDependencies): Promise<number> {
   let gone = 0
-  for (const tenant of await tenantsToPurge(dependencies.store, dependencies.now(), MAX_TENANTS)) {
+  let left = MAX_STATEMENTS
+  const tenants = await tenantsToPurge(dependencies.store, dependencies.now(), MAX_TENANTS)
+  for (const [at, tenant] of tenants.entries()) {
+    const share = Math.min(left, Math.max(MIN_SHARE, Math.floor(left / (tenants.length - at))))
+    const allowance: Allowance = { statements: share }
     try {
-      if (await purgeOne(dependencies, tenant)) gone += 1
+      if (await purgeOne(dependencies, tenant, allowance)) gone += 1
     } catch (fault) {
       logFault(`deletion of ${tenant.id}`, fault)
     }
+    left -= share - allowance.statements
+    if (left <= 0) break
   }
   return gone
 }
 
+/** How many statements a tenant's deletion may still send in this run. Its last piece may take two more. */
+interface Allowance {
+  statements: number
+}
+
 /** True where the tenant is gone. */
-async function purgeOne(dependencies: PurgeDependencies, tenant: TenantRow): Promise<boolean> {
+async function purgeOne(dependencies: PurgeDependencies, tenant: TenantRow, allowance: Allowance): Promise<boolean> {
   const { store, now } = dependencies
   const startedAtMs = tenant.purgeStartedAtMs ?? (await begin(dependencies, tenant))
   if (startedAtMs === null) return false
-  let foundAny = false
-  let left = MAX_PIECES
-  for (const piece of piecesOf(dependencies, tenant.id)) {
-    for (let state: Piece = 'more'; state === 'more'; ) {
-      if (left === 0) return false
-      left -= 1
-      state = await piece()
-      if (state !== 'nothing') foundAny = true
-    }
-  }
-  if (foundAny || now() < startedAtMs + SETTLED_MS) return false
+  const objects = await endObjects(dependencies, tenant.id, allowance)
+  // The rows say which objects there are: they stay until the last one has ended.
+  if (objects === 'unfinished') return false
+  const rows = await runPieces(rowPieces(dependencies, tenant.id), allowance)
+  if (objects === 'found' || rows !== 'nothing' || now() < startedAtMs + SETTLED_MS) return false
   const outcome = await store.commit({
     tenantId: DEFAULT_TENANT_ID,
     statements: [deleteTenant(store, tenant.id)],
@@ -111,18 +118,60 @@ type Piece = 'nothing' | 'last' | 'more'
 
 const pieceOf = (found: number, limit: number): Piece => (found === 0 ? 'nothing' : found < limit ? 'last' : 'more')
 
-function piecesOf({ store, now, crls, eraseObject }: PurgeDependencies, tenantId: string): (() => Promise<Piece>)[] {
-  const objects = OWNERS.map((owner) => async () => {
-    const settledBeforeMs = now() - ORDERS_SETTLED_MS
-    const ids = await ownersOfObjects(store, owner, tenantId, settledBeforeMs, OBJECTS_PER_PIECE)
-    if (owner === 'acmeOrders') await closeOrders(store, tenantId, ids)
-    await mapBounded(ids, CONCURRENCY, (id) => eraseObject[owner](tenantId, id))
-    await deleteOwners(store, owner, tenantId, ids)
-    return pieceOf(ids.length, OBJECTS_PER_PIECE)
+/** What is left behind pieces of work: they have found nothing, or what they found is done, or there is more for the next run. */
+type Progress = 'nothing' | 'found' | 'unfinished'
+
+async function runPieces(pieces: readonly (() => Promise<Piece>)[], allowance: Allowance): Promise<Progress> {
+  let progress: Progress = 'nothing'
+  for (const piece of pieces) {
+    for (let state: Piece = 'more'; state === 'more'; ) {
+      if (allowance.statements <= 0) return 'unfinished'
+      allowance.statements -= 1
+      state = await piece()
+      if (state !== 'nothing') progress = 'found'
+    }
+  }
+  return progress
+}
+
+/** Ends all objects of a tenant. One that fails keeps no other: it is logged, its row stays, and the next run tries it again. */
+async function endObjects(
+  { store, now, eraseObject }: PurgeDependencies,
+  tenantId: string,
+  allowance: Allowance,
+): Promise<Progress> {
+  let failures = 0
+  const pieces = OWNERS.map((owner) => {
+    let after = ''
+    return async (): Promise<Piece> => {
+      const page = { after, limit: OBJECTS_PER_PIECE }
+      const ids = await ownersOfObjects(store, owner, tenantId, now() - ORDERS_SETTLED_MS, page)
+      if (ids.length === 0) return 'nothing'
+      allowance.statements -= 2
+      after = ids.at(-1) ?? after
+      if (owner === 'acmeOrders') await closeOrders(store, tenantId, ids, now())
+      const ended: string[] = []
+      await mapBounded(ids, CONCURRENCY, async (id) => {
+        try {
+          await eraseObject[owner](tenantId, id)
+          ended.push(id)
+        } catch (fault) {
+          failures += 1
+          logFault(`deletion of ${tenantId}`, fault)
+        }
+      })
+      await deleteOwners(store, owner, tenantId, ended)
+      return pieceOf(ids.length, OBJECTS_PER_PIECE)
+    }
   })
+  const progress = await runPieces(pieces, allowance)
+  return failures > 0 ? 'unfinished' : progress
+}
+
+function rowPieces({ store, crls }: PurgeDependencies, tenantId: string): (() => Promise<Piece>)[] {
   const lists = async (): Promise<Piece> => ((await crls.removePage(tenantId)) === 0 ? 'nothing' : 'more')
   const rows = TENANT_TABLES.map(
     (table) => async () => pieceOf(await deleteTenantRows(store, table, tenantId, ROWS_PER_PIECE), ROWS_PER_PIECE),
   )
-  return [...objects, lists, ...rows]
+  return [lists, ...rows]
 }

@@ -48,7 +48,8 @@ const ownTenantView = z
     ...tenantShape,
     plan_limits: planView,
     current_count: z.number().int().nullable().openapi({
-      description: 'What counts against `max_certificates`; null for tokens that do not see every certificate',
+      description:
+        'What counts against `max_certificates`; null for tokens that do not see every certificate. Counted to one more than `max_certificates`, or to 10 001 where that is more: what is beyond is not counted',
     }),
     default_acme_account_id: z.string().nullable().openapi({
       description: 'Of orders that name no account; null also for tokens whose paths do not cover it',

@@ -53,7 +53,8 @@ const limitsSchema = z
   .strictObject({
     max_certificates: z.number().int().nullable().openapi({ description: 'Null: any number' }),
     current_count: z.number().int().openapi({
-      description: 'Certificates from public CAs that are neither revoked nor expired, with those on order',
+      description:
+        'Certificates from public CAs that are neither revoked for good nor expired, with those on order. Counted to one more than `max_certificates`, or to 10 001 where that is more: what is beyond is not counted',
     }),
     wildcard_enabled: z.boolean(),
     auto_renew_enabled: z.boolean(),

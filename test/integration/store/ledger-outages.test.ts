@@ -4,7 +4,7 @@ import { Ledger } from '../../../src/store/ledger.ts'
 import { verifyJournal } from '../../../src/store/read-journal.ts'
 import type { Statement, Transaction } from '../../../src/store/transaction.ts'
 import { bindings } from '../support/bindings.ts'
-import { testApp } from '../support/worker-app.ts'
+import { addTenant, testApp } from '../support/worker-app.ts'
 
 const LOST = 'D1_ERROR: Network connection lost.'
 
@@ -121,12 +121,13 @@ const newLedger = () =>
 
 const COMMITTED = { kind: 'committed' }
 
-beforeEach(() => {
+beforeEach(async () => {
   tenants += 1
   tenant = `ten_outage${String(tenants).padStart(20, '0')}`
   faults = { batches: [], reads: 0, sent: 0, asked: 0 }
   waited = []
   late = null
+  await addTenant(tenant)
 })
 
 describe('a batch whose outcome is unknown', () => {

@@ -1,9 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import type { JournalEntry } from '../../../src/store/journal.ts'
 import { verifyJournal } from '../../../src/store/read-journal.ts'
 import type { Statement, Transaction } from '../../../src/store/transaction.ts'
 import { bindings } from '../support/bindings.ts'
-import { testApp } from '../support/worker-app.ts'
+import { addTenant, testApp } from '../support/worker-app.ts'
 
 const TENANT = 'ten_ledger00000000000000000000'
 
@@ -41,6 +41,8 @@ const journalOf = async () =>
       .bind(TENANT)
       .all<{ seq: number; prev_hash: string; hash: string; resource: string }>()
   ).results
+
+beforeAll(() => addTenant(TENANT))
 
 describe('the ledger', () => {
   it('ok: a hundred transactions at once are all written, in one chain without gaps', async () => {

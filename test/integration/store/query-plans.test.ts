@@ -100,11 +100,13 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   isCompromised: [[KEY_TO_CERTIFY]],
   deleteTenantRows: TENANT_TABLES.map((table) => [table, 'x', 1]),
   ownersOfObjects: [
-    ['certificateAuthorities', 'x', 1, 1],
-    ['acmeAccounts', 'x', 1, 1],
-    ['acmeOrders', 'x', 1, 1],
+    ['certificateAuthorities', 'x', 1, { after: 'x', limit: 1 }],
+    ['acmeAccounts', 'x', 1, { after: 'x', limit: 1 }],
+    ['acmeOrders', 'x', 1, { after: 'x', limit: 1 }],
   ],
   deleteOwners: [['acmeOrders', 'x', ['x']]],
+  countPlanCertificates: [['x', 1, 5]],
+  closeOrders: [['x', ['x'], 1]],
   mustHaveRoom: [
     ['x', { plan: 'x', maxCertificates: 5 }, 1],
     ['x', { plan: 'x', maxCertificates: null }, 1],
@@ -198,7 +200,7 @@ const EXCEPTIONS: readonly { readonly names: readonly string[]; readonly step: R
     reason: 'All providers of the tenant are asked, each for its few settings, where a secret is deleted.',
   },
   {
-    names: ['deleteTenantRows', 'ownersOfObjects'],
+    names: ['deleteTenantRows'],
     step: /^(SEARCH|SCAN) /,
     reason:
       'All that a tenant has is what is asked for, with a limit; where no index has the tenant, the table is short.',

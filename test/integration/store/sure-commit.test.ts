@@ -1,9 +1,9 @@
 /** A commit whose answer is lost between the ledger's object and the Worker. */
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { sureCommit } from '../../../src/store/sure-commit.ts'
 import type { Commit, Transaction } from '../../../src/store/transaction.ts'
 import { eventsOf } from '../support/pki-world.ts'
-import { type TestApp, testApp } from '../support/worker-app.ts'
+import { addTenant, type TestApp, testApp } from '../support/worker-app.ts'
 
 const TENANT = 'ten_surecommit0000000000000000'
 
@@ -26,6 +26,8 @@ async function sure(send: (app: TestApp) => Commit): Promise<{ commit: Commit; w
   )
   return { commit, waited }
 }
+
+beforeAll(() => addTenant(TENANT))
 
 const RESET = 'Durable Object reset because its code was updated.'
 

@@ -169,10 +169,15 @@ let tenants = 0
 export async function newTenant(name = 'another'): Promise<string> {
   tenants += 1
   const id = `ten_${String(tenants).padStart(26, '0')}`
+  await addTenant(id, name)
+  return id
+}
+
+/** A tenant of that id, straight into the database. */
+export async function addTenant(id: string, name = 'another'): Promise<void> {
   await bindings.DB.prepare('INSERT INTO tenants (id, name, plan, created_at_ms) VALUES (?, ?, ?, 0)')
     .bind(id, name, 'unlimited')
     .run()
-  return id
 }
 
 export interface TokenOptions {

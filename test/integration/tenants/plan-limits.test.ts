@@ -68,6 +68,15 @@ describe('the limit of a plan', () => {
     expect((await tenant.order()).status).toBe(202)
   })
 
+  it('fail: certificates on hold keep their places: a hold can be lifted', async () => {
+    const tenant = await tenantOn(app, 'plus')
+    await addCertificates(tenant, 5, { revoked_at_ms: '1', revocation_reason: "'certificate_hold'" })
+    expect(wanted(await tenant.order())).toEqual(refused(/^The plan plus includes 5 certificates, and there are 5 /))
+    const left = "UPDATE certificates SET revocation_reason = 'superseded' WHERE tenant_id = ?"
+    await bindings.DB.prepare(left).bind(tenant.id).run()
+    expect((await tenant.order()).status).toBe(202)
+  })
+
   it('ok: an order that failed, or whose certificate is stored, takes no place of its own', async () => {
     const tenant = await tenantOn(app, 'plus')
     await addCertificates(tenant, 3)

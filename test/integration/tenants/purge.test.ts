@@ -5,6 +5,7 @@ import { Ledger } from '../../../src/store/ledger.ts'
 import { openDatabase, type Store } from '../../../src/store/store.ts'
 import { TENANT_TABLES } from '../../../src/store/tenant-purge.ts'
 import { type PurgeDependencies, purgeTenants } from '../../../src/tenants/purge-tenants.ts'
+import { addAccount } from '../support/acme-rows.ts'
 import { bindings } from '../support/bindings.ts'
 import { insertCertificateRows } from '../support/pki-rows.ts'
 import { bodyOf } from '../support/pki-world.ts'
@@ -72,6 +73,18 @@ function dyingDatabase(statements: number): D1Database {
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
+}
+
+function countingDatabase(): { readonly db: D1Database; statements(): number } {
+  let count = 0
+  const db = new Proxy(bindings.DB, {
+    get(target, name) {
+      if (name === 'prepare') count += 1
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  return { db, statements: () => count }
 }
 
 interface Run {
@@ -167,6 +180,71 @@ describe('a tenant whose time of grace is over', () => {
     ])
     expect(answers.map(({ json }) => json.error.code)).toEqual(['conflict', 'conflict'])
   })
+
+  it('fail: nothing is written for it once its own row is gone, either', async () => {
+    const id = await filledTenant('bygone', 60_000)
+    await remove(id, '?grace=0s&confirm=bygone')
+    for (const nowMs of [app.nowMs, app.nowMs + SETTLED_MS, app.nowMs + SETTLED_MS]) {
+      await purgeTenants(dependenciesOf({ nowMs, erased: [] }))
+    }
+    expect(await exists(id)).toBe(false)
+    const entry = { event: 'x', actor: 'x', resource: 'x', detail: {}, requestId: null }
+    const ledger = new Ledger(bindings.DB, () => app.nowMs)
+    expect(await ledger.commit({ tenantId: id, statements: [], entries: [entry] })).toEqual({ kind: 'conflict' })
+    expect(await rowsOf(id)).toEqual(NOTHING)
+  })
+
+  it('ok: an order that last reported long ago, and was closed by a run that broke off, is found again', async () => {
+    const id = await filledTenant('closing', 70_000)
+    await remove(id, '?grace=0s&confirm=closing')
+    const broken = dependenciesOf({ nowMs: app.nowMs, erased: [] })
+    const fail = async () => {
+      throw new Error('the process is dead')
+    }
+    await purgeTenants({ ...broken, eraseObject: { ...broken.eraseObject, acmeOrders: fail } })
+    const erased: string[] = []
+    await purgeTenants(dependenciesOf({ nowMs: app.nowMs, erased }))
+    expect(erased).toContain(`order ${id} x-${id}`)
+  })
+
+  it('ok: an object that cannot be ended keeps no other one, and its row stays until it can be', async () => {
+    const id = await filledTenant('stuck', 80_000)
+    const others = Array.from({ length: 45 }, (_, at) => `acme_${String(at).padStart(3, '0')}`)
+    for (const other of others) await addAccount(app.store, { id: other, tenantId: id })
+    await remove(id, '?grace=0s&confirm=stuck')
+    const erased: string[] = []
+    const working = dependenciesOf({ nowMs: app.nowMs, erased })
+    // More than a piece of them, and the first ones.
+    const isStuck = (owner: string) => others.indexOf(owner) >= 0 && others.indexOf(owner) < 25
+    const acmeAccounts = async (tenantId: string, owner: string) => {
+      if (isStuck(owner)) throw new Error('the object does not answer')
+      await working.eraseObject.acmeAccounts(tenantId, owner)
+    }
+    await purgeTenants({ ...working, eraseObject: { ...working.eraseObject, acmeAccounts } })
+    expect(erased.filter((each) => each.startsWith(`account ${id}`))).toHaveLength(others.length - 25 + 1)
+    expect(erased).toContain(`order ${id} x-${id}`)
+    expect(await rowsOf(id)).toMatchObject({ acme_accounts: 25 })
+    await purgeTenants({ ...working, now: () => app.nowMs + SETTLED_MS })
+    expect(await rowsOf(id)).toMatchObject({ acme_accounts: 0 })
+  })
+
+  it('ok: a run sends a bounded number of statements, however many tenants are due, and all come to their end', async () => {
+    const ids: string[] = []
+    for (let at = 0; at < 12; at += 1) ids.push(await filledTenant(`many-${at}`, 100_000 + at * 2_000))
+    for (const [at, id] of ids.entries()) await remove(id, `?grace=0s&confirm=many-${at}`)
+    let nowMs = app.nowMs
+    const most: number[] = []
+    const left = async () => (await Promise.all(ids.map(exists))).filter(Boolean).length
+    for (let runs = 0; runs < 60 && (await left()) > 0; runs += 1) {
+      nowMs += SETTLED_MS
+      const counted = countingDatabase()
+      const store = { ...app.store, db: openDatabase(counted.db) }
+      await purgeTenants(dependenciesOf({ nowMs, erased: [], store }))
+      most.push(counted.statements())
+    }
+    expect(await left()).toBe(0)
+    expect(Math.max(...most)).toBeLessThan(320)
+  }, 120_000)
 
   it('ok: within its time of grace, or taken back, nothing is deleted', async () => {
     const [waiting, back] = [await filledTenant('waiting', 40_000), await filledTenant('back', 50_000)]

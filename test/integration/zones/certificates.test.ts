@@ -338,6 +338,21 @@ describe('a certificate that failed, expired or was revoked', () => {
     ])
     expect(limits.current_count).toBe(1)
   })
+
+  it('fail: a domain whose certificate is on hold: a hold can be lifted', async () => {
+    const onZone = await issue(`a.${zone}`)
+    const order = await world.app.request('POST', '/v1/pki/acme/issue', {
+      body: { account_id: accountId, domains: [`b.${zone}`], challenge_type: 'dns-01', auto_renew: false },
+    })
+    await world.orders.drive(order.json.order_id)
+    await sql("UPDATE certificates SET revoked_at_ms = 1, revocation_reason = 'certificate_hold'").run()
+    for (const name of ['a', 'b']) {
+      expect(errorOf(await request(`${name}.${zone}`))).toEqual([409, 'already_exists'])
+    }
+    expect((await api('GET', '')).json.limits.current_count).toBe(2)
+    expect((await api('DELETE', `/${onZone}`)).status).toBe(204)
+    expect((await request(`a.${zone}`)).status).toBe(201)
+  })
 })
 
 describe('renewing', () => {
