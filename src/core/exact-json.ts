@@ -29,6 +29,27 @@ const CLOSE_LIST = 0x5d
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
 
+/** No request and no token nests deeper than a handful; what recurses over them relies on this. */
+export const MAX_JSON_DEPTH = 32
+
+/** Counts brackets outside of strings, before anything recurses over them. */
+export function nestsTooDeep(text: string): boolean {
+  let depth = 0
+  let inString = false
+  for (let i = 0; i < text.length; i += 1) {
+    const char = text[i]
+    if (inString) {
+      if (char === '\\') i += 1
+      else if (char === '"') inString = false
+    } else if (char === '"') inString = true
+    else if (char === '[' || char === '{') {
+      depth += 1
+      if (depth > MAX_JSON_DEPTH) return true
+    } else if (char === ']' || char === '}') depth -= 1
+  }
+  return false
+}
+
 /** The first flaw of a JSON text, or null. */
 export function findJsonFlaw(text: string): JsonFlaw | null {
   const frames: Frame[] = []

@@ -6,13 +6,11 @@
 import { fromUtf8 } from '../core/bytes.ts'
 import type { Json } from '../core/canonical-json.ts'
 import { AppError, invalidField } from '../core/errors.ts'
-import { findJsonFlaw } from '../core/exact-json.ts'
+import { findJsonFlaw, MAX_JSON_DEPTH, nestsTooDeep } from '../core/exact-json.ts'
 import { mediaTypeOf, readBody } from '../core/http-client.ts'
 
 /** Certificates with chains are tens of kilobytes; a mebibyte is generous. Routes that take more say so: `maxBodyBytes`. */
 export const MAX_BODY_BYTES = 1_048_576
-/** No request of ours nests deeper than a handful; what recurses over a body relies on this. */
-const MAX_JSON_DEPTH = 32
 
 /** The body as JSON; an empty one is `{}`, whatever its media type, for POSTs that need no fields. */
 export async function readJsonBody(request: Request, maxBytes: number): Promise<Json> {
@@ -26,7 +24,7 @@ export async function readJsonBody(request: Request, maxBytes: number): Promise<
   }
   const text = fromUtf8(bytes)
   if (text === null) throw new AppError('invalid_request', 'The body is not UTF-8')
-  if (nestsDeeper(text, MAX_JSON_DEPTH)) {
+  if (nestsTooDeep(text)) {
     throw new AppError('invalid_request', `The body nests deeper than ${MAX_JSON_DEPTH} levels`)
   }
   const value = parse(text)
@@ -51,24 +49,6 @@ function checkExactness(text: string): void {
   const path = flaw.path === '' ? 'the body' : flaw.path
   if (flaw.kind === 'twice') throw invalidField(path, 'stands there twice: give it once')
   throw invalidField(path, 'is a number with more digits than can be kept: give it as text, in quotes')
-}
-
-/** Counts brackets outside of strings, before anything recurses over them. */
-function nestsDeeper(text: string, limit: number): boolean {
-  let depth = 0
-  let inString = false
-  for (let i = 0; i < text.length; i += 1) {
-    const char = text[i]
-    if (inString) {
-      if (char === '\\') i += 1
-      else if (char === '"') inString = false
-    } else if (char === '"') inString = true
-    else if (char === '[' || char === '{') {
-      depth += 1
-      if (depth > limit) return true
-    } else if (char === ']' || char === '}') depth -= 1
-  }
-  return false
 }
 
 /** RFC 8259 §8.2: unpaired surrogates lead to unpredictable behaviour; they are refused instead. */

@@ -2,7 +2,7 @@
 import { fromBase64Url, fromUtf8 } from '../../core/bytes.ts'
 import type { Json } from '../../core/canonical-json.ts'
 import type { Claims } from '../../core/claims.ts'
-import { findJsonFlaw } from '../../core/exact-json.ts'
+import { findJsonFlaw, nestsTooDeep } from '../../core/exact-json.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { MAX_JWT_CHARS } from './limits.ts'
 
@@ -45,7 +45,7 @@ export function readJwt(text: string): Result<UnverifiedJwt, string> {
 function readObject(part: string): Claims | null {
   const bytes = fromBase64Url(part)
   const text = bytes === null ? null : fromUtf8(bytes)
-  if (text === null) return null
+  if (text === null || nestsTooDeep(text)) return null
   let value: Json
   try {
     value = JSON.parse(text) as Json

@@ -293,6 +293,11 @@ const REFUSED: readonly (readonly [name: string, reason: string, forge: Forge])[
     'each name once',
     () => signText(`{"s\\u0075b":"repo:other/site",${JSON.stringify(CLAIMS).slice(1)}`),
   ],
+  [
+    'whose claims nest deeper than anything can work with',
+    'the claims are no JSON object',
+    () => signText(`{"deep":${'['.repeat(2_800)}${']'.repeat(2_800)},${JSON.stringify(CLAIMS).slice(1)}`),
+  ],
   ['whose claims are a list', 'the claims are no JSON object', () => signText('[]')],
   ['whose claims are no JSON', 'the claims are no JSON object', () => signText('{')],
   [
