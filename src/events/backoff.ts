@@ -28,6 +28,11 @@ const PAUSE_MS: readonly number[] = [0, 5 * SECOND, 15 * SECOND, MINUTE, 5 * MIN
 
 /** An endpoint where everything has failed for that long is switched off. */
 const SWITCH_OFF_AFTER_MS = 5 * DAY
+/**
+ * Failures in a row over at least that long are an outage. Fewer may be about some events alone, which the receiver refuses while it takes
+ * others: those keep their waits.
+ */
+const OUTAGE_MS = 10 * MINUTE
 /** Failures further apart than this are no outage that went on in between. */
 const SAME_OUTAGE_MS = 2 * DAY
 
@@ -54,7 +59,7 @@ export function consequenceOf(
     return {
       delivery: { status: 'delivered', tries: tries + 1, nextAttemptAtMs: null },
       endpoint: endpoint.failures === 0 ? null : HEALTHY,
-      isBack: endpoint.failures > 1,
+      isBack: wasOutage(endpoint),
       switchOff: null,
     }
   }
@@ -92,6 +97,10 @@ export function consequenceOf(
     switchOff: result.kind === 'gone' ? 'gone' : isFailing ? 'failing' : null,
   }
 }
+
+/** By its failures, not by the time that has passed since: a receiver that was asked nothing meanwhile may have been well. */
+const wasOutage = ({ failures, failingSinceMs, lastFailureMs }: EndpointState): boolean =>
+  failures > 1 && failingSinceMs !== null && lastFailureMs !== null && lastFailureMs - failingSinceMs >= OUTAGE_MS
 
 /** No failure since the last success. */
 export const HEALTHY: EndpointState = { failures: 0, failingSinceMs: null, lastFailureMs: null, pausedUntilMs: 0 }

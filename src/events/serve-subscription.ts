@@ -7,6 +7,7 @@
 import { systemActor } from '../core/actor.ts'
 import { randomBytes, toHex } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
+import { logFault } from '../core/log.ts'
 import { resourceName } from '../core/resources.ts'
 import {
   advance,
@@ -21,7 +22,13 @@ import {
 import { entryBy } from '../store/journal.ts'
 import { readDetail } from '../store/read-journal.ts'
 import type { Store } from '../store/store.ts'
-import { openSecrets, type SubscriptionKey, type SubscriptionRow, updateSubscription } from '../store/subscriptions.ts'
+import {
+  openSecrets,
+  type SigningSecret,
+  type SubscriptionKey,
+  type SubscriptionRow,
+  updateSubscription,
+} from '../store/subscriptions.ts'
 import { consequenceOf } from './backoff.ts'
 import { matchesSubscription } from './matching.ts'
 import { activeSecrets } from './signing.ts'
@@ -107,7 +114,13 @@ async function attemptOf(
     const attempt = { atMs: now(), durationMs: 0, status: null, error, response: null }
     return { kind: 'unsendable', attempt, retryAtMs: null }
   }
-  const secrets = activeSecrets(await openSecrets(store, subscription), now())
+  const secrets = await secretsOf(store, subscription, now())
+  if (secrets === null) {
+    // Tried again, not given up: the key ring may be mended meanwhile.
+    const error = 'the signing secret cannot be opened'
+    const attempt = { atMs: now(), durationMs: 0, status: null, error, response: null }
+    return { kind: 'failed', attempt, retryAtMs: null }
+  }
   return sendWebhook(
     dependencies,
     subscription.url,
@@ -120,6 +133,20 @@ async function attemptOf(
       data: readDetail(entry.detail),
     },
   )
+}
+
+/** The secrets that sign at that time. Null where they do not open. */
+async function secretsOf(
+  store: Store,
+  subscription: SubscriptionRow,
+  nowMs: number,
+): Promise<readonly SigningSecret[] | null> {
+  try {
+    return activeSecrets(await openSecrets(store, subscription), nowMs)
+  } catch (fault) {
+    logFault(`secrets of subscription ${subscription.id}`, fault)
+    return null
+  }
 }
 
 /** Writes down what came of an attempt. Nothing, where the delivery is another by now: its owner had it sent again. */

@@ -204,12 +204,16 @@ export function recordAttempt(
   ]
 }
 
-/** Whatever waits is due at once. */
+/** So long an attempt that comes before its time is not counted; then it is, so that what is refused again and again comes to its end. */
+const EARLY_ATTEMPTS_FREE_MS = 24 * 3_600_000
+
+/** Whatever waits is due at once. On its first day a delivery loses none of its attempts by that. */
 export function makeAllDue(store: Store, subscription: SubscriptionKey, nowMs: number): Statement {
+  const tries = sql`iif(${deliveries.createdAtMs} > ${nowMs - EARLY_ATTEMPTS_FREE_MS}, max(${deliveries.tries} - 1, 0), ${deliveries.tries})`
   return statement(
     store.db
       .update(deliveries)
-      .set({ nextAttemptAtMs: nowMs })
+      .set({ nextAttemptAtMs: nowMs, tries })
       .where(and(isOf(subscription), gt(deliveries.nextAttemptAtMs, nowMs))),
   )
 }

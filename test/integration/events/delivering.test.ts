@@ -168,6 +168,85 @@ describe('a receiver that fails', () => {
     expect(list[1].next_attempt_at).toBeNull()
   })
 
+  it('ok: two events among others that arrive: what arrives between their attempts does not use up their day', async () => {
+    const id = await world.subscribe()
+    const refused = [1, 5]
+    world.reply = ({ event }) => ({ status: refused.includes(event.data.n ?? 0) ? 500 : 204 })
+    for (let told = 0; told < 40; told += 1) {
+      await world.tell(1)
+      await world.serve(id)
+      world.later(6_000)
+    }
+    world.later(5 * MINUTE)
+    await world.serve(id)
+    expect(await statuses(id)).toEqual(
+      Array.from({ length: 40 }, (_, n) => (refused.includes(n + 1) ? 'pending' : 'delivered')),
+    )
+    // In nine minutes: the first attempt, and those after 5 and 30 seconds and 2 minutes.
+    const attempts = refused.map((refusal) => world.numbers().filter((n) => n === refusal).length)
+    expect(Math.max(...attempts)).toBeLessThanOrEqual(4)
+  })
+
+  it('ok: for a while: what is tried earlier because of the first success loses no attempt on its first day', async () => {
+    const id = await world.subscribe()
+    world.reply = () => null
+    await world.tell(1)
+    for (let minute = 0; minute < 20; minute += 1) {
+      await world.serve(id)
+      world.later(MINUTE)
+    }
+    world.reply = ({ event }) => ({ status: event.data.n === 1 ? 500 : 204 })
+    const [before] = await world.deliveries(id)
+    world.later(10 * MINUTE)
+    await world.tell(1)
+    await world.serve(id)
+    expect(world.numbers().slice(-2)).toEqual([2, 1])
+    const [first] = await world.deliveries(id)
+    expect([first?.status, first?.tries]).toEqual(['pending', before?.tries])
+    // Later each attempt counts, so that what is refused again and again comes to its end.
+    const { nowMs } = world.app
+    await rowsOf('UPDATE deliveries SET created_at_ms = ? WHERE subscription_id = ?', nowMs - DAY, id)
+    await rowsOf(
+      'UPDATE subscriptions SET failures = 2, failing_since_ms = ?, last_failure_ms = ? WHERE id = ?',
+      nowMs - HOUR,
+      nowMs,
+      id,
+    )
+    await world.tell(1)
+    await world.serve(id)
+    expect(world.numbers().slice(-2)).toEqual([3, 1])
+    const [second] = await world.deliveries(id)
+    expect(second?.tries).toBe(Number(first?.tries) + 1)
+  })
+
+  it('ok: for want of its secret: each attempt says so, and it arrives once the secret opens again', async () => {
+    const id = await world.subscribe()
+    const [row] = await rowsOf<{ sealed: string }>(
+      'SELECT sealed_secrets AS sealed FROM subscriptions WHERE id = ?',
+      id,
+    )
+    const setSealed = (sealed: string) => rowsOf('UPDATE subscriptions SET sealed_secrets = ? WHERE id = ?', sealed, id)
+    await setSealed('sealed under a key that is not there')
+    await world.tell(1)
+    await world.serve(id)
+    expect(world.received).toEqual([])
+    const [waiting] = await world.deliveries(id)
+    expect([waiting?.status, waiting?.tries]).toEqual(['pending', 1])
+    expect(JSON.parse(String(waiting?.attempts))).toMatchObject([
+      { status: null, error: 'the signing secret cannot be opened', response: null },
+    ])
+    const [failing] = await rowsOf<{ since: number; lease: string | null }>(
+      'SELECT failing_since_ms AS since, lease_id AS lease FROM subscriptions WHERE id = ?',
+      id,
+    )
+    expect(failing).toEqual({ since: world.app.nowMs, lease: null })
+    await setSealed(row?.sealed ?? '')
+    world.later(MINUTE)
+    await world.serve(id)
+    expect(world.numbers()).toEqual([1])
+    expect(await statuses(id)).toEqual(['delivered'])
+  })
+
   it('ok: every event: it is left alone for longer and longer, and then gets everything in order', async () => {
     const id = await world.subscribe()
     await world.tell(6)

@@ -60,9 +60,12 @@ describe('a failed delivery', () => {
 })
 
 describe('an endpoint', () => {
-  it('ok: that is back after an outage has what waits due at once; after one failure nothing changes', () => {
-    const delivered = (failures: number) =>
-      consequenceOf(result('delivered'), { tries: 3 }, { ...HEALTHY, failures }, NOW, 0)
+  it('ok: that is back after ten minutes in which everything failed has what waits due at once', () => {
+    const delivered = (failures: number, minutes = 0) => {
+      const [failingSinceMs, lastFailureMs] = [NOW - HOUR, NOW - HOUR + minutes * 60 * SECOND]
+      const endpoint = failures === 0 ? HEALTHY : { ...HEALTHY, failures, failingSinceMs, lastFailureMs }
+      return consequenceOf(result('delivered'), { tries: 3 }, endpoint, NOW, 0)
+    }
     expect(delivered(0)).toEqual({
       delivery: { status: 'delivered', tries: 4, nextAttemptAtMs: null },
       endpoint: null,
@@ -70,7 +73,8 @@ describe('an endpoint', () => {
       switchOff: null,
     })
     expect(delivered(1)).toMatchObject({ endpoint: HEALTHY, isBack: false })
-    expect(delivered(2)).toMatchObject({ endpoint: HEALTHY, isBack: true })
+    expect(delivered(2, 9.9)).toMatchObject({ endpoint: HEALTHY, isBack: false })
+    expect(delivered(2, 10)).toMatchObject({ endpoint: HEALTHY, isBack: true })
   })
 
   it('ok: is switched off after five days in which everything failed, and not before', () => {
