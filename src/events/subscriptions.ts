@@ -1,5 +1,6 @@
 /** Subscriptions: making, changing and deleting them, trying them out, and sending a delivery again. */
 import type { Actor } from '../core/actor.ts'
+import { canonicalJson } from '../core/canonical-json.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, invalidField, missing } from '../core/errors.ts'
 import { checkTarget } from '../core/http-client.ts'
@@ -142,7 +143,7 @@ export interface ChangeRequest {
   readonly enabled?: boolean | undefined
 }
 
-/** Changes a subscription as it was read. Throws `conflict` where it was changed since. */
+/** Changes a subscription as it was read; writes nothing where nothing differs. Throws `conflict` where it was changed since. */
 export async function changeSubscription(
   dependencies: SubscriptionDependencies,
   actor: Actor,
@@ -152,21 +153,22 @@ export async function changeSubscription(
   const { store, now } = dependencies
   const nowMs = now()
   const url = request.url === undefined ? row.url : checkUrl(dependencies, request.url)
-  const sealedSecrets =
+  const secrets =
     request.secret === undefined
-      ? row.sealedSecrets
-      : await sealSecrets(
-          store,
-          row,
-          await rotated(store, row, request.secret, nowMs + request.previousSecretMs, nowMs),
-        )
+      ? null
+      : await rotated(store, row, request.secret, nowMs + request.previousSecretMs, nowMs)
+  const { name = row.name, paths = row.paths, events = row.events } = request
   const standing = standingAfter(store, row, request.enabled, url !== row.url, nowMs)
+  const isSame =
+    canonicalJson([name, [...paths], [...events], url]) ===
+    canonicalJson([row.name, [...row.paths], [...row.events], row.url])
+  if (isSame && secrets === null && Object.keys(standing.change).length === 0) return row
   const change: SubscriptionChange = {
-    name: request.name ?? row.name,
-    paths: request.paths ?? row.paths,
-    events: request.events ?? row.events,
+    name,
+    paths,
+    events,
     url,
-    sealedSecrets,
+    sealedSecrets: secrets === null ? row.sealedSecrets : await sealSecrets(store, row, secrets),
     updatedAtMs: nowMs,
     ...standing.change,
   }
@@ -208,15 +210,18 @@ function standingAfter(
     : { change: {}, statements: [] }
 }
 
+/** The secrets with a new one in front. Null where that one is in front already. */
 async function rotated(
   store: Store,
   row: SubscriptionRow,
   secret: string,
   previousUntilMs: number,
   nowMs: number,
-): Promise<readonly SigningSecret[]> {
+): Promise<readonly SigningSecret[] | null> {
   const current = { secret: checkSecret(secret), untilMs: null }
-  const before = activeSecrets(await openSecrets(store, row), nowMs)
+  const active = activeSecrets(await openSecrets(store, row), nowMs)
+  if (active[0]?.secret === secret) return null
+  const before = active
     .filter((each) => each.secret !== secret)
     .map((each) => ({ ...each, untilMs: each.untilMs ?? previousUntilMs }))
   return activeSecrets([current, ...before], nowMs).slice(0, MAX_SECRETS)

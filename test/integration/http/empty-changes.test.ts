@@ -39,3 +39,23 @@ it('ok: a PATCH of a trusted issuer that is empty, or says the same, writes no e
   }
   expect([await stored(), await entries()]).toEqual(before)
 })
+
+it('ok: an empty PATCH of a subscription, and one that says what is there, write no entry and keep its revision', async () => {
+  const app = await testApp()
+  const secret = `whsec_${btoa('x'.repeat(32))}`
+  const delivery = { type: 'webhook', url: 'https://ops.acme.example/events', secret }
+  const same = { name: freshName('subscription'), paths: ['pki/certificates/*'], events: ['*'], delivery }
+  const { id } = bodyOf(await app.request('POST', '/v1/subscriptions', { body: same }), 201)
+  const path = `/v1/subscriptions/${id}`
+  const stored = async () => [
+    await rowsOf('SELECT seq FROM journal'),
+    await rowsOf('SELECT * FROM subscriptions WHERE id = ?', id),
+  ]
+  const before = await stored()
+  const read = bodyOf(await app.request('GET', path))
+  app.nowMs += 60_000
+  for (const body of [{}, same, { enabled: true }]) {
+    expect([body, bodyOf(await app.request('PATCH', path, { body }))]).toEqual([body, read])
+    expect([body, await stored()]).toEqual([body, before])
+  }
+})
