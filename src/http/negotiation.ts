@@ -55,13 +55,22 @@ const QUALITY = /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/
 
 /** Text that is not a media range is skipped. Parameters other than `q` are ignored: no form here has any. */
 function parseAccept(accept: string): MediaRange[] {
-  // RFC 9110 §8.3.1: types are case-insensitive, and so are the names of parameters.
-  return splitOutsideQuotes(accept.toLowerCase(), ',').flatMap((text) => {
-    const [mediaType = '', ...parameters] = splitOutsideQuotes(text, ';').map((each) => each.trim())
+  return weighted(accept).flatMap(({ name, quality }) => (MEDIA_RANGE.test(name) ? [{ mediaType: name, quality }] : []))
+}
+
+/** What a header names, in lower case, each with its weight. What has no proper weight is left out. */
+function weighted(header: string): { readonly name: string; readonly quality: number }[] {
+  // RFC 9110 §8.3.1: types are case-insensitive, and so are the names of parameters; §8.4.1: so are codings.
+  return splitOutsideQuotes(header.toLowerCase(), ',').flatMap((text) => {
+    const [name = '', ...parameters] = splitOutsideQuotes(text, ';').map((each) => each.trim())
     const weight = parameters.find((each) => each.startsWith('q='))?.slice(2) ?? '1'
-    return MEDIA_RANGE.test(mediaType) && QUALITY.test(weight) ? [{ mediaType, quality: Number(weight) }] : []
+    return QUALITY.test(weight) ? [{ name, quality: Number(weight) }] : []
   })
 }
+
+/** Is gzip named as acceptable? RFC 9110 §12.4.2: "a value of 0 means "not acceptable"". `*` names nothing: it is answered without a coding. */
+export const takesGzip = (acceptEncoding: string | null): boolean =>
+  weighted(acceptEncoding ?? '').some(({ name, quality }) => name === 'gzip' && quality > 0)
 
 /** RFC 9110 §5.6.4: separators within a quoted string are none, and what follows a backslash in it is itself. */
 function splitOutsideQuotes(text: string, separator: ',' | ';'): string[] {

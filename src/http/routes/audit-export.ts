@@ -9,7 +9,7 @@ import { type JournalRange, type JournalRecord, rangeOf, readRange } from '../..
 import type { Store } from '../../store/store.ts'
 import { stream } from '../answer.ts'
 import { defineRoute } from '../define-route.ts'
-import { preferredForm } from '../negotiation.ts'
+import { preferredForm, takesGzip } from '../negotiation.ts'
 import { seqOf, timeField, viewOf } from './audit-entry.ts'
 
 /** Entries in memory at a time. */
@@ -65,7 +65,7 @@ export const exportAudit = defineRoute({
       return stream(200, 'application/gzip', lines.pipeThrough(new CompressionStream('gzip')), headers)
     }
     // The runtime compresses what says that it is.
-    const isCompressed = /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '')
+    const isCompressed = takesGzip(request.headers.get('accept-encoding'))
     const headers = { vary: 'accept-encoding', ...(isCompressed ? { 'content-encoding': 'gzip' } : {}) }
     return stream(200, 'application/x-ndjson', lines, headers)
   },

@@ -96,6 +96,9 @@ describe('GET /v1/audit/export', () => {
     const onTheWay = await exported(app, token, '', { 'accept-encoding': 'gzip, br' })
     expect(onTheWay.headers.get('content-encoding')).toBe('gzip')
     expect(onTheWay.headers.get('vary')).toBe('accept-encoding')
+    const notOnTheWay = await exported(app, token, '', { 'accept-encoding': 'gzip;q=0, br' })
+    expect(notOnTheWay.headers.get('content-encoding')).toBeNull()
+    expect(linesOf(notOnTheWay.text).at(-1)).toMatchObject({ complete: true })
   })
 
   it('ok: the entries of a period, without a gap, and from behind a cursor', async () => {

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { isNotModified, type OfferedForm, parseHttpDate, preferredForm } from '../../../src/http/negotiation.ts'
+import {
+  isNotModified,
+  type OfferedForm,
+  parseHttpDate,
+  preferredForm,
+  takesGzip,
+} from '../../../src/http/negotiation.ts'
 
 const OFFERED: readonly [OfferedForm<'json' | 'pem' | 'der'>, ...OfferedForm<'json' | 'pem' | 'der'>[]] = [
   { form: 'json', mediaType: 'application/json' },
@@ -83,4 +89,21 @@ describe('parseHttpDate', () => {
       expect(parseHttpDate(text)).toBe(null)
     },
   )
+})
+
+describe('takesGzip', () => {
+  it.each([
+    [null, false],
+    ['', false],
+    ['gzip', true],
+    ['br, GZIP ; Q=0.5', true],
+    ['gzip;q=0', false],
+    ['gzip; q=0.000, br', false],
+    ['gzip;q=high', false],
+    ['x-gzip-like', false],
+    ['*', false],
+    ['identity', false],
+  ])('ok: %s: %s (RFC 9110 §12.5.3)', (header, takes) => {
+    expect(takesGzip(header)).toBe(takes)
+  })
 })
