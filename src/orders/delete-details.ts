@@ -20,8 +20,9 @@ import type { Store } from '../store/store.ts'
 
 /** Tenants that one run serves; which of more is by chance. */
 const MAX_TENANTS = 20
-/** Orders of a tenant that one run looks at. */
+/** Orders of a tenant that are looked at, and written, at once; how often in one run. */
 const PAGE = 1_000
+const MAX_PAGES = 10
 /**
  * An order that is not over, or not for long enough, holds the tenant's mark, so that it is looked at again. One that was made this long
  * before holds it no longer: no order takes so long, and what is wrong with it must not keep the details of the later ones for ever.
@@ -41,17 +42,47 @@ export async function deleteDetails({ store, now }: { readonly store: Store; rea
   return deleted
 }
 
+/** Page by page, also behind an order that holds the mark. */
 async function deleteOfTenant(store: Store, tenant: OldDetails): Promise<number> {
-  const { tenantId, endedBeforeMs } = tenant
-  const page = await ordersBehindMark(store, tenant, PAGE)
+  let deleted = 0
+  let mark: OldDetails | null = tenant
+  let after = tenant
+  for (let left = MAX_PAGES; left > 0; left -= 1) {
+    const page = await ordersBehindMark(store, after, PAGE)
+    const done = await deleteOfPage(store, tenant, page, mark)
+    if (done === null) break
+    deleted += done.deleted
+    mark = done.mark
+    const last = page.at(-1)
+    if (last === undefined || page.length < PAGE) break
+    after = { ...tenant, through: last.id }
+  }
+  return deleted
+}
+
+interface PageDone {
+  readonly deleted: number
+  /** Where the tenant's mark stands now; null where an order holds it. */
+  readonly mark: OldDetails | null
+}
+
+/** Null where another run was faster. */
+async function deleteOfPage(
+  store: Store,
+  { tenantId, endedBeforeMs }: OldDetails,
+  page: readonly OrderAge[],
+  mark: OldDetails | null,
+): Promise<PageDone | null> {
   const isOver = ({ status, step, updatedAtMs }: OrderAge): boolean =>
     !OPEN_STATUSES.some((open) => open === status) && step !== 'clean-up' && updatedAtMs < endedBeforeMs
   const isHeld = (order: OrderAge): boolean => !isOver(order) && order.createdAtMs >= endedBeforeMs - LONGEST_HOLD_MS
   const ids = page.filter((order) => isOver(order) && order.hasDetails).map(({ id }) => id)
   const held = page.findIndex(isHeld)
   const through = page.at(held === -1 ? -1 : held - 1)?.id
-  const mark = held === 0 || through === undefined ? [] : [moveDetailsMark(store, tenant, through)]
-  if (ids.length + mark.length === 0) return 0
+  const moved = mark === null || held === 0 || through === undefined ? null : { ...mark, through }
+  const marking = mark === null || moved === null ? [] : [moveDetailsMark(store, mark, moved.through)]
+  const next = held === -1 ? moved : null
+  if (ids.length + marking.length === 0) return { deleted: 0, mark: next }
   const entry = entryBy(systemActor(tenantId), {
     event: 'order.details_deleted',
     resource: resourceName.tenant(tenantId),
@@ -59,6 +90,6 @@ async function deleteOfTenant(store: Store, tenant: OldDetails): Promise<number>
   })
   const details = ids.length === 0 ? [] : deleteOrderDetails(store, tenantId, ids)
   const entries = ids.length === 0 ? [] : [entry]
-  const outcome = await store.commit({ tenantId, statements: [...details, ...mark], entries })
-  return outcome.kind === 'committed' ? ids.length : 0
+  const outcome = await store.commit({ tenantId, statements: [...details, ...marking], entries })
+  return outcome.kind === 'committed' ? { deleted: ids.length, mark: next } : null
 }

@@ -63,22 +63,30 @@ interface Order {
 const idOf = (n: number): string => `acme_order_${n.toString().padStart(26, '0')}`
 
 async function insert(n: number, order: Order, tenant = tenantId): Promise<void> {
+  await inserting(n, order, tenant).run()
+}
+
+/** The numbers from the first to the last one. */
+async function insertAll(first: number, last: number, order: Order): Promise<void> {
+  const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index)
+  await bindings.DB.batch(numbers.map((n) => inserting(n, order, tenantId)))
+}
+
+function inserting(n: number, order: Order, tenant: string): D1PreparedStatement {
   const { status = 'valid', step = 'issued', madeDaysAgo, endedDaysAgo = madeDaysAgo, report = VERSION_2 } = order
-  await bindings.DB.prepare(
+  return bindings.DB.prepare(
     `INSERT INTO acme_orders (tenant_id, id, account_id, certificate_id, purpose, requested_by, status, step, domains, request, report, created_at_ms, updated_at_ms)
       VALUES (?, ?, 'acme_x', 'cert_x', 'issue', 'tok_x', ?, ?, '["a.example"]', ?, ?, ?, ?)`,
+  ).bind(
+    tenant,
+    idOf(n),
+    status,
+    step,
+    JSON.stringify(ORDER_REQUEST),
+    typeof report === 'string' ? report : JSON.stringify(report),
+    app.nowMs - madeDaysAgo * DAY,
+    app.nowMs - endedDaysAgo * DAY,
   )
-    .bind(
-      tenant,
-      idOf(n),
-      status,
-      step,
-      JSON.stringify(ORDER_REQUEST),
-      typeof report === 'string' ? report : JSON.stringify(report),
-      app.nowMs - madeDaysAgo * DAY,
-      app.nowMs - endedDaysAgo * DAY,
-    )
-    .run()
 }
 
 /** The numbers of the orders that have a log. */
@@ -154,11 +162,25 @@ describe('details of finished orders', () => {
   })
 
   it('ok: orders that never end do not keep the later ones from their turn', async () => {
-    for (let n = 1; n <= 1_000; n += 1) await insert(n, { madeDaysAgo: 160, status: 'pending', step: 'propagate' })
+    await insertAll(1, 1_000, { madeDaysAgo: 160, status: 'pending', step: 'propagate' })
     await insert(1_001, { madeDaysAgo: 100 })
-    expect(await run()).toBe(0)
     expect(await run()).toBe(1)
     expect(await withLog()).toHaveLength(1_000)
+  })
+
+  it('ok: one order that is held at the front keeps none of a thousand behind it, and more, from their turn', async () => {
+    await insert(1, { madeDaysAgo: 95, status: 'processing', step: 'finalize' })
+    await insertAll(2, 1_003, { madeDaysAgo: 94 })
+    expect(await run()).toBe(1_002)
+    expect(await withLog()).toEqual([1])
+    expect(await run()).toBe(0)
+    await bindings.DB.prepare(
+      "UPDATE acme_orders SET status = 'valid', step = 'issued', updated_at_ms = ? WHERE tenant_id = ?",
+    )
+      .bind(app.nowMs - 91 * DAY, tenantId)
+      .run()
+    expect(await run()).toBe(1)
+    expect(await withLog()).toEqual([])
   })
 
   it('ok: a report that is no JSON stays as it is and stops nothing', async () => {
