@@ -1,4 +1,5 @@
 /** What an order gets that the request leaves out: the tenant's settings, and where there are none, what is there to choose from. */
+import { invalidField } from '../core/errors.ts'
 import type { CertificateKeySpec } from '../pki/keys.ts'
 import type { Store } from '../store/store.ts'
 import { findOrderDefaults } from '../store/tenants.ts'
@@ -24,4 +25,11 @@ export async function orderDefaults(store: Store, tenantId: string): Promise<Ord
         ? null
         : ({ type: defaultKeyType, size: defaultKeySize } as CertificateKeySpec),
   }
+}
+
+/** The account that an order names, or the tenant's default. Throws `invalid_request` where there is neither. */
+export function chosenAccount(named: string | undefined, { accountId }: OrderDefaults): string {
+  const chosen = named ?? accountId
+  if (chosen !== null) return chosen
+  throw invalidField('account_id', 'name an account: the tenant has no default one, and not one active account alone')
 }

@@ -24,7 +24,7 @@ import type { CertificateKeySpec } from '../../pki/keys.ts'
 import type { AcmeOrderRow } from '../../store/acme-orders.ts'
 import type { ChallengeReport } from '../../store/order-report.ts'
 import type { Store } from '../../store/store.ts'
-import { orderDefaults } from '../../tenants/order-defaults.ts'
+import { chosenAccount, orderDefaults } from '../../tenants/order-defaults.ts'
 import { json } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { ORDER_KEY_FIELDS, orderKeyOf } from '../key-fields.ts'
@@ -136,10 +136,7 @@ export async function issueInput(
   requireResource: (resource: string) => Promise<void>,
 ): Promise<IssueInput> {
   const defaults = await orderDefaults(store, principal.tenantId)
-  const accountId = body.account_id ?? defaults.accountId
-  if (accountId === null) {
-    throw invalidField('account_id', 'name an account: the tenant has no default one, and not one active account alone')
-  }
+  const accountId = chosenAccount(body.account_id, defaults)
   await requireResource(resourceName.acmeAccount(accountId))
   return {
     accountId,

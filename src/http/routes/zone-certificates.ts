@@ -9,7 +9,7 @@ import { coversResource, type Principal } from '../../core/principal.ts'
 import { everyResource, resourceName } from '../../core/resources.ts'
 import type { CertificateKeySpec } from '../../pki/keys.ts'
 import type { Store } from '../../store/store.ts'
-import { orderDefaults } from '../../tenants/order-defaults.ts'
+import { chosenAccount, orderDefaults } from '../../tenants/order-defaults.ts'
 import { planUsage } from '../../tenants/own-tenant.ts'
 import { adviceOn, type CertificateLog, readCertificateLogs } from '../../zones/certificate-logs.ts'
 import { renewOnZone, setAutoRenew } from '../../zones/change-certificate.ts'
@@ -191,11 +191,6 @@ async function requestOf(store: Store, { tenantId }: Principal, body: CreateBody
   if (body.zone_id !== undefined && body.zone !== undefined)
     throw invalidField('zone', 'give zone_id or zone, one of them')
   const defaults = await orderDefaults(store, tenantId)
-  const accountId = body.account_id ?? defaults.accountId
-  if (accountId === null) {
-    const message = 'name an account: the tenant has no default one, and not one active account alone'
-    throw invalidField('account_id', message)
-  }
   return {
     zone,
     domain: body.domain,
@@ -203,7 +198,7 @@ async function requestOf(store: Store, { tenantId }: Principal, body: CreateBody
     wildcard: body.wildcard ?? null,
     autoRenew: body.auto_renew,
     key: orderKeyOf(body, defaults.key ?? USUAL_KEY),
-    accountId,
+    accountId: chosenAccount(body.account_id, defaults),
   }
 }
 
