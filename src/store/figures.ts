@@ -11,6 +11,14 @@ import type { Store } from './store.ts'
 export const MAX_COUNTED = 5_000
 /** Tenants, or CAs, that are told of one by one. */
 export const MAX_NAMED = 50
+/** The sweep comes every two minutes: what has been due for an hour is not being renewed. */
+export const LATE_RENEWAL_MS = 3_600_000
+/** Certificates that ended in the last days while their renewal failed; what ended before is past mending by a renewal. */
+export const LOST_RENEWAL_DAYS = 7
+/** A list is due an hour after the one before, and the cron comes each minute. */
+export const CRL_OVERDUE_MS = 10 * 60_000
+/** What a D1 database may hold on the paid plan: https://developers.cloudflare.com/d1/platform/limits/ */
+export const DATABASE_LIMIT_BYTES = 10_000_000_000
 
 /** Open orders of every tenant, by where they stand. */
 export interface OpenOrders {

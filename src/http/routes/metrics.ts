@@ -2,10 +2,14 @@
 import { RELEASE } from '../../core/release.ts'
 import { allCronRuns } from '../../store/cron-runs.ts'
 import {
+  CRL_OVERDUE_MS,
   crlFigures,
+  DATABASE_LIMIT_BYTES,
   databaseSize,
   dueRenewalFigures,
   failingRenewalFigures,
+  LATE_RENEWAL_MS,
+  LOST_RENEWAL_DAYS,
   MAX_NAMED,
   oldestDueDelivery,
   openOrderFigures,
@@ -19,17 +23,6 @@ import { EXPIRY_DAYS, readTallies, type Tally, type TallyKind } from '../../stor
 import { raw } from '../answer.ts'
 import { defineRoute, type Route } from '../define-route.ts'
 import { EXPOSITION_TYPE, exposition, type Gauge, type Sample } from '../exposition.ts'
-
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
-/** The sweep comes every two minutes: what has been due for an hour is not being renewed. */
-const LATE_MS = HOUR_MS
-/** Certificates that ended in the last days while their renewal failed; what ended before is past mending by a renewal. */
-const LOST_DAYS = 7
-/** A list is due an hour after the one before, and the cron comes each minute. */
-const CRL_OVERDUE_MS = 10 * 60_000
-/** What a D1 database may hold on the paid plan: https://developers.cloudflare.com/d1/platform/limits/ */
-const DATABASE_LIMIT_BYTES = 10_000_000_000
 
 const readMetrics = defineRoute({
   method: 'get',
@@ -84,6 +77,7 @@ async function readGauges(store: Store, nowMs: number): Promise<readonly Gauge[]
   ]
 }
 
+const DAY_MS = 86_400_000
 const seconds = (ms: number): number => ms / 1_000
 
 const gauge = (name: string, help: string, samples: readonly Sample[] | number): Gauge => ({
@@ -172,9 +166,9 @@ async function webhookGauges(store: Store, nowMs: number): Promise<Gauge[]> {
 async function renewalGauges(store: Store, nowMs: number): Promise<Gauge[]> {
   const [due, late, failing, lost] = await Promise.all([
     dueRenewalFigures(store, nowMs),
-    dueRenewalFigures(store, nowMs - LATE_MS),
+    dueRenewalFigures(store, nowMs - LATE_RENEWAL_MS),
     failingRenewalFigures(store, nowMs, Number.MAX_SAFE_INTEGER),
-    failingRenewalFigures(store, nowMs - LOST_DAYS * DAY_MS, nowMs),
+    failingRenewalFigures(store, nowMs - LOST_RENEWAL_DAYS * DAY_MS, nowMs),
   ])
   const nearest = failing.slice(0, 1).map(({ nearestExpiryMs }) => ({ value: seconds(nearestExpiryMs - nowMs) }))
   return [
@@ -184,7 +178,7 @@ async function renewalGauges(store: Store, nowMs: number): Promise<Gauge[]> {
     gauge('renewals_failing_nearest_expiry_seconds', 'Until the first of them ends. Absent where none fails.', nearest),
     gauge(
       'renewals_lost',
-      `Certificates that ended in the last ${LOST_DAYS} days while their renewal failed.`,
+      `Certificates that ended in the last ${LOST_RENEWAL_DAYS} days while their renewal failed.`,
       total(lost),
     ),
     gauge(
