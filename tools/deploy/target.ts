@@ -1,6 +1,7 @@
 /** What is deployed, by wrangler.toml: the Worker's name and what it is bound to. Asks nobody. */
 import { readdirSync } from 'node:fs'
 import { unstable_readConfig } from 'wrangler'
+import { parsePlans } from '../../src/tenants/plans.ts'
 import { DeployError } from './deploy-error.ts'
 
 export interface Target {
@@ -48,7 +49,8 @@ export function readTarget(env: Readonly<Record<string, string | undefined>>): T
     ...producers.flatMap(({ queue }) => (queue === undefined ? [] : [queue])),
     ...consumers.flatMap(({ queue, dead_letter_queue: dead }) => (dead === undefined ? [queue] : [queue, dead])),
   ]
-  const { PUBLIC_URL: publicUrl } = config.vars
+  const { PUBLIC_URL: publicUrl, PLANS: plans } = config.vars
+  checkPlans(plans)
   return {
     workerName,
     database: { name: database.database_name, id: database.database_id ?? null },
@@ -59,4 +61,12 @@ export function readTarget(env: Readonly<Record<string, string | undefined>>): T
       .sort(),
     publicUrl: typeof publicUrl === 'string' ? publicUrl : null,
   }
+}
+
+/** A Worker that cannot read its plans serves nothing at all: such a setting is not uploaded. Throws DeployError. */
+export function checkPlans(setting: unknown): void {
+  if (setting === undefined) return
+  if (typeof setting !== 'string') throw new DeployError('wrangler.toml: PLANS is a text that holds JSON, no table')
+  const plans = parsePlans(setting)
+  if (!plans.ok) throw new DeployError(`wrangler.toml: ${plans.error}`)
 }

@@ -2,6 +2,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import { sealedColumnsOf } from '../../../tools/deploy/database.ts'
+import { checkPlans } from '../../../tools/deploy/target.ts'
 import { missingRight } from '../../../tools/deploy/wrangler.ts'
 import { keyIdsOf, newKeyRingEntry } from '../../../tools/dev-vars.ts'
 import { readProjectFiles } from '../../../tools/project-files.ts'
@@ -41,6 +42,20 @@ describe('the right that wrangler lacks', () => {
 
   it('fail: another failure of the same call is no lack of a right', () => {
     expect(missingRight(said('/accounts/a/workers/scripts/w', 10021))).toBeNull()
+  })
+})
+
+describe('the plans of wrangler.toml', () => {
+  it.each([
+    ['{"team": {"max_certificates": 5}', /^wrangler.toml: PLANS is not JSON/],
+    ['{"plus": {"max": 5}}', /^wrangler.toml: PLANS\S*: a plan has max_certificates/],
+    [{ plus: { max_certificates: 5 } }, /^wrangler.toml: PLANS is a text/],
+  ])('fail: what the Worker could not read, before anything is changed: %o', (setting, message) => {
+    expect(() => checkPlans(setting)).toThrow(message)
+  })
+
+  it.each([undefined, '', '{"plus": {"max_certificates": 5}}'])('ok: %o', (setting) => {
+    expect(checkPlans(setting)).toBeUndefined()
   })
 })
 
