@@ -122,7 +122,8 @@ describe('ten thousand at once', () => {
       }
       expect(runs.map(({ started }) => started)).toEqual(runs.map(() => 25))
       expect(runs.map(({ asked }) => asked)).toEqual(runs.map(() => 200))
-      expect(Math.max(...runs.map(({ statements }) => statements))).toBeLessThanOrEqual(500)
+      // Of 1,000 that an invocation may make; each order proves its tenant's standing in its batch.
+      expect(Math.max(...runs.map(({ statements }) => statements))).toBeLessThanOrEqual(550)
       expect(Math.max(...runs.map(({ rowsRead }) => rowsRead))).toBeLessThanOrEqual(1_000)
       // 25 every two minutes: all within fourteen hours.
       await world.runUntil(day(30) + 14 * HOUR_MS)
