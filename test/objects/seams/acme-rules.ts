@@ -106,7 +106,7 @@ function versionsThatTheJournalMisses(
     ({ event, detail }) =>
       event === 'certificate.issued' ||
       event === 'certificate.renewed' ||
-      (event === 'certificate.revoked' && 'order_id' in JSON.parse(detail)),
+      (event === 'certificate.revoked' && JSON.parse(detail).order_id !== null),
   ).length
   return [
     ...(told === earlier.length + 1 ? [] : [`it has ${earlier.length + 1} versions, and the journal tells of ${told}`]),

@@ -226,9 +226,16 @@ export const OPERATIONS: readonly AcmeOperation[] = [
   },
   { name: 'rotate the secret', run: ({ secretPath }) => putSecret(secretPath) },
   {
-    name: 'delete the secret',
+    // The API refuses that while a provider refers to it: as a database that lost it would have it.
+    name: 'lose the secret',
     leavesState: true,
-    run: ({ secretPath }) => request('DELETE', `/v1/secrets/${secretPath}`),
+    async run({ secretPath }) {
+      const tables = ['secret_versions', 'secrets']
+      await bindings.DB.batch(
+        tables.map((table) => bindings.DB.prepare(`DELETE FROM ${table} WHERE path = ?`).bind(secretPath)),
+      )
+      return { status: 204, json: null }
+    },
   },
 ]
 
