@@ -192,6 +192,16 @@ describe('before anything is made', () => {
     expect(changes(account)).toEqual([])
   })
 
+  it.each([
+    'https://MARKED:MARKED@certs.example.com',
+    'https://certs.example.com/?MARKED',
+    'https://certs.example.com#MARKED',
+  ])('fail: an address is refused that holds more than certificates may carry: %s', async (publicUrl) => {
+    const { error } = await runDeploy(account, machine, { publicUrl })
+    expect(error).toMatch(/^PUBLIC_URL is not a plain address(?!.*MARKED)/)
+    expect(changes(account)).toEqual([])
+  })
+
   it('fail: in CI no ring is made: it would be lost with the machine', async () => {
     const { error } = await runDeploy(account, machine, { env: { WORKERS_CI: '1' }, answer: null })
     expect(error).toContain('none is made in CI')

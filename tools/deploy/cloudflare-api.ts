@@ -2,13 +2,14 @@
  * Cloudflare's API v4, as far as the deployment asks it itself: the envelope of its answers, pages, and which right a
  * refused token lacks. What a resource is called and when it is made is in resources.ts.
  */
+import { z } from 'zod'
 import { DeployError } from './deploy-error.ts'
 
 export interface CloudflareApi {
-  /** The `result` of the answer. Throws ApiRefusal where Cloudflare refuses, DeployError where it does not answer. */
-  call<Result>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Result>
+  /** The `result` of the answer. Throws ApiRefusal where Cloudflare refuses, DeployError where it does not answer, or not by the schema. */
+  call<Result>(method: 'GET' | 'POST', path: string, schema: z.ZodType<Result>, body?: unknown): Promise<Result>
   /** Every page of a list. */
-  list<Item>(path: string, query?: Readonly<Record<string, string>>): Promise<Item[]>
+  list<Item>(path: string, item: z.ZodType<Item>, query?: Readonly<Record<string, string>>): Promise<Item[]>
 }
 
 /** Cloudflare refused; the codes are its own, the message says which right is missing where that is why. */
@@ -25,18 +26,27 @@ export class ApiRefusal extends DeployError {
   }
 }
 
-interface Envelope {
-  readonly success: boolean
-  readonly errors?: readonly { readonly code: number; readonly message: string }[]
-  readonly result: unknown
-  readonly result_info?: { readonly total_pages?: number; readonly total_count?: number; readonly per_page?: number }
-}
+const envelopeSchema = z.object({
+  success: z.boolean(),
+  errors: z.array(z.object({ code: z.number(), message: z.string() })).nullish(),
+  result: z.unknown().optional(),
+  result_info: z
+    .object({ total_pages: z.number().nullish(), total_count: z.number().nullish(), per_page: z.number().nullish() })
+    .nullish(),
+})
+type Envelope = z.infer<typeof envelopeSchema>
+
+/** As an HTTP header takes them. The runtime's error for others quotes the header, and with it the token. */
+const TOKEN_CHARS = /^[\x21-\x7e]+$/
 
 const TIMEOUT_MS = 30_000
 /** The largest that every list takes. */
 const MAX_PAGES = 50
 
 export function createCloudflareApi(baseUrl: string, token: string, fetch: typeof globalThis.fetch): CloudflareApi {
+  if (!TOKEN_CHARS.test(token)) {
+    throw new DeployError('CLOUDFLARE_API_TOKEN holds a line break or another character that no token has')
+  }
   const ask = async (method: string, path: string, body?: unknown): Promise<Envelope> => {
     let response: Response
     let text: string
@@ -52,24 +62,31 @@ export function createCloudflareApi(baseUrl: string, token: string, fetch: typeo
       })
       text = await response.text()
     } catch (error) {
-      throw new DeployError(`Cloudflare's API did not answer (${method} ${path}): ${describe(error)}`)
+      throw new DeployError(
+        `Cloudflare's API did not answer (${method} ${path}): ${describe(error).replaceAll(token, '…')}`,
+      )
     }
     const envelope = parseEnvelope(text)
     if (response.ok && envelope?.success === true) return envelope
+    if (response.ok && envelope === null) throw notDescribed(method, path)
     throw refusal(method, path, response.status, envelope?.errors ?? [])
   }
   return {
-    async call<Result>(method: 'GET' | 'POST', path: string, body?: unknown) {
-      return (await ask(method, path, body)).result as Result
+    async call<Result>(method: 'GET' | 'POST', path: string, schema: z.ZodType<Result>, body?: unknown) {
+      const decoded = schema.safeParse((await ask(method, path, body)).result)
+      if (!decoded.success) throw notDescribed(method, path)
+      return decoded.data
     },
-    async list<Item>(path: string, query: Readonly<Record<string, string>> = {}) {
+    async list<Item>(path: string, item: z.ZodType<Item>, query: Readonly<Record<string, string>> = {}) {
       const items: Item[] = []
       for (let page = 1; page <= MAX_PAGES; page += 1) {
         const { result, result_info: info } = await ask(
           'GET',
           `${path}?${new URLSearchParams({ ...query, page: `${page}` })}`,
         )
-        items.push(...(result as Item[]))
+        const decoded = z.array(item).safeParse(result)
+        if (!decoded.success) throw notDescribed('GET', path)
+        items.push(...decoded.data)
         const pages = info?.total_pages ?? Math.ceil((info?.total_count ?? 0) / (info?.per_page || 1))
         if (page >= pages) break
       }
@@ -114,10 +131,13 @@ function refusal(method: string, path: string, status: number, errors: readonly 
 
 const INVALID_HEADERS = 6003
 
+function notDescribed(method: string, path: string): DeployError {
+  return new DeployError(`Cloudflare answered ${method} ${path} with something that is not what its API describes`)
+}
+
 function parseEnvelope(text: string): Envelope | null {
   try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Envelope) : null
+    return envelopeSchema.safeParse(JSON.parse(text)).data ?? null
   } catch {
     return null
   }

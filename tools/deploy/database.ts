@@ -1,7 +1,9 @@
 /** What the deployment asks the D1 database: its migrations, which keys seal what is in it, and what deployments have noted there. */
+import { z } from 'zod'
 import type { CloudflareApi } from './cloudflare-api.ts'
 
 type Row = Readonly<Record<string, unknown>>
+const queryAnswer = z.array(z.object({ results: z.array(z.record(z.string(), z.unknown())) }))
 
 /** `key_ring`: the fingerprint of the ring that is being set. `deployed`: the tag of the version whose deployment came to its end. */
 export type NoteName = 'key_ring' | 'deployed'
@@ -24,7 +26,7 @@ export interface RemoteDatabase {
 export function openRemoteDatabase(api: CloudflareApi, account: string, id: string): RemoteDatabase {
   const query = async (sql: string, params: readonly string[] = []): Promise<readonly Row[]> => {
     const path = `/accounts/${account}/d1/database/${id}/query`
-    const [answer] = await api.call<readonly { readonly results: readonly Row[] }[]>('POST', path, { sql, params })
+    const [answer] = await api.call('POST', path, queryAnswer, { sql, params })
     return answer?.results ?? []
   }
   const tables = async (): Promise<ReadonlySet<unknown>> => {

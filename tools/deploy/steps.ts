@@ -15,7 +15,7 @@ import { forget, isKept, readKept, type Secrets, withSecretsFile } from './kept-
 import { findDatabase, findMissingQueues, hasBucket, makeBucket, makeDatabase, makeQueue } from './resources.ts'
 import { readTarget, type Target } from './target.ts'
 import { waitUntilReady } from './wait-until-ready.ts'
-import { type DeployedWorker, findAccount, findWorker, workersDevAddress } from './worker.ts'
+import { ACCOUNT_ID, type DeployedWorker, findAccount, findWorker, workersDevAddress } from './worker.ts'
 import { type Env, runWrangler } from './wrangler.ts'
 
 export interface DeployOptions {
@@ -44,6 +44,9 @@ export async function deploy(options: DeployOptions, around: Surroundings): Prom
   const target = readTarget(env)
   const token = env.CLOUDFLARE_API_TOKEN || (await tokenOfLogin(env))
   const api = createCloudflareApi(env.CLOUDFLARE_API_BASE_URL || DEFAULT_API, token, around.fetch)
+  if (env.CLOUDFLARE_ACCOUNT_ID && !ACCOUNT_ID.test(env.CLOUDFLARE_ACCOUNT_ID)) {
+    throw new DeployError('CLOUDFLARE_ACCOUNT_ID is not 32 hexadecimal digits')
+  }
   const account = env.CLOUDFLARE_ACCOUNT_ID || (await findAccount(api))
   const found = await lookAround(api, account, target)
   const publicUrl = await choosePublicUrl(options, around, target, found)

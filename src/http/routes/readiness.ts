@@ -31,7 +31,7 @@ const readinessView = z.strictObject({
     cron: check,
     public_url: z.enum(['ok', 'failed']).openapi({
       description:
-        'failed: PUBLIC_URL is not set, or is an address that others cannot reach. Certificates of the internal PKI would carry it, so none are issued; ' +
+        'failed: PUBLIC_URL is not set, is an address that others cannot reach, or holds a user, a password, a query or a fragment. Certificates of the internal PKI would carry it, so none are issued; ' +
         'everything else works, and without CAs the service is ready',
     }),
   }),

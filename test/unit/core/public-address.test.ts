@@ -32,6 +32,22 @@ describe('the address that certificates carry', () => {
     })
   })
 
+  it.each([
+    'https://pki.example.com?x=1',
+    'https://pki.example.com/pki?',
+    'https://pki.example.com/#part',
+    'https://MARKED:MARKED@pki.example.com',
+    'https://MARKED@pki.example.com/pki',
+    'https://pki.example.com/a b',
+  ])('fail: %s holds more than certificates may carry, and the error does not quote it', (url) => {
+    const checks = [false, true].map((allowPrivateTargets) => checkPublicAddress(url, allowPrivateTargets))
+    const error = expect.stringMatching(/^PUBLIC_URL is not a plain address(?!.*MARKED).*set it to the public address/)
+    expect(checks).toEqual([
+      { ok: false, error },
+      { ok: false, error },
+    ])
+  })
+
   it('ok: a private one where private targets are allowed', () => {
     expect(checkPublicAddress('http://127.0.0.1:8787', true).ok).toBe(true)
     expect(checkPublicAddress('https://pki.internal', true).ok).toBe(true)
