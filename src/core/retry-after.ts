@@ -18,7 +18,7 @@ export function parseRetryAfter(
 ): number | null {
   const text = headers.get('retry-after')?.trim()
   if (text === undefined || text === '') return null
-  const waitMs = /^\d{1,10}$/.test(text) ? Number(text) * 1_000 : waitUntil(text, headers.get('date'), nowMs)
+  const waitMs = /^\d+$/.test(text) ? Number(text) * 1_000 : waitUntil(text, headers.get('date'), nowMs)
   if (waitMs === null) return null
   return nowMs + Math.min(Math.max(waitMs, minMs), maxMs)
 }

@@ -74,13 +74,14 @@ export function consequenceOf(
   const failures = endpoint.failures + 1
   const goesOn = endpoint.lastFailureMs !== null && nowMs - endpoint.lastFailureMs < SAME_OUTAGE_MS
   const failingSinceMs = (goesOn ? endpoint.failingSinceMs : null) ?? nowMs
-  const waitMs = RETRY_AFTER_MS[tries]
+  // Switched on again, an endpoint that was gone gets what it was asked last.
+  const waitMs = RETRY_AFTER_MS[tries] ?? (result.kind === 'gone' ? RETRY_AFTER_MS.at(-1) : undefined)
   const askedMs = result.retryAtMs ?? nowMs
   const isFailing = nowMs - failingSinceMs >= SWITCH_OFF_AFTER_MS
   const pauseMs = PAUSE_MS[Math.min(failures, PAUSE_MS.length) - 1] ?? 0
   return {
     delivery:
-      waitMs === undefined || result.kind === 'gone'
+      waitMs === undefined
         ? { status: 'dead', tries: tries + 1, nextAttemptAtMs: null }
         : {
             status: 'pending',

@@ -47,6 +47,8 @@ export interface SubscriptionDependencies extends WebhookDependencies {
 const MAX_SUBSCRIPTIONS = 100
 /** How long a subscription that is off keeps its place in the journal: on again within it, it gets what it has missed. */
 const PLACE_KEPT_MS = 7 * 24 * 3_600_000
+/** How long the secret before a new one signs too, unless it is said. */
+const PREVIOUS_SECRET_MS = 24 * 3_600_000
 /** Signatures of one delivery. */
 const MAX_SECRETS = 5
 /** Deliveries that are deleted with their subscription; older ones go with the daily tidying. */
@@ -138,8 +140,8 @@ export interface ChangeRequest {
   readonly url?: string | undefined
   /** Signs from now on. */
   readonly secret?: string | undefined
-  /** How long the secret before it signs too. */
-  readonly previousSecretMs: number
+  /** How long every secret before it signs too, never longer than was said before. Without it, the last one does for a day. */
+  readonly previousSecretMs?: number | undefined
   readonly enabled?: boolean | undefined
 }
 
@@ -154,9 +156,9 @@ export async function changeSubscription(
   const nowMs = now()
   const url = request.url === undefined ? row.url : checkUrl(dependencies, request.url)
   const secrets =
-    request.secret === undefined
+    request.secret === undefined && request.previousSecretMs === undefined
       ? null
-      : await rotated(store, row, request.secret, nowMs + request.previousSecretMs, nowMs)
+      : await rotated(store, row, request, nowMs)
   const { name = row.name, paths = row.paths, events = row.events } = request
   const standing = standingAfter(store, row, request.enabled, url !== row.url, nowMs)
   const isSame =
@@ -210,21 +212,26 @@ function standingAfter(
     : { change: {}, statements: [] }
 }
 
-/** The secrets with a new one in front. Null where that one is in front already. */
+/** The secrets with a new one in front, where one is given, and the end of those before. Null where nothing differs. */
 async function rotated(
   store: Store,
   row: SubscriptionRow,
-  secret: string,
-  previousUntilMs: number,
+  { secret, previousSecretMs }: Pick<ChangeRequest, 'secret' | 'previousSecretMs'>,
   nowMs: number,
 ): Promise<readonly SigningSecret[] | null> {
-  const current = { secret: checkSecret(secret), untilMs: null }
   const active = activeSecrets(await openSecrets(store, row), nowMs)
-  if (active[0]?.secret === secret) return null
+  const current = secret === undefined ? active[0]?.secret : checkSecret(secret)
+  if (current === undefined || (active[0]?.secret === current && previousSecretMs === undefined)) return null
+  const usualEndMs = nowMs + PREVIOUS_SECRET_MS
+  const latestMs = previousSecretMs === undefined ? null : nowMs + previousSecretMs
   const before = active
-    .filter((each) => each.secret !== secret)
-    .map((each) => ({ ...each, untilMs: each.untilMs ?? previousUntilMs }))
-  return activeSecrets([current, ...before], nowMs).slice(0, MAX_SECRETS)
+    .filter((each) => each.secret !== current)
+    .map(({ secret: earlier, untilMs }) => ({
+      secret: earlier,
+      untilMs: latestMs === null ? (untilMs ?? usualEndMs) : Math.min(untilMs ?? latestMs, latestMs),
+    }))
+  const secrets = activeSecrets([{ secret: current, untilMs: null }, ...before], nowMs).slice(0, MAX_SECRETS)
+  return JSON.stringify(secrets) === JSON.stringify(active) ? null : secrets
 }
 
 /** Deletes a subscription with its deliveries: nothing more is sent. Throws `not_found`. */

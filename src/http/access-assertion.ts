@@ -10,10 +10,10 @@ export function mayUseAssertion({ method, url, headers }: Omit<RequestFacts, 'id
   const site = headers.get('sec-fetch-site')
   // Fetch Metadata: browsers say where a request comes from, and pages cannot change it. `none` is an address that was typed in.
   if (site !== null) return site === 'same-origin' || (site === 'none' && isRead)
-  if (isRead) return true
-  // RFC 6454: older browsers say it of writes alone.
+  // RFC 6454: older browsers say it of writes, and of what a script of another site reads.
   const origin = headers.get('origin')
   if (origin !== null) return origin === url.origin || (publicUrl !== '' && origin === new URL(publicUrl).origin)
+  if (isRead) return true
   // A program. A page of another site cannot send a header of this name without asking first, and is refused then.
   return headers.has('certwright-tenant')
 }

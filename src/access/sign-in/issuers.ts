@@ -206,7 +206,8 @@ function checkMapping(mapping: SignInMapping, place: string, report: (path: stri
   for (const [path] of wanted) {
     if (!isClaimPath(path)) report(`${place}.match`, `${JSON.stringify(path)} is no path of a claim`)
   }
-  if (!wanted.some(([, globs]) => globs.length > 0 && globs.every((glob) => /[^*]/.test(glob)))) {
+  const restricting = wanted.filter(([path]) => path !== 'iss' && path !== 'aud')
+  if (!restricting.some(([, globs]) => globs.length > 0 && globs.every((glob) => /[^*]/.test(glob)))) {
     report(`${place}.match`, 'every token of the issuer would match, those made for others too: say whose, as in sub')
   }
   for (const [index, path] of (mapping.paths ?? []).entries()) {

@@ -121,9 +121,9 @@ const changeBody = z
     delivery: z
       .strictObject({ type: TYPE.optional(), url: urlField.optional(), secret: secretField.optional() })
       .optional(),
-    previous_secret_for: durationField
-      .optional()
-      .openapi({ description: 'With a new secret: how long the one before signs too; 24h unless given, at most 30d' }),
+    previous_secret_for: durationField.optional().openapi({
+      description: 'How long every secret before signs too, at most 30d; with a new secret, 24h unless given',
+    }),
     enabled: z.boolean().optional(),
   })
   .openapi('SubscriptionChange')
@@ -230,15 +230,17 @@ const change = defineRoute({
     const row = await requireSubscription(deps, actor.tenantId, id)
     // Who changes where it leads gets what it is about.
     await requireAll(requireResource, body.paths ?? row.paths)
-    const seconds = durationOf('previous_secret_for', body.previous_secret_for ?? DAY_SECONDS, 0)
-    if (seconds > MAX_PREVIOUS_SECONDS) throw invalidField('previous_secret_for', 'must be 30 days at most')
+    const { previous_secret_for: previousFor } = body
+    const seconds = previousFor === undefined ? undefined : durationOf('previous_secret_for', previousFor, 0)
+    if (seconds !== undefined && seconds > MAX_PREVIOUS_SECONDS)
+      throw invalidField('previous_secret_for', 'must be 30 days at most')
     const changed = await changeSubscription(deps, actor, row, {
       name: body.name,
       paths: body.paths,
       events: body.events,
       url: body.delivery?.url,
       secret: body.delivery?.secret,
-      previousSecretMs: seconds * 1_000,
+      previousSecretMs: seconds === undefined ? undefined : seconds * 1_000,
       enabled: body.enabled,
     })
     return json(200, showSubscription(changed))

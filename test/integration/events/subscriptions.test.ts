@@ -151,6 +151,22 @@ describe('changing a subscription', () => {
     expect(() => new Webhook(SECRET).verify(one?.body ?? '', one?.headers ?? {})).toThrow('No matching signature')
   })
 
+  it.each([
+    ['alone', {}],
+    ['with a new one', { delivery: { secret: `whsec_${btoa('n'.repeat(32))}` } }],
+  ])('ok: every secret before can be ended at once, %s', async (_how, more) => {
+    world.app.nowMs = Date.now()
+    const { id } = bodyOf(await world.request('POST', '/v1/subscriptions', bodyWith({ events: ['*'] })), 201)
+    const change = (body: object) => world.request('PATCH', `/v1/subscriptions/${id}`, body)
+    bodyOf(await change({ delivery: { secret: OTHER_SECRET } }))
+    bodyOf(await change({ ...more, previous_secret_for: '0s' }))
+    await world.tell(1)
+    await world.serve(id)
+    const sent = world.received[0]
+    expect(sent?.headers['webhook-signature']?.split(' ')).toHaveLength(1)
+    expect(() => new Webhook(SECRET).verify(sent?.body ?? '', sent?.headers ?? {})).toThrow('No matching signature')
+  })
+
   it('fail: two at once: one of them is a conflict', async () => {
     const id = await world.subscribe()
     const answers = await Promise.all(

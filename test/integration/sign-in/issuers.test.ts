@@ -118,6 +118,11 @@ describe('a trusted issuer', () => {
       { mappings: [{ ...MAPPING, match: { sub: '*', aud: ['x', '**'] } }] },
       everyone,
     ],
+    [
+      'whose mapping has no more than the issuer and the audience',
+      { mappings: [{ ...MAPPING, match: { iss: 'https://*', aud: 'x' } }] },
+      everyone,
+    ],
     ['whose mapping gives operator', { mappings: [{ ...MAPPING, scopes: ['operator'] }] }, 'scopes[0]'],
     ['whose claim is no path', { mappings: [{ ...MAPPING, match: { 'a..b': 'x' } }] }, 'no path of a claim'],
     ['whose paths match nothing', { mappings: [{ ...MAPPING, paths: ['certs/*'] }] }, 'matches no resource'],

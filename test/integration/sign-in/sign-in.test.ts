@@ -464,8 +464,9 @@ describe('the header of Cloudflare Access', () => {
         write({ origin: 'https://evil.example' }),
         write({ origin: 'null' }),
         assertion({ 'sec-fetch-site': 'cross-site' }),
+        assertion({ origin: 'https://other.example.org' }),
       ]),
-    ).toEqual([401, 401, 401, 401, 401, 401, 401, 401])
+    ).toEqual([401, 401, 401, 401, 401, 401, 401, 401, 401])
   })
 
   it('fail: beside an Authorization header, it is not looked at', async () => {

@@ -30,21 +30,14 @@ describe('Retry-After (RFC 9110 §10.2.3)', () => {
 
   it('ok: bounds hold for both forms', () => {
     expect(waitMs({ 'retry-after': '9999999999' })).toBe(DAY_MS)
+    expect(waitMs({ 'retry-after': '9'.repeat(400) })).toBe(DAY_MS)
     expect(waitMs({ 'retry-after': 'Fri, 20 Nov 2099 12:00:00 GMT' })).toBe(DAY_MS)
     expect(parseRetryAfter(new Headers({ 'retry-after': '1' }), NOW_MS, { minMs: 60_000, maxMs: DAY_MS })).toBe(
       NOW_MS + 60_000,
     )
   })
 
-  for (const value of [
-    '',
-    'soon',
-    '-5',
-    '1.5',
-    '12345678901',
-    '2026-11-20T12:00:00Z',
-    'Fri, 20 Foo 2026 12:00:00 GMT',
-  ]) {
+  for (const value of ['', 'soon', '-5', '1.5', '2026-11-20T12:00:00Z', 'Fri, 20 Foo 2026 12:00:00 GMT']) {
     it(`fail: ${JSON.stringify(value)}`, () => {
       expect(waitMs({ 'retry-after': value })).toBeNull()
     })

@@ -96,7 +96,7 @@ describe('an endpoint', () => {
 
   it('ok: that answers 410 is switched off at once', () => {
     expect(consequenceOf(result('gone'), { tries: 0 }, HEALTHY, NOW, 0)).toMatchObject({
-      delivery: { status: 'dead', nextAttemptAtMs: null },
+      delivery: { status: 'pending' },
       switchOff: 'gone',
     })
   })
