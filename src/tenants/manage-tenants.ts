@@ -175,7 +175,15 @@ const DECIDED = ['name', 'plan', 'status', 'suspendedAtMs', 'suspendedReason', '
 
 function statusChange(before: TenantRow, { status, reason }: TenantChange, nowMs: number): Partial<TenantDecision> {
   if (status === undefined) return {}
-  if (status === 'active') return { status, suspendedAtMs: null, suspendedReason: null, deleteAtMs: null }
+  const isDeleting = before.status === 'deleting'
+  if (status === 'active') {
+    // What is taken back is the deletion alone.
+    if (isDeleting && before.suspendedAtMs !== null) return { status: 'suspended', deleteAtMs: null }
+    return { status, suspendedAtMs: null, suspendedReason: null, deleteAtMs: null }
+  }
+  if (isDeleting && before.purgeStartedAtMs === null) {
+    throw new AppError('conflict', 'The tenant is being deleted: take that back first, with the status active')
+  }
   return {
     status,
     suspendedAtMs: before.suspendedAtMs ?? nowMs,

@@ -189,7 +189,7 @@ const change = defineRoute({
   summary: 'Rename a tenant, change its plan, suspend it, resume it, take its deletion back',
   description:
     'With `status: "suspended"`, tokens of the tenant read and do nothing else, and nothing is renewed; orders under way come to their end, and CRLs are published. ' +
-    '`status: "active"` resumes it, and takes back a deletion that has not begun. A smaller plan takes nothing away: nothing new is made above it.',
+    '`status: "active"` resumes it, and takes back a deletion that has not begun: what was suspended before is suspended again. A smaller plan takes nothing away: nothing new is made above it.',
   access: itemAccess,
   params,
   body: z

@@ -114,6 +114,27 @@ describe('tenants', () => {
     expect([await journalOf(DEFAULT, id), await journalOf(id, id)]).toEqual([expected, expected])
   })
 
+  it('fail: a tenant that is being deleted is not suspended; taken back, it is as it was', async () => {
+    const id = await newOne()
+    await change(id, { status: 'suspended', reason: 'unpaid' })
+    await ask('DELETE', `/v1/tenants/${id}`)
+    expect(code(await change(id, { status: 'suspended', reason: 'late' }))).toEqual([409, 'conflict'])
+    expect((await change(id, { status: 'active' })).json).toMatchObject({
+      status: 'suspended',
+      suspended_reason: 'unpaid',
+      delete_at: null,
+    })
+    await change(id, { status: 'active' })
+    const expected = [
+      ['tenant.created', 'active'],
+      ['tenant.suspended', 'suspended'],
+      ['tenant.deletion_scheduled', 'deleting'],
+      ['tenant.deletion_cancelled', 'suspended'],
+      ['tenant.resumed', 'active'],
+    ]
+    expect([await journalOf(DEFAULT, id), await journalOf(id, id)]).toEqual([expected, expected])
+  })
+
   it("ok: what the tenant's journal lacks after a crash is written by the cron, once", async () => {
     let isDown = false
     const dying = await testApp({
