@@ -106,29 +106,6 @@ function brokenOff(call: number, hasEffect: boolean): Promise<unknown> {
 }
 
 describe('others', () => {
-  it('ok: two deployments at once from two machines set one ring', async () => {
-    await withAccount(async (account) => {
-      const machines = [makeMachine(account), makeMachine(account)]
-      const runs = await Promise.all(machines.map((each) => runDeploy(account, each)))
-      const errors = runs.flatMap(({ error }) => error ?? [])
-      expect(errors).toEqual([expect.stringContaining('Another deployment has made a key ring for this database')])
-      const rings = ringsOf(account)
-      expect(rings).toHaveLength(1)
-      const again = await Promise.all(machines.map((each) => runDeploy(account, each)))
-      expect(again.map(({ error }) => error)).toEqual([null, null])
-      expect(ringsOf(account)).toEqual(rings)
-    })
-  })
-
-  it('ok: two at once from one machine set the ring that it keeps', async () => {
-    await withAccount(async (account) => {
-      const machine = makeMachine(account)
-      await Promise.all([runDeploy(account, machine), runDeploy(account, machine)])
-      expect((await runDeploy(account, machine)).error).toBeNull()
-      expect(ringsOf(account)).toEqual([readDevVars(machine.keptPath).KEY_RING])
-    })
-  })
-
   it('ok: a ring that was about to be set and is lost gives way to --new-key-ring', async () => {
     await withAccount(async (account) => {
       account.dieAt = { call: firstUpload(), hasEffect: false }
